@@ -1,0 +1,124 @@
+"""Passports on disk: valid by their schema, read back as written, and nothing hostile is believed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from TotalPassportLib.errors import BadInput
+from TotalPassportLib.files import DATA_FOLDER
+from TotalPassportLib.labels import load_label_table
+from TotalPassportLib.passport import Passport, read_passport, write_passport
+from TotalPassportLib.passport.document import passport_text
+from TotalPassportLib.passport.extraction import extract_passport
+
+
+@pytest.fixture(scope="module")
+def passport() -> Passport:
+    """Three organs, one of them under a value that no table knows."""
+    rng = np.random.default_rng(0)
+    labels = np.zeros((20, 21, 22), np.uint16)
+    labels[2:9, 3:9, 4:12], labels[12:18, 2:8, 1:9], labels[5:7, 14:16, 0] = 5, 1, 65535
+    affine = np.diag([-1.5, 2.0, 2.5, 1.0])
+    return extract_passport(labels, affine, load_label_table("total"), rng.normal(40, 10, labels.shape))
+
+
+def test_a_passport_is_valid_by_its_schema(passport: Passport) -> None:
+    schema = json.loads((DATA_FOLDER / "schemas" / "passport.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft7Validator(schema).validate(json.loads(passport_text(passport)))
+
+
+def test_a_passport_is_read_back_as_it_was_written(passport: Passport, tmp_path: Path) -> None:
+    write_passport(passport, tmp_path / "p.json")
+    read = read_passport(tmp_path / "p.json")
+    assert list(read.organs) == [1, 5, 65535]
+    assert read.shape == passport.shape
+    assert np.array_equal(read.affine, passport.affine)
+    for label, organ in passport.organs.items():
+        again = read.organs[label]
+        assert (again.name, again.voxel_count, again.checks) == (organ.name, organ.voxel_count, organ.checks)
+        for field in ("centroid_ras_mm", "covariance_mm2", "eigenvalues_mm2", "eigenvectors", "hu_mean", "hu_sd"):
+            assert np.allclose(getattr(again, field), getattr(organ, field), rtol=0, atol=1e-9), field
+        assert np.allclose(again.boundary_points_ras_mm, organ.boundary_points_ras_mm, atol=0.005)
+    assert passport_text(read) == passport_text(passport)
+
+
+def test_each_organ_stands_on_a_line_of_its_own(passport: Passport) -> None:
+    lines = passport_text(passport).splitlines()
+    assert [line.split(":")[0] for line in lines if '"voxel_count"' in line] == ['"1"', '"5"', '"65535"']
+
+
+def set_organ(field: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda document: document["organs"]["5"].update({field: value})
+
+
+def drop(field: str) -> Callable[[dict[str, Any]], None]:
+    return lambda document: document.pop(field)
+
+
+EDITS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "NaN": set_organ("volume_mm3", float("nan")),
+    "infinite": set_organ("centroid", [float("inf"), 0, 0]),
+    "a whole number beyond all floats": set_organ("volume_mm3", 10**400),
+    "a coordinate beyond all floats": set_organ("centroid", [10**400, 0, 0]),
+    "text for a number": set_organ("volume_mm3", "large"),
+    "true for a number": set_organ("voxel_count", True),
+    "two coordinates": set_organ("centroid", [1.0, 2.0]),
+    "ragged points": set_organ("boundary_points", [[1, 2, 3], [4, 5]]),
+    "negative volume": set_organ("volume_mm3", -1.0),
+    "no voxels": set_organ("voxel_count", 0),
+    "no name": lambda document: document["organs"]["5"].pop("name"),
+    "label 0": lambda document: document["organs"].update({"0": document["organs"]["5"]}),
+    "label of letters": lambda document: document["organs"].update({"liver": document["organs"]["5"]}),
+    "a later version": lambda document: document.update(schema="totalpassport-passport/2"),
+    "another frame": lambda document: document.update(frame="LPS"),
+    "no organs": drop("organs"),
+    "no geometry": drop("geometry"),
+    "no schema": drop("schema"),
+    "shape of zero": lambda document: document["geometry"].update(shape=[0, 1, 1]),
+    "organs as a list": lambda document: document.update(organs=[]),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_a_passport_with_impossible_contents_is_refused(name: str, passport: Passport, tmp_path: Path) -> None:
+    document = json.loads(passport_text(passport))
+    EDITS[name](document)
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"p\.json") as caught:
+        read_passport(path)
+    assert caught.value.hint
+
+
+TEXTS = {
+    "empty": b"",
+    "cut off": b'{"schema": "totalpassport-passport/1"',
+    "deep nesting": b'{"organs": ' + b"[" * 200_000,
+    "deep objects": b'{"a": ' * 100_000,
+    "a repeated key": b'{"schema": "x", "schema": "totalpassport-passport/1"}',
+    "another encoding": '{"schema": "Röntgen"}'.encode("latin-1"),
+    "UTF-16": '{"schema": "x"}'.encode("utf-16"),
+    "an overflowing number": b'{"schema": 1e999}',
+    "a number of ten thousand digits": b'{"schema": ' + b"9" * 10_000 + b"}",
+    "an array": b"[]",
+    "a picture": b"\x89PNG\r\n\x1a\n" + bytes(100),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_file_that_is_no_passport_is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    path.write_bytes(TEXTS[name])
+    with pytest.raises(BadInput, match=r"p\.json"):
+        read_passport(path)
+
+
+def test_a_missing_passport_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="There is no file"):
+        read_passport(tmp_path / "nowhere.json")

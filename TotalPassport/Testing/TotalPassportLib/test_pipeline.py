@@ -1,0 +1,263 @@
+"""The main job from file to files: every organ where it lies in the patient, on the input's grid, all files or none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from support.networks import write_model
+from support.processes import files_below
+from support.scans import (
+    centroid_in_file,
+    grid_around,
+    rasterise,
+    rotation,
+    save_nifti,
+    true_centroids,
+    true_volumes_mm3,
+)
+from TotalPassportLib.errors import BadInput, Cancelled, ModelError
+from TotalPassportLib.events import Cancellation, Event
+from TotalPassportLib.files import DATA_FOLDER
+from TotalPassportLib.passport import read_passport
+from TotalPassportLib.pipeline import DESCRIBE_SHARES, RUN_SHARES, describe, run
+from TotalPassportLib.volume import stored_label_names
+
+CENTROID_VOXELS = 0.35
+"""How well a centroid is placed, in voxels of the coarser of the scan's and the model's grid; the spleen has 70."""
+RESTORED_CENTROID_VOXELS = 0.5
+"""Nearest neighbours on a finer grid shift borders by up to half a voxel of the model."""
+MODEL_MM = 3.0
+EYE = np.eye(3)
+OBLIQUE = rotation((20.0, -30.0, 40.0))
+GRIDS = {
+    "RAS": (EYE, (2.0, 2.0, 2.5)),
+    "LPS": (EYE * [-1, -1, 1], (2.0, 2.0, 2.5)),
+    "flipped left to right": (EYE * [-1, 1, 1], (2.0, 2.0, 2.0)),
+    "flipped front to back": (EYE * [1, -1, 1], (2.0, 2.0, 2.0)),
+    "flipped head to foot": (EYE * [1, 1, -1], (2.0, 2.0, 2.0)),
+    "all flipped": (EYE * [-1, -1, -1], (1.7, 2.0, 2.3)),
+    "axes S, R, A": (EYE[:, [2, 0, 1]], (2.5, 2.0, 1.5)),
+    "axes A, I, L": (EYE[:, [1, 2, 0]] * [1, -1, -1], (1.5, 2.5, 2.0)),
+    "axes P, S, R": (EYE[:, [1, 2, 0]] * [-1, 1, 1], (2.0, 2.0, 3.0)),
+    "anisotropic": (EYE * [-1, -1, 1], (0.9, 0.9, 5.0)),
+    "at the model's spacing": (EYE, (3.0, 3.0, 3.0)),
+    "coarser than the model": (EYE, (4.0, 4.0, 4.0)),
+    "oblique": (OBLIQUE, (2.0, 2.0, 2.0)),
+    "oblique LPS, anisotropic": (OBLIQUE * [-1, -1, 1], (1.2, 1.2, 3.5)),
+    "oblique, permuted, left-handed": (OBLIQUE[:, [2, 0, 1]] * [1, -1, 1], (2.2, 1.6, 2.0)),
+    "turned by nearly 45 degrees": (rotation((0.0, 0.0, 44.0)), (2.0, 2.0, 2.0)),
+}
+GEOMETRY = ("dim", "pixdim", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x")
+GEOMETRY += ("qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z", "xyzt_units")
+
+
+@pytest.mark.parametrize("centre_ras_mm", [(0.0, 0.0, 0.0), (13.0, -240.0, 1830.0)], ids=["at 0", "far"])
+@pytest.mark.parametrize("name", GRIDS)
+def test_organs_lie_where_they_are_in_the_patient_however_the_scan_is_stored(
+    name: str, centre_ras_mm: tuple[float, float, float], threshold_model: Path, tmp_path: Path
+) -> None:
+    directions, spacing_mm = GRIDS[name]
+    shape, affine = grid_around(directions, spacing_mm, centre_ras_mm)
+    ct = save_nifti(tmp_path / "ct.nii", rasterise(shape, affine, centre_ras_mm), affine)
+    result = run(ct, tmp_path / "out", str(threshold_model))
+    assert list(result.passport.organs) == [1, 2, 5]
+    voxel_mm = max(*spacing_mm, MODEL_MM)
+    for label, centroid in true_centroids().items():
+        organ = result.passport.organs[label]
+        expected = centroid + centre_ras_mm
+        assert np.linalg.norm(organ.centroid_ras_mm - expected) <= CENTROID_VOXELS * voxel_mm, (organ.name, name)
+        stored = centroid_in_file(result.segmentation_path, label)
+        assert np.linalg.norm(stored - expected) <= RESTORED_CENTROID_VOXELS * voxel_mm, (organ.name, name)
+        if label != 1:  # eight voxels across are too few for a volume
+            assert organ.volume_mm3 == pytest.approx(true_volumes_mm3()[label], rel=0.12)
+    before, after = nibabel.load(ct), nibabel.load(result.segmentation_path)
+    for field in GEOMETRY:
+        assert np.array_equal(before.header[field], after.header[field]), field
+    assert np.array_equal(before.affine, after.affine)
+
+
+@pytest.mark.parametrize("sform", [True, False])
+def test_a_grid_known_by_its_quaternion_only_is_followed_too(
+    sform: bool, threshold_model: Path, tmp_path: Path
+) -> None:
+    shape, affine = grid_around(OBLIQUE * [-1, -1, 1], (2.0, 2.0, 2.5), (5.0, 6.0, 7.0))
+    voxels = rasterise(shape, affine, (5.0, 6.0, 7.0))
+    ct = save_nifti(tmp_path / "ct.nii", voxels, affine, sform=sform, qform=not sform)
+    organs = run(ct, tmp_path / "out", str(threshold_model)).passport.organs
+    for label, centroid in true_centroids().items():
+        assert np.linalg.norm(organs[label].centroid_ras_mm - centroid - (5, 6, 7)) <= CENTROID_VOXELS * MODEL_MM
+
+
+def test_a_run_writes_labels_with_names_and_a_passport_and_leaves_the_input_alone(
+    threshold_model: Path, phantom_ct: Path, tmp_path: Path
+) -> None:
+    before = hashlib.sha256(phantom_ct.read_bytes()).hexdigest()
+    result = run(phantom_ct, tmp_path / "a" / "b", str(threshold_model), preview=True)
+    assert hashlib.sha256(phantom_ct.read_bytes()).hexdigest() == before
+    names = ["phantom_passport.json", "phantom_preview.png", "phantom_segmentation.nii.gz"]
+    assert files_below(tmp_path / "a" / "b") == names
+    image = nibabel.load(result.segmentation_path)
+    assert image.get_data_dtype() == np.uint8
+    assert stored_label_names(image.header) == {1: "spleen", 2: "kidney_right", 5: "liver"}
+    assert set(np.unique(np.asarray(image.dataobj))) == {0, 1, 2, 5}
+    passport = read_passport(result.passport_path)
+    assert [organ.name for organ in passport.organs.values()] == ["spleen", "kidney_right", "liver"]
+    assert passport.source["sha256"] == before
+    assert passport.software["provider"] == "CPUExecutionProvider"
+    assert passport.organs[5].hu_mean == pytest.approx(-500, abs=40)
+    assert passport.organs[1].hu_mean == pytest.approx(1500, abs=200)
+    document = result.passport_path.read_text(encoding="utf-8")
+    assert "phantom" not in document.replace("phantoms", ""), "a file's name may be a patient's and stays out"
+
+
+def test_the_same_scan_gives_the_same_bytes(threshold_model: Path, phantom_ct: Path, tmp_path: Path) -> None:
+    first, second = (run(phantom_ct, tmp_path / name, str(threshold_model), preview=True) for name in "ab")
+    assert first.segmentation_path.read_bytes() == second.segmentation_path.read_bytes()
+    assert first.preview_path.read_bytes() == second.preview_path.read_bytes()
+    texts = [result.passport_path.read_text(encoding="utf-8").splitlines() for result in (first, second)]
+    kept = [[line for line in text if not line.startswith('"created"')] for text in texts]
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == len(texts[0]) - 1
+
+
+def test_events_of_a_run_follow_the_contract(threshold_model: Path, phantom_ct: Path, tmp_path: Path) -> None:
+    events: list[Event] = []
+    result = run(phantom_ct, tmp_path, str(threshold_model), on_event=events.append)
+    assert events[0]["event"] == "started"
+    assert events[0]["stages"] == list(RUN_SHARES)
+    progress = [event for event in events if event["event"] == "progress"]
+    fractions = [event["fraction"] for event in progress]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+    assert list(dict.fromkeys(event["stage"] for event in progress)) == list(RUN_SHARES)
+    infer = [event for event in progress if event["stage"] == "infer"]
+    assert infer[-2]["done"] == infer[-2]["total"] > 1, "each window is a step of its own"
+    assert set(result.seconds) == set(RUN_SHARES)
+    assert json.loads(json.dumps(events)) == events
+
+
+@pytest.mark.parametrize("stage", RUN_SHARES)
+def test_a_run_that_is_cancelled_in_any_stage_leaves_no_file(
+    stage: str, threshold_model: Path, phantom_ct: Path, tmp_path: Path
+) -> None:
+    cancellation = Cancellation()
+    stages = list(RUN_SHARES)
+    last_before = stages[stages.index(stage) - 1] if stage != stages[0] else None
+
+    def on_event(event: Event) -> None:
+        if event["event"] == ("started" if last_before is None else "progress") and event.get("stage") == last_before:
+            cancellation.request()
+
+    with pytest.raises(Cancelled):
+        run(phantom_ct, tmp_path / "out", str(threshold_model), on_event=on_event, cancellation=cancellation)
+    assert files_below(tmp_path / "out") == []
+
+
+def test_a_wish_to_stop_that_comes_after_the_files_are_there_does_not_deny_them(
+    threshold_model: Path, phantom_ct: Path, tmp_path: Path
+) -> None:
+    cancellation = Cancellation()
+
+    def on_event(event: Event) -> None:
+        if event.get("stage") == "write":
+            cancellation.request()
+
+    result = run(phantom_ct, tmp_path, str(threshold_model), on_event=on_event, cancellation=cancellation)
+    assert result.segmentation_path.exists()
+    assert result.passport_path.exists()
+
+
+def test_a_scan_in_which_nothing_is_found_gives_an_empty_passport_and_a_warning(
+    threshold_model: Path, tmp_path: Path
+) -> None:
+    water = np.random.default_rng(0).integers(-20, 20, (30, 30, 30)).astype(np.int16)
+    ct = save_nifti(tmp_path / "ct.nii.gz", water, np.diag([2.0, 2.0, 2.0, 1.0]))
+    events: list[Event] = []
+    result = run(ct, tmp_path / "out", str(threshold_model), preview=True, on_event=events.append)
+    assert [event["code"] for event in events if event["event"] == "warning"] == ["nothing_found"]
+    assert read_passport(result.passport_path).organs == {}
+    assert not np.asarray(nibabel.load(result.segmentation_path).dataobj).any()
+
+
+def test_results_of_an_earlier_run_are_replaced(threshold_model: Path, phantom_ct: Path, tmp_path: Path) -> None:
+    for name in ("phantom_segmentation.nii.gz", "phantom_passport.json"):
+        (tmp_path / name).write_bytes(b"old")
+    result = run(phantom_ct, tmp_path, str(threshold_model))
+    assert len(read_passport(result.passport_path).organs) == 3
+    assert files_below(tmp_path) == ["phantom_passport.json", "phantom_segmentation.nii.gz"]
+
+
+def test_a_run_that_fails_keeps_the_results_of_an_earlier_one(phantom_ct: Path, tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model", part={"label_values": [0, 5, 2]})
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "phantom_passport.json").write_bytes(b"old")
+    with pytest.raises(ModelError):
+        run(phantom_ct, tmp_path / "out", str(model))
+    assert files_below(tmp_path / "out") == ["phantom_passport.json"]
+    assert (tmp_path / "out" / "phantom_passport.json").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_a_run_does_not_write_over_its_input_by_way_of_a_link(
+    link: str, threshold_model: Path, phantom_ct: Path, tmp_path: Path
+) -> None:
+    ct = tmp_path / "ct.nii.gz"
+    ct.write_bytes(phantom_ct.read_bytes())
+    getattr(tmp_path / "ct_segmentation.nii.gz", link)(ct)
+    with pytest.raises(BadInput, match="is the input itself"):
+        run(ct, tmp_path, str(threshold_model))
+    assert ct.read_bytes() == phantom_ct.read_bytes()
+
+
+@pytest.fixture
+def segmentation(threshold_model: Path, phantom_ct: Path, tmp_path: Path) -> Path:
+    return run(phantom_ct, tmp_path / "run", str(threshold_model)).segmentation_path
+
+
+def test_a_segmentation_is_described_with_the_names_in_its_header_and_the_intensities_of_its_ct(
+    segmentation: Path, phantom_ct: Path, tmp_path: Path
+) -> None:
+    events: list[Event] = []
+    described = describe(segmentation, tmp_path / "p.json", ct_path=phantom_ct, on_event=events.append)
+    passport = read_passport(tmp_path / "p.json")
+    names = {value: organ.name for value, organ in passport.organs.items()}
+    assert names == {1: "spleen", 2: "kidney_right", 5: "liver"}
+    voxels, values = (np.asarray(nibabel.load(path).dataobj) for path in (segmentation, phantom_ct))
+    for label, organ in passport.organs.items():
+        assert organ.hu_mean == pytest.approx(values[voxels == label].mean(), abs=1e-6)
+        assert organ.hu_sd == pytest.approx(values[voxels == label].std(), abs=1e-6)
+        assert np.allclose(organ.centroid_ras_mm, centroid_in_file(segmentation, label), atol=1e-6)
+    assert described.organs.keys() == passport.organs.keys()
+    assert [event["fraction"] for event in events if event["event"] == "progress"][-1] == 1.0
+    assert list(events[0]["stages"]) == list(DESCRIBE_SHARES)
+
+
+@pytest.mark.parametrize("protected", ["segmentation", "ct", "labels"])
+def test_a_passport_is_not_written_over_what_it_is_made_from(
+    protected: str, segmentation: Path, phantom_ct: Path, tmp_path: Path
+) -> None:
+    ct, table = tmp_path / "ct.nii.gz", tmp_path / "table.json"
+    ct.write_bytes(phantom_ct.read_bytes())
+    table.write_bytes((DATA_FOLDER / "labels" / "total.json").read_bytes())
+    output = {"segmentation": segmentation, "ct": ct, "labels": table}[protected]
+    before = output.read_bytes()
+    with pytest.raises(BadInput, match="is the input itself"):
+        describe(segmentation, output, str(table), ct)
+    assert output.read_bytes() == before
+
+
+def test_a_published_segmentation_of_61_organs_is_described(shared: Path, tmp_path: Path) -> None:
+    data = shared / "data"
+    segmentation = data / "example_seg_fast_force_split.nii.gz"
+    describe(segmentation, tmp_path / "p.json", ct_path=data / "example_ct.nii.gz")
+    organs = read_passport(tmp_path / "p.json").organs
+    assert len(organs) == 61
+    voxels = np.asarray(nibabel.load(segmentation).dataobj)
+    assert {label: organ.voxel_count for label, organ in organs.items()} == {
+        int(label): int(count) for label, count in zip(*np.unique(voxels, return_counts=True), strict=True) if label
+    }

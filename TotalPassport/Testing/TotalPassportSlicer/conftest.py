@@ -1,0 +1,79 @@
+"""What the tests of the Slicer side share: the host application, the real panel in it, and scripted children."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from host.fixtures import rendering, slicer_host, slicer_host_process  # noqa: F401
+from panel_driver import Panel
+
+MODULE_FILE = Path(__file__).parents[2] / "TotalPassport.py"
+
+_CHILD_PREAMBLE = """
+import json, os, subprocess, sys, time
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    job = json.load(file)
+
+
+def emit(**event):
+    print(json.dumps(event), flush=True)
+
+
+def wait_for_cancel():
+    while not os.path.exists(job["cancel_file"]):
+        time.sleep(0.02)
+
+
+"""
+
+
+@pytest.fixture
+def application(slicer_host: Any) -> Any:  # noqa: F811
+    """Slicer's application object, with an empty scene."""
+    return slicer_host.app
+
+
+@pytest.fixture
+def scripted_child(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that writes a child which speaks the protocol, or breaks it, as its body says."""
+
+    def write(body: str) -> Path:
+        script = tmp_path_factory.mktemp("child") / "job.py"
+        script.write_text(_CHILD_PREAMBLE + textwrap.dedent(body), encoding="utf-8")
+        return script
+
+    return write
+
+
+@pytest.fixture
+def panel(slicer_host: Any, scripted_child: Callable[[str], Path]) -> Panel:  # noqa: F811
+    """The real panel, opened in an empty scene."""
+    return Panel(slicer_host, slicer_host.load_module(MODULE_FILE), scripted_child)
+
+
+@pytest.fixture
+def phantom(panel: Panel) -> Any:
+    """A small CT in the scene."""
+    panel.phantom = panel.add_phantom()
+    return panel.phantom
+
+
+@pytest.fixture
+def ready(panel: Panel, phantom: Any) -> Panel:
+    """The panel with the phantom chosen: one click away from a run."""
+    panel.host.enter(panel.widget)
+    assert panel.ui.applyButton.enabled
+    return panel
+
+
+@pytest.fixture
+def demo_model() -> None:
+    """The bundled demo model; a test that needs it must run."""
+    from TotalPassportLib.models.catalogue import find_model
+
+    find_model("demo")

@@ -1,0 +1,51 @@
+"""The main job with the real child process and the real demo model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.usefixtures("demo_model")
+
+
+@pytest.fixture
+def real_ct(panel: Any, shared: Path) -> Any:
+    """A real thorax and abdomen."""
+    import slicer
+
+    node = slicer.util.loadVolume(str(shared / "data" / "example_ct.nii.gz"))
+    panel.widget.enter()
+    panel.use_real_child()
+    return node
+
+
+def test_apply_on_a_real_ct_ends_on_its_exact_grid_with_a_passport(panel: Any, real_ct: Any) -> None:
+    panel.parameters.inputVolume = real_ct
+    panel.ui.show3DCheckBox.checked = False
+    panel.apply_and_wait(600)
+    nodes = panel.nodes()
+    labels, affine = panel.exported_labels(nodes.segmentation)
+    assert labels.shape == real_ct.GetImageData().GetDimensions()
+    np.testing.assert_array_equal(affine, panel.affine(real_ct))
+    passport = panel.passport()
+    assert len(passport.organs) == len(panel.segment_names(nodes.segmentation)) >= 5
+    assert passport.model["name"] == "demo"
+    assert panel.error_dialogs() == []
+
+
+def test_cancelling_in_the_middle_of_inference_leaves_nothing(panel: Any, real_ct: Any) -> None:
+    panel.parameters.inputVolume = real_ct
+    panel.apply()
+    panel.wait_until(lambda: "Finding organs" in panel.ui.statusLabel.text, 300)
+    panel.apply()
+    assert panel.wait(60).status.value == "cancelled"
+    assert panel.temporary_folders() == []
+    assert panel.child_processes() == {}
+    assert panel.ui.applyButton.text == "Apply"
+
+
+def test_the_modules_own_test_passes(panel: Any) -> None:
+    panel.run_module_test()

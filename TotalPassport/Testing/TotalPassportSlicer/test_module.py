@@ -1,0 +1,111 @@
+"""The module file keeps Slicer's conventions and harms nobody's start-up."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MODULE_FOLDER = Path(__file__).resolve().parents[2]
+INSTALLED_LATER = ("nibabel", "onnxruntime", "fastjsonschema", "onnx", "torch")
+
+START_WITHOUT_PACKAGES = """
+import sys
+sys.path[:0] = [{testing!r}, {module!r}]
+later = {later!r}
+
+
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in later:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+
+sys.meta_path.insert(0, NotInstalled())
+from host import SlicerHost
+
+host = SlicerHost.start()
+widget = host.load_module({file!r})
+assert not [name for name in sys.modules if name.split(".")[0] in later]
+assert widget.ui.modelComboBox.count >= 3
+host.reset()
+print("started")
+"""
+
+
+def test_the_panel_opens_before_anything_is_installed(application: Any) -> None:
+    code = START_WITHOUT_PACKAGES.format(
+        testing=str(MODULE_FOLDER / "Testing"),
+        module=str(MODULE_FOLDER),
+        later=INSTALLED_LATER,
+        file=str(MODULE_FOLDER / "TotalPassport.py"),
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.endswith("started\n"), done.stderr[-3000:]
+
+
+def sources() -> list[Path]:
+    """Return every Python file of the Slicer side."""
+    return [MODULE_FOLDER / "TotalPassport.py", *sorted((MODULE_FOLDER / "TotalPassportSlicer").glob("*.py"))]
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.name)
+def test_files_and_functions_fit_a_sitting_and_a_screen(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= 400
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    long = {node.name: node.end_lineno - node.lineno + 1 for node in functions}
+    assert {name: length for name, length in long.items() if length > 40} == {}
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.name)
+def test_translated_texts_are_constants(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_"]
+    assert [node.lineno for node in calls if not isinstance(node.args[0], ast.Constant)] == []
+
+
+@pytest.mark.parametrize("path", sources()[1:], ids=lambda path: path.name)
+def test_only_the_panel_opens_dialogs(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for dialog in ("errorDisplay(", "confirmOkCancelDisplay(", "warningDisplay(", "QMessageBox", "QFileDialog"):
+        assert dialog not in text
+
+
+def test_what_slicer_shows_about_the_module(panel: Any) -> None:
+    import slicer
+
+    module = slicer.modules.totalpassport
+    assert module.title == "TotalPassport"
+    assert module.categories == ["Segmentation"]
+    assert "CT" in module.helpText
+    assert module.acknowledgementText
+
+
+def test_the_sample_ct_is_offered_in_sample_data(panel: Any) -> None:
+    import SampleData
+    import slicer
+
+    (source,) = slicer.modules.sampleDataSources["TotalPassport"]
+    assert Path(source.thumbnailFileName).is_file()
+    node = SampleData.downloadSample(source.sampleName)
+    assert node.GetName() == "TotalPassportDemoCT"
+    assert min(node.GetImageData().GetDimensions()) > 50
+
+
+def test_stale_folders_are_swept_up_when_the_panel_opens(slicer_host: Any) -> None:
+    from TotalPassportSlicer.workspace import PREFIX
+
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    folder = Path(slicer_host.app.temporaryPath) / f"{PREFIX}old"
+    folder.mkdir()
+    (folder / "owner.json").write_text(f'{{"pid": {process.pid}}}', encoding="utf-8")
+    slicer_host.load_module(MODULE_FOLDER / "TotalPassport.py")
+    assert not folder.exists()
+    assert os.path.isdir(slicer_host.app.temporaryPath)

@@ -1,0 +1,118 @@
+"""Scenes come and go; the panel and the passport follow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def test_closing_the_scene_during_a_run_cancels_it(ready: Any) -> None:
+    import slicer
+
+    ready.use_child('emit(event="started", pid=os.getpid())\ntime.sleep(600)')
+    ready.apply()
+    ready.wait_until(lambda: ready.logic.state.value == "running")
+    slicer.mrmlScene.Clear()
+    assert not ready.logic.busy
+    assert ready.temporary_folders() == []
+    assert ready.ui.applyButton.text == "Apply"
+    assert ready.ui.inputSelector.currentNode() is None
+    assert ready.error_dialogs() == []
+
+
+def test_closing_the_scene_clears_the_table(ready: Any) -> None:
+    import slicer
+
+    ready.use_child(ready.phantom_child)
+    ready.apply_and_wait()
+    slicer.mrmlScene.Clear()
+    assert ready.table_texts(0) == []
+    assert ready.ui.summaryLabel.text == ""
+    assert not ready.ui.exportButton.enabled
+
+
+def test_the_module_being_unloaded_ends_the_run(ready: Any) -> None:
+    ready.use_child("time.sleep(600)")
+    ready.apply()
+    ready.wait_until(lambda: ready.logic.state.value == "running")
+    ready.widget.cleanup()
+    assert not ready.logic.busy
+    assert ready.temporary_folders() == []
+
+
+def test_a_saved_scene_comes_back_with_its_passport(ready: Any, tmp_path: Path) -> None:
+    import slicer
+
+    ready.use_child(ready.phantom_child)
+    ready.ui.showAxesCheckBox.checked = False
+    ready.apply_and_wait()
+    before = ready.passport()
+    labels = ready.expected_labels()
+    path = tmp_path / "scene.mrb"
+    assert slicer.util.saveScene(str(path))
+    slicer.mrmlScene.Clear()
+    slicer.util.loadScene(str(path))
+    ready.widget.enter()
+    parameters = ready.parameters
+    assert parameters.inputVolume.GetName() == "Phantom"
+    assert parameters.showAxes is False
+    assert ready.ui.showAxesCheckBox.checked is False
+    assert ready.table_texts(0) == ["Liver", "Right kidney", "Spleen"]
+    assert ready.passport().organs.keys() == before.organs.keys()
+    nodes = ready.nodes()
+    assert nodes.source is parameters.inputVolume
+    assert ready.segment_names(nodes.segmentation) == ["Spleen", "Right kidney", "Liver"]
+    assert nodes.centroids.GetLocked()
+    assert nodes.axes.GetPolyData().GetPointData().GetArray("Axis").GetNumberOfComponents() == 3
+    assert nodes.table.GetNumberOfRows() == 3
+    np.testing.assert_array_equal(ready.exported_labels(nodes.segmentation)[0], labels)
+    ready.click_organ("Spleen")
+    assert nodes.selected_axes[0].GetDisplayNode().GetVisibility()
+
+
+def test_a_reloaded_passport_can_be_exported(ready: Any, tmp_path: Path) -> None:
+    import slicer
+    from TotalPassportLib.passport import read_passport
+
+    ready.use_child(ready.phantom_child)
+    ready.apply_and_wait()
+    text = ready.parameters.passport.GetText()
+    path = tmp_path / "scene.mrb"
+    assert slicer.util.saveScene(str(path))
+    slicer.mrmlScene.Clear()
+    slicer.util.loadScene(str(path))
+    ready.widget.enter()
+    exported = tmp_path / "passport.json"
+    ready.answer_save_dialog(str(exported))
+    ready.ui.exportButton.click()
+    assert exported.read_text(encoding="utf-8") == text
+    assert len(read_passport(exported).organs) == 3
+
+
+def test_a_run_after_loading_updates_the_loaded_nodes(ready: Any, tmp_path: Path) -> None:
+    import slicer
+
+    ready.use_child(ready.phantom_child)
+    ready.apply_and_wait()
+    path = tmp_path / "scene.mrb"
+    assert slicer.util.saveScene(str(path))
+    slicer.mrmlScene.Clear()
+    slicer.util.loadScene(str(path))
+    ready.widget.enter()
+    names = sorted(ready.node_names())
+    ready.apply_and_wait()
+    assert sorted(ready.node_names()) == names
+
+
+def test_a_scene_with_a_spoilt_passport_is_a_sentence(ready: Any) -> None:
+    ready.use_child(ready.phantom_child)
+    ready.apply_and_wait()
+    node = ready.parameters.passport
+    ready.parameters.passport = None
+    node.SetText('{"schema": "something else"}')
+    ready.parameters.passport = node
+    (shown,) = ready.error_dialogs()
+    assert node.GetName() in shown
+    assert ready.table_texts(0) == []

@@ -1,0 +1,138 @@
+"""Real processes of ours: the command line and the child that runs jobs."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+PACKAGES = Path(__file__).resolve().parents[2]
+"""The folder that holds the package TotalPassportLib."""
+JOB_SCRIPT = PACKAGES / "TotalPassportLib" / "job.py"
+PATIENCE_SECONDS = 120.0
+"""How long a process may take before the test is given up; no test measures time."""
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Return the environment for our processes."""
+    return {**os.environ, "PYTHONPATH": str(PACKAGES), "OMP_NUM_THREADS": "1", **changes}
+
+
+def command_line(*arguments: object) -> list[str]:
+    """Return the command that runs our command line."""
+    return [sys.executable, "-m", "TotalPassportLib", *map(str, arguments)]
+
+
+def run_cli(*arguments: object, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run our command line to its end."""
+    return subprocess.run(
+        command_line(*arguments),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        env=environment(PYTHONUTF8="1"),
+        stdin=subprocess.DEVNULL,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+        **options,
+    )
+
+
+class Child:
+    """One child process with a job, as the Slicer module starts it: standard input held open."""
+
+    def __init__(self, job: Mapping[str, Any] | bytes, folder: Path) -> None:
+        self.job_file = folder / "job.json"
+        self.job_file.write_bytes(job if isinstance(job, bytes) else json.dumps(job).encode())
+        self.process = subprocess.Popen(
+            [sys.executable, "-X", "utf8", str(JOB_SCRIPT), str(self.job_file)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        )
+        self.lines: list[str] = []
+        """Every line of standard output so far."""
+        self._log: list[bytes] = []
+        self._queue: queue.Queue[str | None] = queue.Queue()
+        self._readers = [threading.Thread(target=self._read, daemon=True), threading.Thread(target=self._drain)]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self._queue.put(line.decode("utf-8"))
+        self._queue.put(None)
+
+    def _drain(self) -> None:
+        self._log.append(self.process.stderr.read())
+
+    def _next_line(self) -> str | None:
+        line = self._queue.get(timeout=PATIENCE_SECONDS)
+        if line is not None:
+            self.lines.append(line)
+        return line
+
+    def wait_for(self, kind: str, stage: str | None = None) -> dict[str, Any]:
+        """Return the next event of a kind (and stage); fail if the child ends without it."""
+        while (line := self._next_line()) is not None:
+            event = json.loads(line)
+            if event["event"] == kind and stage in (None, event.get("stage")):
+                return event
+        raise AssertionError(f"the child ended without '{kind}' ({stage}): {self.lines[-3:]}, {self.log}")
+
+    def finish(self) -> int:
+        """Read to the end and return the exit code; standard input stays open until then."""
+        while self._next_line() is not None:
+            pass
+        code = self.process.wait(timeout=PATIENCE_SECONDS)
+        self.close()
+        return code
+
+    def close(self) -> None:
+        """End the process if need be and release its pipes."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(timeout=PATIENCE_SECONDS)
+        for reader in self._readers:
+            reader.join(timeout=PATIENCE_SECONDS)
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            pipe.close()
+
+    @property
+    def log(self) -> str:
+        """Standard error; complete after `finish`."""
+        return b"".join(self._log).decode("utf-8", "replace")
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Every event so far."""
+        return [json.loads(line) for line in self.lines]
+
+
+def eventually(condition: Any) -> bool:
+    """Return whether a condition comes true before patience ends."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def files_below(folder: Path) -> list[str]:
+    """Return the relative path of every file in a folder, hidden ones too."""
+    return sorted(str(path.relative_to(folder)) for path in _walk(folder))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (path for path in folder.rglob("*") if not path.is_dir())

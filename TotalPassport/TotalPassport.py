@@ -1,0 +1,400 @@
+"""TotalPassport: organs and an anatomical passport from a CT. The module file: wiring only.
+
+What is done lives in ``TotalPassportSlicer`` (everything that needs Slicer) and ``TotalPassportLib`` (everything else).
+Nothing is installed, and no package that Slicer does not bring is imported, when this file is read.
+"""
+
+# No "from __future__ import annotations" here: the parameter node wrapper needs the types themselves.
+from pathlib import Path
+
+import qt
+import slicer
+import vtk
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTextNode
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.parameterNodeWrapper import parameterNodeWrapper
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+from TotalPassportLib.models.catalogue import list_models
+from TotalPassportSlicer import documents, installation, presentation, segmentations, tasks, workspace
+from TotalPassportSlicer.buttons import update_buttons
+from TotalPassportSlicer.organ_table import OrganTable
+from TotalPassportSlicer.organs import organ_rows
+from TotalPassportSlicer.panel import ErrorsShown, RunPanel
+from TotalPassportSlicer.runner import JobRunner, Outcome, RunListener, State, Status
+from TotalPassportSlicer.sample_data import SAMPLE_NAME, register_sample_data
+from TotalPassportSlicer.scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
+
+
+class TotalPassport(ScriptedLoadableModule):
+    """What Slicer's module list says about the module."""
+
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("TotalPassport")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
+        self.parent.dependencies = []
+        self.parent.contributors = ["TotalPassport contributors"]
+        self.parent.helpText = _(
+            "Finds the organs in a CT and makes their anatomical passport: place, size, shape and main axes of each "
+            "organ, as nodes in the scene and as a JSON file. It works on the CPU, and nothing leaves this computer. "
+            'See the <a href="https://github.com/totalpassport/SlicerTotalPassport">documentation</a>.'
+        )
+        self.parent.acknowledgementText = _(
+            "The way a CT is processed follows TotalSegmentator and nnU-Net; their authors are gratefully acknowledged."
+        )
+        slicer.app.connect("startupCompleted()", register_sample_data)
+
+
+@parameterNodeWrapper
+class TotalPassportParameterNode:
+    """What the panel remembers, saved with the scene.
+
+    inputVolume - the CT to segment
+    model - name of the model in the catalogue
+    outputSegmentation - receives the organs; a new one if None
+    show3D - whether the organs' surfaces are shown
+    passport - the text node of the passport that the panel shows
+    showCentroids, showAxes - what is shown of all organs
+    segmentationToDescribe - input of "Passport from segmentation"
+    numberedSegments - whether its segments named by numbers are TotalSegmentator's labels
+    """
+
+    inputVolume: vtkMRMLScalarVolumeNode
+    model: str = "demo"
+    outputSegmentation: vtkMRMLSegmentationNode
+    show3D: bool = True
+    passport: vtkMRMLTextNode
+    showCentroids: bool = True
+    showAxes: bool = True
+    segmentationToDescribe: vtkMRMLSegmentationNode
+    numberedSegments: bool = False
+
+
+class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self._parameterNode = None
+        self._parameterNodeGuiTag = None
+        self._passport = None
+        self._shown = None
+
+    def setup(self):
+        """Build the panel."""
+        ScriptedLoadableModuleWidget.setup(self)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/TotalPassport.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.ui.passportSelector.addAttribute("vtkMRMLTextNode", PASSPORT_ATTRIBUTE, "1")
+        self.logic = TotalPassportLogic()
+        self.panel = RunPanel(self.ui, self._updateButtons, self._onFinished)
+        self.logic.setListener(self.panel)
+        self.organTable = OrganTable(self.ui.organTableView, self.ui.searchLineEdit, self._onOrganSelected)
+        for model in list_models():
+            self.ui.modelComboBox.addItem(model.title, model.name)
+        self.ui.modelComboBox.connect("currentIndexChanged(int)", self._onModelChosen)
+        self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
+        self.ui.describeButton.connect("clicked(bool)", self.onDescribeButton)
+        self.ui.exportButton.connect("clicked(bool)", self.onExportButton)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.initializeParameterNode()
+        self.logic.removeStaleFolders()
+
+    def cleanup(self):
+        """The module is unloaded or Slicer quits."""
+        self.logic.shutdown()
+        self.setParameterNode(None)
+        self.removeObservers()
+
+    def enter(self):
+        """The user opens the module."""
+        self.initializeParameterNode()
+
+    def onSceneStartClose(self, caller, event):
+        """The run is ended by its own observer; forget the scene's nodes."""
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, caller, event):
+        """Start afresh in the empty scene."""
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def initializeParameterNode(self):
+        """Show the parameters of the present scene, with its first CT as the default input."""
+        self.setParameterNode(self.logic.getParameterNode())
+        if self._parameterNode.inputVolume is None:
+            volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+            scans = [node for node in volumes if node.GetClassName() == "vtkMRMLScalarVolumeNode"]
+            self._parameterNode.inputVolume = scans[0] if scans else None
+
+    def setParameterNode(self, parameterNode):
+        """Connect the panel to a parameter node, or to none."""
+        if self._parameterNode is not None:
+            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged)
+        self._parameterNode = parameterNode
+        if parameterNode is not None:
+            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged)
+        self._onParametersChanged()
+
+    def onApplyButton(self):
+        """Start a run, or cancel the one under way."""
+        if self.logic.busy:
+            self.logic.cancel()
+            return
+        parameters = self._parameterNode
+        self._start(lambda: self.logic.process(parameters.inputVolume, parameters.model, parameters.outputSegmentation))
+
+    def onDescribeButton(self):
+        """Make the passport of an existing segmentation."""
+        parameters = self._parameterNode
+        self._start(
+            lambda: self.logic.processSegmentation(parameters.segmentationToDescribe, parameters.numberedSegments)
+        )
+
+    def onExportButton(self):
+        """Ask for a file and write the passport to it."""
+        node = self._parameterNode.passport
+        suggestion = f"{node.GetName()}.json"
+        path = qt.QFileDialog.getSaveFileName(
+            slicer.util.mainWindow(), _("Export passport"), suggestion, _("Passport (*.json)")
+        )
+        if not path:
+            return
+        with ErrorsShown(self.panel, slicer.util.errorDisplay):
+            self.logic.exportPassport(node, path)
+            self.panel.say(_("Exported to {path}.").format(path=path))
+
+    def _start(self, start):
+        """Start a run after the packages that it needs are there."""
+        with ErrorsShown(self.panel, slicer.util.errorDisplay):
+            if self._ensurePackages():
+                start()
+
+    def _ensurePackages(self):
+        """Return whether all packages are installed; the user is asked before anything is."""
+        missing = installation.missing_requirements()
+        if not missing:
+            return True
+        question = _(
+            "TotalPassport needs these Python packages:\n\n{packages}\n\nInstall them into Slicer now? Packages that "
+            "Slicer brings along stay as they are. This needs an internet connection once, for about 20 MB."
+        ).format(packages="\n".join(missing))
+        if not slicer.util.confirmOkCancelDisplay(question, _("TotalPassport: install packages")):
+            self.panel.say(_("Nothing was installed. Click Apply again to install the missing packages."))
+            return False
+        self.panel.say(_("Installing {packages}…").format(packages=", ".join(missing)))
+        slicer.app.processEvents()
+        with slicer.util.WaitCursor():
+            installation.install(missing)
+        self.panel.logged(_("Installed {packages}.").format(packages=", ".join(missing)))
+        return True
+
+    def _onFinished(self, outcome):
+        """Show what a run has found, or why it failed."""
+        if outcome.status is Status.FAILED:
+            slicer.util.errorDisplay(outcome.sentence)
+        if outcome.status is not Status.DONE or self._parameterNode is None:
+            return
+        nodes = outcome.value
+        firstTime = self._parameterNode.passport is not nodes.document
+        self._shown = None  # the same nodes may hold another passport now
+        with slicer.util.NodeModify(self._parameterNode):
+            self._parameterNode.passport = nodes.document
+            if nodes.source.IsA("vtkMRMLScalarVolumeNode"):
+                self._parameterNode.outputSegmentation = nodes.segmentation
+        if self._shown is None:
+            self._onParametersChanged()
+        if firstTime:  # later runs leave the views as the user has set them
+            self.logic.showSource(nodes)
+
+    def _onModelChosen(self, index):
+        if self._parameterNode is not None:
+            self._parameterNode.model = self.ui.modelComboBox.itemData(index)
+
+    def _onOrganSelected(self, label):
+        """Show an organ in the views."""
+        if self._passport is not None:
+            self.logic.showOrgan(ScanNodes(self._parameterNode.passport), self._passport.organs[label])
+
+    def _onParametersChanged(self, caller=None, event=None):
+        """Bring the panel and the views in line with the parameters."""
+        parameters = self._parameterNode
+        shown = None
+        if parameters is not None:
+            self.ui.modelComboBox.currentIndex = self.ui.modelComboBox.findData(parameters.model)
+            shown = (parameters.passport, parameters.show3D, parameters.showCentroids, parameters.showAxes)
+        if shown != self._shown:
+            previous, self._shown = self._shown, shown
+            if shown is None or previous is None or previous[0] is not shown[0]:
+                self._readPassport(parameters and parameters.passport)
+            if shown is not None and parameters.passport is not None:
+                with slicer.util.WaitCursor():  # surfaces may have to be made
+                    self.logic.show(ScanNodes(parameters.passport), *shown[1:])
+        self._updateButtons()
+
+    def _readPassport(self, node):
+        """Fill the table from the passport that a text node holds, or empty it."""
+        self._passport = None
+        if node is not None:
+            with ErrorsShown(self.panel, slicer.util.errorDisplay):
+                self._passport = self.logic.passportOf(node)
+        self.organTable.fill(organ_rows(self._passport) if self._passport is not None else [])
+
+    def _updateButtons(self):
+        count = len(self._passport.organs) if self._passport is not None else 0
+        update_buttons(self.ui, self._parameterNode, self.logic.state, count)
+
+
+class TotalPassportLogic(ScriptedLoadableModuleLogic):
+    """What the module can do, for the panel and for scripts; it opens no dialogs.
+
+    A script runs it like this::
+
+        logic = TotalPassportLogic()
+        logic.process(volumeNode, model="demo")
+        outcome = logic.waitForFinished()
+        print(outcome.sentence, outcome.value.table)
+    """
+
+    def __init__(self, runner=None):
+        ScriptedLoadableModuleLogic.__init__(self)
+        self.runner = runner or JobRunner()
+
+    def getParameterNode(self):
+        """Return the typed parameter node of the scene."""
+        return TotalPassportParameterNode(super().getParameterNode())
+
+    def setListener(self, listener: RunListener):
+        """Set who hears the states, the progress, the log and the end of a run."""
+        self.runner.listener = listener
+
+    @property
+    def state(self) -> State:
+        """Where the run stands."""
+        return self.runner.state
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self.runner.busy
+
+    def process(self, inputVolume, model: str = "demo", outputSegmentation=None):
+        """Start to segment a CT and to make its passport; returns at once.
+
+        :param inputVolume: the CT, a vtkMRMLScalarVolumeNode in Hounsfield units.
+        :param model: a model's name in the catalogue, or the path of a model folder.
+        :param outputSegmentation: receives the organs; the one of an earlier run or a new one if None.
+        :raises TotalPassportError: it cannot start; the text says why and what to do.
+        """
+        self._requirePackages()
+        self.runner.start(tasks.segment_volume_job(inputVolume, model, outputSegmentation, self._log))
+
+    def processSegmentation(self, segmentation, numberedSegments: bool = False):
+        """Start to make the passport of an existing segmentation; returns at once.
+
+        :param segmentation: a vtkMRMLSegmentationNode; it is not changed.
+        :param numberedSegments: segments called "Segment_5" are TotalSegmentator's label 5.
+        :raises TotalPassportError: it cannot start; the text says why and what to do.
+        """
+        self._requirePackages()
+        self.runner.start(tasks.describe_segmentation_job(segmentation, numberedSegments, self._log))
+
+    def waitForFinished(self, timeoutSeconds: float = 3600.0) -> Outcome | None:
+        """Keep Slicer alive until the run is over and return how it ended; None if it is not over in time."""
+        return self.runner.wait(timeoutSeconds)
+
+    def cancel(self):
+        """Ask the run to stop; it is ended by force if it does not within a few seconds."""
+        self.runner.cancel()
+
+    def shutdown(self):
+        """End a run at once and leave nothing behind."""
+        self.runner.shutdown()
+
+    def removeStaleFolders(self):
+        """Remove temporary folders that a Slicer which crashed has left."""
+        workspace.remove_stale(self.runner.temporary_root)
+
+    def passportOf(self, textNode):
+        """Return the TotalPassportLib.passport.Passport that a text node holds."""
+        return documents.stored_passport(textNode)
+
+    def exportPassport(self, textNode, path):
+        """Write a stored passport to a JSON file, whole or not at all."""
+        documents.export_passport(textNode, Path(path))
+
+    def show(self, nodes: ScanNodes, surfaces: bool, centroids: bool, axes: bool):
+        """Show or hide the parts of a scan's passport."""
+        if nodes.segmentation is not None:
+            segmentations.show_in_3d(nodes.segmentation, surfaces)
+        presentation.show(nodes, centroids, axes)
+
+    def showSource(self, nodes: ScanNodes):
+        """Show the scan in the slice views, and all of it in the 3D view."""
+        if slicer.app.layoutManager() is None:  # Slicer without a main window
+            return
+        if nodes.source.IsA("vtkMRMLVolumeNode"):
+            slicer.util.setSliceViewerLayers(background=nodes.source)
+        slicer.util.resetThreeDViews()
+
+    def showOrgan(self, nodes: ScanNodes, organ):
+        """Center the slice views on an organ and show its principal axes."""
+        presentation.show_organ(nodes, organ)
+        presentation.center_slices(nodes, organ)
+
+    def _log(self, line: str):
+        self.runner.listener.logged(line)
+
+    def _requirePackages(self):
+        missing = installation.missing_requirements()
+        if missing:
+            raise installation.InstallationError(
+                _("These Python packages are missing: {packages}.").format(packages=", ".join(missing)),
+                _("Click Apply in the module TotalPassport, which offers to install them."),
+            )
+
+
+class TotalPassportTest(ScriptedLoadableModuleTest):
+    """The whole story with the demo model; runs in Slicer and in the test host."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+
+    def runTest(self):
+        """Run all tests."""
+        self.setUp()
+        self.test_story()
+
+    def test_story(self):
+        """The sample CT gives organs, a passport, and all their nodes."""
+        import SampleData
+
+        self.delayDisplay("Loading the sample CT")
+        register_sample_data()
+        volume = SampleData.downloadSample(SAMPLE_NAME)
+        logic = TotalPassportLogic()
+        logic.process(volume, model="demo")
+        outcome = logic.waitForFinished(600)
+        assert outcome.status is Status.DONE, outcome.sentence
+        nodes = outcome.value
+        organs = logic.passportOf(nodes.document).organs
+        assert len(organs) >= 15
+        assert nodes.centroids.GetNumberOfControlPoints() == nodes.table.GetNumberOfRows() == len(organs)
+        logic.show(nodes, surfaces=True, centroids=True, axes=True)
+        logic.showOrgan(nodes, next(iter(organs.values())))
+        assert nodes.selected_axes[0].GetDisplayNode().GetVisibility()
+        self.delayDisplay("Test passed")

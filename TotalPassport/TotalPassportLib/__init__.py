@@ -1,0 +1,3 @@
+"""Organs and anatomical passports from a CT: the pure library, free of Slicer and Qt."""
+
+__version__ = "0.1.0"

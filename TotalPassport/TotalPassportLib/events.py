@@ -1,0 +1,99 @@
+"""How a run tells what it is doing, and how it is told to stop.
+
+A run is a row of stages. Each has a share of the whole, so that one true percentage can be shown. Events are plain
+dictionaries (see ``docs/architecture.md``) handed to a callback; the same dictionaries are the child process's lines.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import Cancelled
+
+Event = dict[str, Any]
+EventCallback = Callable[[Event], None]
+
+
+def ignore_event(event: Event) -> None:
+    """Take an event and do nothing with it."""
+
+
+class Cancellation:
+    """A request to stop, asked for by a call or by a file that appears."""
+
+    def __init__(self, cancel_file: Path | None = None) -> None:
+        self._cancel_file = cancel_file
+        self._requested = False
+
+    def request(self) -> None:
+        """Ask the run to stop at its next check; safe from any thread."""
+        self._requested = True
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run was asked to stop."""
+        if not self._requested and self._cancel_file is not None:
+            self._requested = self._cancel_file.exists()
+        return self._requested
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the run was asked to stop."""
+        if self.requested:
+            raise Cancelled()
+
+
+class Progress:
+    """Reports the stages of one run through a callback.
+
+    Parameters
+    ----------
+    shares : stage name -> its expected share of the whole run's time, in the order in which they run.
+    callback : receives every event.
+    cancellation : checked at every step.
+    """
+
+    def __init__(self, shares: Mapping[str, float], callback: EventCallback, cancellation: Cancellation) -> None:
+        self._shares = dict(shares)
+        self._callback = callback
+        self._finished_share = 0.0
+        self._stage = ""
+        self.cancellation = cancellation
+        self.seconds: dict[str, float] = {}
+        """Wall time of each finished stage in seconds."""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Run one stage: progress 0 at its start, complete at its end, its time kept."""
+        self._stage = name
+        self.step(0, 1)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        # Without a check: after the last stage the files are there, and a late wish to stop must not deny it.
+        self._report(1, 1)
+        self._finished_share += self._shares[name]
+
+    def step(self, done: int, total: int) -> None:
+        """Report that ``done`` of ``total`` steps of the present stage are finished.
+
+        Raises
+        ------
+        Cancelled : the run was asked to stop.
+        """
+        self.cancellation.check()
+        self._report(done, total)
+
+    def _report(self, done: int, total: int) -> None:
+        within = self._shares[self._stage] * done / max(total, 1)
+        fraction = min((self._finished_share + within) / sum(self._shares.values()), 1.0)
+        self._callback(
+            {"event": "progress", "stage": self._stage, "done": done, "total": total, "fraction": round(fraction, 4)}
+        )
+
+    def warn(self, code: str, message: str) -> None:
+        """Report something that the user should know but that does not stop the run."""
+        self._callback({"event": "warning", "code": code, "message": message})

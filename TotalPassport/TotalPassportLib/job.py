@@ -1,0 +1,152 @@
+"""The child process: a job file in, JSON lines out, an exit code at the end. ``docs/architecture.md`` has the contract.
+
+Started as a script by the Slicer module: ``python -X utf8 .../TotalPassportLib/job.py JOB.json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+if __package__ in (None, ""):
+    # Run as a script, Python puts this file's folder first, where our `labels` or `files` could hide other modules.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    __package__ = "TotalPassportLib"
+
+from TotalPassportLib.errors import BadInput, Cancelled, user_error
+from TotalPassportLib.events import Cancellation, Event, EventCallback
+from TotalPassportLib.files import read_json, validate
+
+GRACE_SECONDS = 30.0
+"""How long a child whose parent is gone may take to stop by itself before it is ended."""
+
+
+class ParentWatch:
+    """Cancels the run when the parent process is gone: then standard input, which it held open, ends."""
+
+    def __init__(self, cancellation: Cancellation, scratch_folder: Path | None) -> None:
+        self._cancellation = cancellation
+        self._scratch_folder = scratch_folder
+        self.parent_gone = False
+        threading.Thread(target=self._wait, name="parent-watch", daemon=True).start()
+
+    def _wait(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            # Past Python's buffer: its lock, held here for ever, would abort the interpreter at its end.
+            while os.read(sys.stdin.fileno(), 1):
+                pass
+        self.parent_gone = True
+        self._cancellation.request()
+        timer = threading.Timer(GRACE_SECONDS, self._end_now)
+        timer.daemon = True
+        timer.start()
+
+    def _end_now(self) -> None:
+        self.remove_scratch()
+        os._exit(Cancelled.exit_code)
+
+    def remove_scratch(self) -> None:
+        """Remove the parent's private folder, which now nobody else would."""
+        if self._scratch_folder is not None:
+            shutil.rmtree(self._scratch_folder, ignore_errors=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the job of a job file and return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    events = _claim_standard_output()
+    emit = _line_writer(events)
+    watch: ParentWatch | None = None
+    try:
+        if len(arguments) != 1:
+            raise BadInput("One argument is needed: the job file.", "See docs/architecture.md.")
+        job_path = Path(arguments[0]).resolve()
+        job = read_json(job_path)
+        validate(job, "job", "The job file")
+        cancellation = Cancellation(Path(job["cancel_file"]) if "cancel_file" in job else None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *received: cancellation.request())
+        watch = ParentWatch(cancellation, _scratch_folder(job, job_path))
+        emit(_run(job, emit, cancellation))
+        return 0
+    except (Exception, KeyboardInterrupt) as error:
+        return _report(error, emit)
+    finally:
+        if watch is not None and watch.parent_gone:
+            watch.remove_scratch()
+
+
+def _claim_standard_output() -> TextIO:
+    """Keep standard output for events: whatever else a library prints goes to standard error, the log."""
+    sys.stdout.flush()
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+    return events
+
+
+def _line_writer(stream: TextIO) -> EventCallback:
+    def emit(event: Event) -> None:
+        # A parent that is gone breaks the pipe; its watch ends the run.
+        with contextlib.suppress(BrokenPipeError):
+            stream.write(json.dumps(event) + "\n")
+            stream.flush()
+
+    return emit
+
+
+def _scratch_folder(job: Mapping[str, Any], job_path: Path) -> Path | None:
+    """Return the folder to remove when the parent is gone: only one that holds the job file itself."""
+    folder = Path(job["scratch_folder"]).resolve() if "scratch_folder" in job else None
+    return folder if folder is not None and folder == job_path.parent else None
+
+
+def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation) -> Event:
+    from TotalPassportLib import pipeline  # here, so that a missing package is reported like any other failure
+
+    if job["action"] == "passport":
+        passport = pipeline.describe(
+            job["segmentation"], job["output"], job.get("labels"), job.get("ct"), emit, cancellation
+        )
+        return {"event": "result", "passport": job["output"], "n_organs": len(passport.organs)}
+    result = pipeline.run(
+        *(job["ct"], job["output_folder"], job.get("model", "demo"), job.get("provider", "auto")),
+        on_event=emit,
+        cancellation=cancellation,
+    )
+    return {
+        "event": "result",
+        "segmentation": str(result.segmentation_path),
+        "passport": str(result.passport_path),
+        "n_organs": len(result.passport.organs),
+        "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
+        "provider": result.provider,
+    }
+
+
+def _report(error: BaseException, emit: EventCallback) -> int:
+    failure = user_error(error)
+    if failure.exit_code == 1:
+        traceback.print_exception(error)  # a defect: the log gets what the window does not show
+    emit(
+        {
+            "event": "error",
+            "code": failure.code,
+            "exit_code": failure.exit_code,
+            "message": failure.message,
+            "hint": failure.hint,
+        }
+    )
+    return failure.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

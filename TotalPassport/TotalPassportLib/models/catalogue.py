@@ -1,0 +1,197 @@
+"""Which models there are, whether they are here, and what each one needs before it can run.
+
+Only the standard library is used to answer that: Slicer asks before anything is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError
+from ..files import DATA_FOLDER, read_json, validate
+from .description import DESCRIPTION_FILE, ModelDescription, read_model
+from .home import models_folder
+from .official import dataset_number
+
+CATALOGUE_VARIABLE = "TOTALPASSPORT_CATALOGUE"
+"""Names a catalogue file of one's own, such as a hospital's with addresses of a mirror; its models come before ours."""
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+"""What a model may be called; it is also the name of its folder."""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What is known of a file before it comes; None is recorded when the file is first seen."""
+
+    size_bytes: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Released weights of one network: where they are, and what is known of them."""
+
+    folder: str
+    part: str
+    url: str
+    approximate_bytes: int
+    largest_bytes: int
+    archive: Pin
+    checkpoint: Pin
+    plans: Pin
+
+    @property
+    def number(self) -> int:
+        """The dataset's number, by which nnU-Net knows it."""
+        return dataset_number(self.folder) or 0
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """One model by name; ``spacing_mm`` is along R, A, S, ``datasets`` are what it is converted from, if anything."""
+
+    name: str
+    title: str
+    description: str
+    licence: str
+    spacing_mm: tuple[float, float, float]
+    bundled_folder: Path | None = None
+    datasets: tuple[Dataset, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where the model is, or will be."""
+        return self.bundled_folder or models_folder() / self.name
+
+    @property
+    def installed(self) -> bool:
+        """Whether the model can be run now."""
+        return (self.folder / DESCRIPTION_FILE).is_file()
+
+    @property
+    def approximate_bytes(self) -> int:
+        """About how much has to be downloaded, in bytes."""
+        return sum(dataset.archive.size_bytes or dataset.approximate_bytes for dataset in self.datasets)
+
+    @property
+    def needs(self) -> str:
+        """What to do when it is not installed, for people."""
+        if not self.datasets:
+            return "It comes with TotalPassport; install TotalPassport again."
+        numbers = ", ".join(str(dataset.number) for dataset in self.datasets)
+        what = f"dataset {numbers}" if len(self.datasets) == 1 else f"datasets {numbers}"
+        return (
+            f"It needs TotalSegmentator's released weights ({what}, about {self.approximate_bytes / 1e6:.0f} MB): run "
+            f"'totalpassport models download {self.name}'. Where the network is blocked, 'totalpassport models info "
+            f"{self.name}' shows the addresses, and 'totalpassport models import FILE' brings in what a browser got."
+        )
+
+
+def list_models() -> tuple[CatalogueEntry, ...]:
+    """Return every model of the catalogue and every other one that is installed, in the order in which to offer them.
+
+    Raises
+    ------
+    ModelError : the catalogue that the environment names cannot be used.
+    """
+    known = {entry.name: entry for entry in bundled_catalogue()}
+    own = os.environ.get(CATALOGUE_VARIABLE)
+    if own:
+        # In place of ours where the name is the same, so that the order of our models stays.
+        known |= {entry.name: entry for entry in read_catalogue(Path(own))}
+    return (*known.values(), *_others(set(known)))
+
+
+@cache
+def bundled_catalogue() -> tuple[CatalogueEntry, ...]:
+    """Return the models of the catalogue that comes with TotalPassport."""
+    document = read_json(DATA_FOLDER / "catalogue.json", ModelError)
+    return tuple(_entry(entry) for entry in document["models"])
+
+
+def read_catalogue(path: Path) -> tuple[CatalogueEntry, ...]:
+    """Return the models of a catalogue file.
+
+    Raises
+    ------
+    ModelError : it cannot be read, or is no valid catalogue.
+    """
+    document = read_json(path, ModelError)
+    validate(document, "catalogue", f"'{path}'", ModelError)
+    return tuple(_entry(entry) for entry in document["models"])
+
+
+def _entry(entry: dict[str, Any]) -> CatalogueEntry:
+    right, anterior, superior = entry["spacing_mm"]
+    return CatalogueEntry(
+        entry["name"],
+        entry["title"],
+        entry["description"],
+        entry["licence"],
+        (right, anterior, superior),
+        DATA_FOLDER / entry["bundled_folder"] if entry["bundled_folder"] else None,
+        tuple(_dataset(dataset) for dataset in entry["datasets"]),
+    )
+
+
+def _dataset(entry: dict[str, Any]) -> Dataset:
+    pins = {key: Pin(**entry[key]) for key in ("archive", "checkpoint", "plans")}
+    return Dataset(**{**entry, **pins})
+
+
+def _others(known: set[str]) -> list[CatalogueEntry]:
+    """Return the installed models that no catalogue knows: what users brought in under names of their own."""
+    try:
+        folders = sorted(path for path in models_folder().iterdir() if (path / DESCRIPTION_FILE).is_file())
+    except OSError:
+        return []
+    return [_installed_entry(folder) for folder in folders if folder.name not in known]
+
+
+def _installed_entry(folder: Path) -> CatalogueEntry:
+    """Describe an installed model from its own description, of which nothing may be sound."""
+    try:
+        document = read_json(folder / DESCRIPTION_FILE, ModelError)
+        right, anterior, superior = (float(value) for value in document["spacing_mm"])
+        texts = (str(document["title"]), str(document.get("intended_use") or "A model of your own."))
+        return CatalogueEntry(folder.name, *texts, str(document["licence"] or "unknown"), (right, anterior, superior))
+    except (ModelError, LookupError, TypeError, ValueError, AttributeError):
+        return CatalogueEntry(folder.name, folder.name, "Its description is damaged.", "unknown", (0.0, 0.0, 0.0))
+
+
+def find_entry(name: str) -> CatalogueEntry:
+    """Return the model of a name.
+
+    Raises
+    ------
+    ModelError : there is none.
+    """
+    for entry in list_models():
+        if entry.name == name:
+            return entry
+    names = ", ".join(entry.name for entry in list_models())
+    raise ModelError(f"There is no model '{name}'.", f"Use one of {names}.")
+
+
+def find_model(name_or_path: str) -> ModelDescription:
+    """Return a model by its name in the catalogue, or from the path of its folder or file.
+
+    Raises
+    ------
+    ModelError : there is no such model, or it cannot be used.
+    """
+    for entry in list_models():
+        if entry.name == name_or_path:
+            if not entry.installed:
+                raise ModelError(f"The model '{entry.name}' is not installed.", entry.needs)
+            return read_model(entry.folder)
+    path = Path(name_or_path)
+    if not path.exists():
+        names = ", ".join(entry.name for entry in list_models())
+        raise ModelError(f"There is no model '{name_or_path}'.", f"Use one of {names}, or the path of a model.")
+    return read_model(path)

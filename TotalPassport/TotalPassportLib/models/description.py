@@ -1,0 +1,181 @@
+"""A model as data: what a network expects and what its channels mean.
+
+A model is a folder with ``model.json`` and its ONNX files, or one ONNX file that carries the same document in its
+metadata (`METADATA_KEY`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError
+from ..files import parse_json, read_json, sha256_of, validate
+from ..labels import LabelTable, bundled_tables, load_label_table, table_from_document
+
+DESCRIPTION_FILE = "model.json"
+METADATA_KEY = "totalpassport_model"
+SCHEMA_VERSION = "totalpassport-model/1"
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """nnU-Net's CT scheme: clip, subtract the mean, divide by the standard deviation; all in Hounsfield units."""
+
+    clip_low_hu: float
+    clip_high_hu: float
+    mean_hu: float
+    std_hu: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """One network of a model.
+
+    ``label_values[c]`` is the label value of output channel ``c``; channel 0 is background. Sizes are in voxels,
+    ``[z, y, x]``. ``step`` is the largest step between windows as a fraction of the patch.
+    """
+
+    name: str
+    network: Path
+    sha256: str | None
+    patch_size_zyx: tuple[int, int, int]
+    divisor_zyx: tuple[int, int, int]
+    step: float
+    normalisation: Normalisation
+    label_values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """A model that can be run; ``spacing_mm`` is in canonical axis order (R, A, S)."""
+
+    name: str
+    title: str
+    version: str
+    licence: str
+    intended_use: str
+    source: str
+    spacing_mm: tuple[float, float, float]
+    labels: LabelTable
+    parts: tuple[Part, ...]
+
+
+def read_model(path: Path) -> ModelDescription:
+    """Read a model from its folder, its ``model.json``, or its ONNX file.
+
+    Raises
+    ------
+    ModelError : anything is missing, malformed, or contradicts itself.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / DESCRIPTION_FILE
+    if not path.is_file():
+        raise ModelError(
+            f"There is no model at '{path}'.", f"Give a folder with a {DESCRIPTION_FILE}, or an ONNX file of a model."
+        )
+    if path.suffix.lower() == ".json":
+        return _from_document(read_json(path, ModelError), f"'{path}'", path.parent, None)
+    beside = path.parent / DESCRIPTION_FILE
+    if beside.is_file():
+        model = _from_document(read_json(beside, ModelError), f"'{beside}'", beside.parent, None)
+        if path.resolve() in {part.network.resolve() for part in model.parts}:
+            return model
+    return _from_document(*_embedded_document(path), path.parent, path)
+
+
+def _embedded_document(path: Path) -> tuple[Any, str]:
+    from ..inference.session import network_metadata  # lazily: descriptions are read where onnxruntime may be missing
+
+    text = network_metadata(path).get(METADATA_KEY)
+    if text is None:
+        raise ModelError(
+            f"The network '{path}' carries no description.",
+            f"Put its {DESCRIPTION_FILE} beside it: without spacing, normalisation and labels it cannot be run.",
+        )
+    what = f"The description inside '{path}'"
+    return parse_json(text, what, ModelError), what
+
+
+def _from_document(document: Any, what: str, folder: Path, network: Path | None) -> ModelDescription:
+    validate(document, "model", what, ModelError)
+    labels = _labels(document, what)
+    parts = tuple(_part(entry, folder, network, what) for entry in document["parts"])
+    for part in parts:
+        _check_part(part, labels, what)
+    right, anterior, superior = (float(value) for value in document["spacing_mm"])
+    return ModelDescription(
+        document["name"],
+        document["title"],
+        document["version"],
+        document["licence"],
+        document.get("intended_use", ""),
+        document.get("source", ""),
+        (right, anterior, superior),
+        labels,
+        parts,
+    )
+
+
+def _labels(document: Mapping[str, Any], what: str) -> LabelTable:
+    labels = document["labels"]
+    if isinstance(labels, str):
+        if labels not in bundled_tables():
+            raise ModelError(f"{what} names an unknown label table '{labels}'.", "Write the labels into the model.")
+        return load_label_table(labels)
+    table = {"schema": "totalpassport-labels/1", "name": document["name"], "labels": labels}
+    validate(table, "labels", f"{what}, its labels,", ModelError)
+    return table_from_document(table, ModelError)
+
+
+def _part(entry: Mapping[str, Any], folder: Path, network: Path | None, what: str) -> Part:
+    if entry["network"] is None and network is None:
+        raise ModelError(f"{what} names no network file.", "Add the name of the ONNX file to its part.")
+    normalisation = {key: float(value) for key, value in entry["normalisation"].items() if key != "scheme"}
+    return Part(
+        entry["name"],
+        folder / entry["network"] if entry["network"] is not None else Path(network or ""),
+        entry["sha256"],
+        _triple(entry["patch_size_zyx"]),
+        _triple(entry["divisor_zyx"]),
+        float(entry["step"]),
+        Normalisation(**normalisation),
+        tuple(entry["label_values"]),
+    )
+
+
+def _triple(values: list[int]) -> tuple[int, int, int]:
+    z, y, x = values
+    return z, y, x
+
+
+def _check_part(part: Part, labels: LabelTable, what: str) -> None:
+    hint = "Correct the description or convert the model again."
+    if part.label_values[0] != 0:
+        raise ModelError(f"{what}: the first channel of part '{part.name}' must be background (0).", hint)
+    unknown = [value for value in part.label_values if value and value not in labels]
+    if unknown:
+        raise ModelError(f"{what}: part '{part.name}' uses labels {unknown[:5]} that are in no table.", hint)
+    if any(size % divisor for size, divisor in zip(part.patch_size_zyx, part.divisor_zyx, strict=True)):
+        raise ModelError(f"{what}: the patch of part '{part.name}' is not a multiple of its divisor.", hint)
+    if part.normalisation.clip_low_hu >= part.normalisation.clip_high_hu:
+        raise ModelError(f"{what}: the clip range of part '{part.name}' is empty.", hint)
+
+
+def verify_network(part: Part) -> None:
+    """Check that the part's network file is there and is the one that the description means.
+
+    Raises
+    ------
+    ModelError : the file is missing or its SHA-256 differs.
+    """
+    if not part.network.is_file():
+        raise ModelError(f"The network file '{part.network}' is missing.", "Bring the model in again.")
+    if part.sha256 is not None and sha256_of(part.network) != part.sha256:
+        raise ModelError(
+            f"The network file '{part.network}' is not the one its description was made for (SHA-256 differs).",
+            "The file is damaged or was exchanged; bring the model in again.",
+        )

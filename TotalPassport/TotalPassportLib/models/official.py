@@ -1,0 +1,57 @@
+"""Weights in the layout that nnU-Net trains into and TotalSegmentator releases: finding them, nothing more.
+
+Dataset297_TotalSegmentator_total_3mm_1559subj/
+  nnUNetTrainer_4000epochs_NoMirroring__nnUNetPlans__3d_fullres/
+    plans.json  dataset.json  fold_0/checkpoint_final.pth
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+CHECKPOINT = "checkpoint_final.pth"
+NEEDED_FILES = ("plans.json", "dataset.json", f"fold_0/{CHECKPOINT}")
+"""All that is read of a dataset, below its trainer's folder."""
+DATASET_FOLDER = re.compile(r"Dataset(\d{3,5})(?:_|$)")
+
+
+def dataset_number(name: str) -> int | None:
+    """Return the number in a dataset folder's name, or None if it is none.
+
+    >>> dataset_number("Dataset297_TotalSegmentator_total_3mm_1559subj")
+    297
+    """
+    found = DATASET_FOLDER.match(name)
+    return int(found[1]) if found else None
+
+
+def find_datasets(path: Path) -> dict[int, Path]:
+    """Return the trainer's folder of every dataset found at ``path``, by the dataset's number.
+
+    ``path`` may be a folder of dataset folders, such as the one that TotalSegmentator keeps, one dataset's folder, or
+    a trainer's folder inside of it. Datasets of which a file is missing do not count.
+    """
+    if is_trainer_folder(path):
+        candidates = [path]
+    else:
+        datasets = [path] if dataset_number(path.name) is not None else _subfolders(path)
+        candidates = [trainer for dataset in datasets for trainer in _subfolders(dataset)]
+    found: dict[int, Path] = {}
+    for trainer in filter(is_trainer_folder, candidates):
+        number = dataset_number(trainer.absolute().parent.name)
+        if number is not None:
+            found.setdefault(number, trainer)
+    return dict(sorted(found.items()))
+
+
+def is_trainer_folder(path: Path) -> bool:
+    """Whether a folder holds all that is needed of one dataset."""
+    return all((path / name).is_file() for name in NEEDED_FILES)
+
+
+def _subfolders(path: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in path.iterdir() if entry.is_dir())
+    except OSError:  # not there, not a folder, or not ours to read: nothing is found in it
+        return []

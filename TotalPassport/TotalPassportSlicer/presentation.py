@@ -1,0 +1,182 @@
+"""A passport as nodes: centroids, principal axes, table, and the axes of the organ that is selected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from vtk.util import numpy_support
+
+from .organs import AXIS_COLORS, OrganRow, axis_ends, name_and_color, organ_rows
+from .scan_nodes import ScanNodes
+
+if TYPE_CHECKING:
+    from TotalPassportLib.passport import OrganPassport, Passport
+
+AXIS_ARRAY = "Axis"
+_LABEL_SIZE = 2.2
+
+
+def present(nodes: ScanNodes, passport: Passport) -> None:
+    """Fill the nodes of a scan from its passport and hide what belonged to an earlier one."""
+    nodes.make_missing()
+    fill_centroids(nodes.centroids, passport)
+    fill_axes(nodes.axes, passport)
+    fill_table(nodes.table, organ_rows(passport))
+    for line, color in zip(nodes.selected_axes, AXIS_COLORS, strict=True):
+        _prepare_line(line, color)
+    nodes.follow_transform()
+    nodes.gather_in_folder()
+
+
+def fill_centroids(node: Any, passport: Passport) -> None:
+    """Put one locked point with the organ's name at each centroid."""
+    points = vtk.vtkPoints()
+    points.SetDataTypeToDouble()
+    for organ in passport.organs.values():
+        points.InsertNextPoint(*organ.centroid_ras_mm)
+    with slicer.util.NodeModify(node):
+        node.SetLocked(False)
+        node.SetAndObserveTransformNodeID(None)  # so that world and local positions agree while they are set
+        node.SetControlPointPositionsWorld(points)
+        for index, organ in enumerate(passport.organs.values()):
+            node.SetNthControlPointLabel(index, name_and_color(organ)[0])
+            node.SetNthControlPointDescription(index, organ.name)
+            node.SetNthControlPointLocked(index, True)
+        node.SetLocked(True)
+    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    display.SetUseGlyphScale(False)
+    display.SetGlyphSize(3.0)
+    display.SetTextScale(_LABEL_SIZE)
+    display.SetSelectedColor(1.0, 0.85, 0.25)
+    display.SetOccludedVisibility(True)  # centroids lie inside organs
+    display.SetOccludedOpacity(0.6)
+
+
+def fill_axes(node: Any, passport: Passport) -> None:
+    """Put the principal axes of all organs into one model, as lines whose colour tells the axis."""
+    node.SetAndObservePolyData(_axes_polydata(list(passport.organs.values())))
+    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    display.SetScalarVisibility(True)
+    display.SetActiveScalar(AXIS_ARRAY, vtk.vtkAssignAttribute.POINT_DATA)
+    display.SetScalarRangeFlag(slicer.vtkMRMLDisplayNode.UseDirectMapping)
+    display.SetVisibility2D(False)
+    display.SetLineWidth(4)
+    display.SetAmbient(0.4)
+
+
+def _axes_polydata(organs: list[OrganPassport]) -> Any:
+    """Return lines along the axes; the array ``Axis`` holds red, green and blue for each of their points."""
+    points, lines = vtk.vtkPoints(), vtk.vtkCellArray()
+    points.SetDataTypeToDouble()
+    colors: list[np.ndarray] = []
+    for organ in organs:
+        for axis, (first, last) in enumerate(axis_ends(organ)):
+            if np.linalg.norm(last - first) < 1e-6:  # an organ of a single voxel has no axes
+                continue
+            lines.InsertNextCell(2)
+            lines.InsertCellPoint(points.InsertNextPoint(*first))
+            lines.InsertCellPoint(points.InsertNextPoint(*last))
+            colors += [np.round(255 * np.array(AXIS_COLORS[axis])).astype(np.uint8)] * 2
+    polydata = vtk.vtkPolyData()
+    polydata.SetPoints(points)
+    polydata.SetLines(lines)
+    array = numpy_support.numpy_to_vtk(np.array(colors, np.uint8).reshape(-1, 3), deep=True)
+    array.SetName(AXIS_ARRAY)
+    polydata.GetPointData().AddArray(array)
+    polydata.GetPointData().SetActiveScalars(AXIS_ARRAY)
+    return polydata
+
+
+def fill_table(node: Any, rows: list[OrganRow]) -> None:
+    """Write one row for each organ, with the units in the columns' names."""
+    numbers: dict[str, list[float]] = {
+        _("Volume (ml)"): [row.volume_ml for row in rows],
+        _("R (mm)"): [row.centroid_ras_mm[0] for row in rows],
+        _("A (mm)"): [row.centroid_ras_mm[1] for row in rows],
+        _("S (mm)"): [row.centroid_ras_mm[2] for row in rows],
+        _("Major semi-axis (mm)"): [row.semi_axes_mm[0] for row in rows],
+        _("Middle semi-axis (mm)"): [row.semi_axes_mm[1] for row in rows],
+        _("Least semi-axis (mm)"): [row.semi_axes_mm[2] for row in rows],
+    }
+    table = vtk.vtkTable()
+    table.AddColumn(_text_column(_("Organ"), [row.name for row in rows]))
+    table.AddColumn(_array_column(_("Label"), np.array([row.label for row in rows], np.int32)))
+    for name, values in numbers.items():
+        table.AddColumn(_array_column(name, np.array(values, np.float64)))
+    table.AddColumn(_text_column(_("Checks"), [row.checks_text for row in rows]))
+    node.SetAndObserveTable(table)
+    node.SetUseColumnTitleAsColumnHeader(True)
+    node.SetLocked(True)
+
+
+def _text_column(name: str, texts: list[str]) -> Any:
+    column = vtk.vtkStringArray()
+    column.SetName(name)
+    for text in texts:
+        column.InsertNextValue(text)
+    return column
+
+
+def _array_column(name: str, values: np.ndarray) -> Any:
+    column = numpy_support.numpy_to_vtk(values, deep=True)
+    column.SetName(name)
+    return column
+
+
+def show(nodes: ScanNodes, centroids: bool, axes: bool) -> None:
+    """Show or hide the centroids and the axes of all organs."""
+    for node, shown in ((nodes.centroids, centroids), (nodes.axes, axes)):
+        if node is not None and node.GetDisplayNode() is not None:
+            node.GetDisplayNode().SetVisibility(shown)
+
+
+def show_organ(nodes: ScanNodes, organ: OrganPassport | None) -> None:
+    """Show the three axes of one organ as measured lines, or hide them."""
+    if organ is None:
+        for line in nodes.selected_axes:
+            line.GetDisplayNode().SetVisibility(False)
+        return
+    titles = (_("{organ}: major axis"), _("{organ}: middle axis"), _("{organ}: least axis"))
+    for line, ends, title in zip(nodes.selected_axes, axis_ends(organ), titles, strict=True):
+        with slicer.util.NodeModify(line):
+            line.SetLocked(False)
+            for index, end in enumerate(ends):
+                line.SetNthControlPointPosition(index, *end)
+            length_mm = float(np.linalg.norm(ends[1] - ends[0]))
+            line.SetNthControlPointLabel(1, _("{length:.0f} mm").format(length=length_mm))
+            line.SetName(title.format(organ=name_and_color(organ)[0]))
+            line.SetLocked(True)
+        line.GetDisplayNode().SetVisibility(True)
+
+
+def center_slices(nodes: ScanNodes, organ: OrganPassport) -> None:
+    """Move all slice views so that they show the organ's centroid in their middle."""
+    position = [float(coordinate) for coordinate in organ.centroid_ras_mm]
+    if nodes.centroids is not None:  # the results may be under a transform
+        local = list(position)
+        nodes.centroids.TransformPointToWorld(local, position)
+    slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *position, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
+
+
+def _prepare_line(line: Any, color: tuple[float, float, float]) -> None:
+    """Give a line node its two points and its colour, hidden until an organ is selected."""
+    line.CreateDefaultDisplayNodes()
+    while line.GetNumberOfControlPoints() < 2:
+        line.AddControlPoint(0.0, 0.0, 0.0)
+    line.SetNthControlPointLabel(0, "")
+    line.SetLocked(True)
+    display = line.GetDisplayNode()
+    display.SetVisibility(False)
+    display.SetSelectedColor(*color)
+    # All three middles are the centroid, where the lines' own labels would cover each other: label an end instead.
+    display.SetPropertiesLabelVisibility(False)
+    display.SetPointLabelsVisibility(True)
+    display.SetTextScale(1.2 * _LABEL_SIZE)
+    display.SetUseGlyphScale(False)
+    display.SetGlyphSize(3.0)

@@ -1,0 +1,142 @@
+"""The nodes of one scan: one text node holds the passport and refers to all the others.
+
+Because everything hangs on node references, a second run finds and updates its own nodes, and a scene that was saved
+and loaded still knows what belongs together. Nodes are reused and hidden, never deleted and made again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+PASSPORT_ATTRIBUTE = "TotalPassport.Passport"
+_ROLE = "TotalPassport."
+_AXIS_ROLES = ("majorAxis", "middleAxis", "leastAxis")
+
+
+class ScanNodes:
+    """All nodes of one scan's passport.
+
+    Parameters
+    ----------
+    document : the text node with the passport's JSON.
+    """
+
+    def __init__(self, document: Any) -> None:
+        self.document = document
+
+    @classmethod
+    def of(cls, source: Any) -> ScanNodes | None:
+        """Return the nodes made from this volume or segmentation earlier, or None."""
+        nodes = [cls(node) for node in slicer.util.getNodesByClass("vtkMRMLTextNode") if is_passport(node)]
+        for role in ("source", "segmentation"):
+            for scan in nodes:
+                if source is not None and scan._reference(role) is source:
+                    return scan
+        return None
+
+    @classmethod
+    def for_source(cls, source: Any) -> ScanNodes:
+        """Return the nodes of this volume or segmentation, made if there are none yet."""
+        existing = cls.of(source)
+        if existing is not None:
+            return existing
+        document = slicer.vtkMRMLTextNode()
+        document.SetName(slicer.mrmlScene.GenerateUniqueName(_("{name} passport").format(name=source.GetName())))
+        # Before it joins the scene, so that the panel's list of passports takes it in at once.
+        document.SetAttribute(PASSPORT_ATTRIBUTE, "1")
+        slicer.mrmlScene.AddNode(document)
+        document.SetNodeReferenceID(_ROLE + "source", source.GetID())
+        return cls(document)
+
+    @property
+    def source(self) -> Any | None:
+        """The volume, or the segmentation, that was measured."""
+        return self._reference("source")
+
+    @property
+    def segmentation(self) -> Any | None:
+        """The segmentation node."""
+        return self._reference("segmentation")
+
+    @segmentation.setter
+    def segmentation(self, node: Any) -> None:
+        self.document.SetNodeReferenceID(_ROLE + "segmentation", node.GetID())
+
+    @property
+    def centroids(self) -> Any | None:
+        """The markups node with one point for each organ."""
+        return self._reference("centroids")
+
+    @property
+    def axes(self) -> Any | None:
+        """The model node with the principal axes of all organs."""
+        return self._reference("axes")
+
+    @property
+    def table(self) -> Any | None:
+        """The table node."""
+        return self._reference("table")
+
+    @property
+    def selected_axes(self) -> list[Any]:
+        """The three line nodes of the selected organ: major, middle, least; empty before they are made."""
+        return [node for role in _AXIS_ROLES if (node := self._reference(role)) is not None]
+
+    def make_missing(self) -> None:
+        """Create the nodes that are not there yet, or that the user has deleted."""
+        self._ensure("centroids", "vtkMRMLMarkupsFiducialNode", _("{name} centroids"))
+        self._ensure("axes", "vtkMRMLModelNode", _("{name} axes"))
+        self._ensure("table", "vtkMRMLTableNode", _("{name} organs"))
+        names = (_("{name} major axis"), _("{name} middle axis"), _("{name} least axis"))
+        for role, name in zip(_AXIS_ROLES, names, strict=True):
+            self._ensure(role, "vtkMRMLMarkupsLineNode", name)
+
+    def all_nodes(self) -> list[Any]:
+        """Return every node that exists, the source left out when it is not one of the results."""
+        own = [self.segmentation, self.centroids, self.axes, self.table, self.document, *self.selected_axes]
+        return [node for node in own if node is not None]
+
+    def follow_transform(self) -> None:
+        """Put the results under the transform of their source."""
+        source = self.source
+        for node in (self.segmentation, self.centroids, self.axes, *self.selected_axes):
+            if source is not None and node is not None and node is not source:
+                node.SetAndObserveTransformNodeID(source.GetTransformNodeID())
+
+    def gather_in_folder(self) -> None:
+        """Put all nodes into one folder of the subject hierarchy, beside their source."""
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+        folder = self._folder(hierarchy)
+        for node in self.all_nodes():
+            item = hierarchy.GetItemByDataNode(node)
+            # A segmentation that was there before stays where the user has put it.
+            if item != hierarchy.GetInvalidItemID() and node is not self.source:
+                hierarchy.SetItemParent(item, folder)
+
+    def _folder(self, hierarchy: Any) -> int:
+        own_item = hierarchy.GetItemByDataNode(self.document)
+        parent = hierarchy.GetItemParent(own_item)
+        if hierarchy.GetItemAttribute(parent, PASSPORT_ATTRIBUTE):
+            return parent
+        source_item = hierarchy.GetItemByDataNode(self.source) if self.source is not None else 0
+        beside = hierarchy.GetItemParent(source_item) if source_item else 0
+        folder = hierarchy.CreateFolderItem(beside or hierarchy.GetSceneItemID(), self.document.GetName())
+        hierarchy.SetItemAttribute(folder, PASSPORT_ATTRIBUTE, "1")
+        return folder
+
+    def _ensure(self, role: str, class_name: str, name: str) -> None:
+        if self._reference(role) is None:
+            source_name = self.source.GetName() if self.source is not None else ""
+            node = slicer.mrmlScene.AddNewNodeByClass(class_name, name.format(name=source_name))
+            self.document.SetNodeReferenceID(_ROLE + role, node.GetID())
+
+    def _reference(self, role: str) -> Any | None:
+        return self.document.GetNodeReference(_ROLE + role)
+
+
+def is_passport(node: Any) -> bool:
+    """Whether a text node holds a passport of ours."""
+    return node is not None and node.GetAttribute(PASSPORT_ATTRIBUTE) == "1"

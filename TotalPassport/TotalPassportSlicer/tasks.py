@@ -1,0 +1,123 @@
+"""The two things that the panel can do, as jobs for the child process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+from TotalPassportLib.errors import BadInput
+from TotalPassportLib.labels import LabelTable
+from TotalPassportLib.models.catalogue import find_model
+
+from . import presentation, segmentations, volumes
+from .documents import store_passport
+from .runner import Event, Job
+from .scan_nodes import ScanNodes
+
+Log = Callable[[str], None]
+
+JOB_SCHEMA = "totalpassport-job/1"
+
+
+def segment_volume_job(volume_node: Any, model: str, segmentation_node: Any | None, log: Log) -> Job:
+    """Segment a CT and describe its organs; the job's value is the scan's `ScanNodes`.
+
+    Parameters
+    ----------
+    model : a model's name in the catalogue, or the path of a model.
+    segmentation_node : receives the segments; the node of an earlier run or a new one if None.
+    """
+
+    def prepare(folder: Path) -> dict[str, Any]:
+        _log_transform(volume_node, log)
+        path = folder / "ct.nii"
+        volumes.export_volume(volume_node, path)
+        output = folder / "out"
+        output.mkdir()
+        return {
+            "schema": JOB_SCHEMA,
+            "action": "run",
+            "ct": str(path),
+            "output_folder": str(output),
+            "model": model,
+            "provider": "auto",
+        }
+
+    def load(result: Event) -> ScanNodes:
+        _require_in_scene(volume_node)
+        voxels = volumes.read_labels(Path(result["segmentation"]))
+        return _load_run(volume_node, segmentation_node, voxels, find_model(model).labels, Path(result["passport"]))
+
+    return Job(prepare, load, volume_node.GetName())
+
+
+def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) -> Job:
+    """Describe the segments of an existing segmentation; the job's value is its `ScanNodes`.
+
+    Parameters
+    ----------
+    numbered : see `segmentations.export_segmentation`.
+    """
+
+    def prepare(folder: Path) -> dict[str, Any]:
+        _log_transform(segmentation_node, log)
+        path = folder / "segmentation.nii"
+        exported = segmentations.export_segmentation(segmentation_node, folder, path, numbered)
+        if exported.note:
+            log(exported.note)
+        return {
+            "schema": JOB_SCHEMA,
+            "action": "passport",
+            "segmentation": str(path),
+            "labels": exported.labels,
+            "output": str(folder / "passport.json"),
+        }
+
+    def load(result: Event) -> ScanNodes:
+        _require_in_scene(segmentation_node)
+        nodes = ScanNodes.for_source(segmentation_node)
+        nodes.segmentation = segmentation_node
+        return _present(nodes, Path(result["passport"]))
+
+    return Job(prepare, load, segmentation_node.GetName())
+
+
+def _load_run(volume_node: Any, segmentation_node: Any | None, voxels: Any, table: LabelTable, path: Path) -> ScanNodes:
+    nodes = ScanNodes.for_source(volume_node)
+    segmentation = _segmentation_in_scene(segmentation_node) or nodes.segmentation
+    if segmentation is None:
+        name = _("{name} segmentation").format(name=volume_node.GetName())
+        segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    segmentations.fill_segmentation(segmentation, voxels, volume_node, table)
+    nodes.segmentation = segmentation
+    return _present(nodes, path)
+
+
+def _present(nodes: ScanNodes, passport_file: Path) -> ScanNodes:
+    from TotalPassportLib.passport import read_passport  # lazily: see the package's note
+
+    passport = read_passport(passport_file)
+    store_passport(nodes.document, passport_file)
+    presentation.present(nodes, passport)
+    return nodes
+
+
+def _segmentation_in_scene(node: Any | None) -> Any | None:
+    return node if node is not None and node.GetScene() is not None else None
+
+
+def _require_in_scene(node: Any) -> None:
+    if node.GetScene() is None:
+        raise BadInput(
+            _("'{name}' was removed from the scene while it was being worked on.").format(name=node.GetName()),
+            _("Load it again and click Apply."),
+        )
+
+
+def _log_transform(node: Any, log: Log) -> None:
+    note = volumes.transform_note(node)
+    if note:
+        log(note)

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Every developer task, with nothing but Python 3.11 or newer: ``python3 dev.py TASK``.
+
+    demo         run the main job on the bundled sample CT with the bundled demo model
+    test         run the tests (further arguments go to pytest)
+    lint         check style and types
+    screenshots  make the README's pictures again
+    setup        only make the environment for development
+
+The environment is the folder ``.venv``; each task makes it or brings it up to date first. ``make`` calls this file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+ENVIRONMENT = ROOT / ".venv"
+PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+# Slicer's own Python is 3.12; the MRML libraries of the tests exist for 3.11 to 3.13. The demo runs on newer ones too.
+VERSIONS = ((3, 12), (3, 13), (3, 11))
+# What rendering off screen and Qt need and a bare Debian or Ubuntu lacks.
+SYSTEM_PACKAGES = [
+    "libegl1",
+    "libgl1-mesa-dri",
+    "libosmesa6",
+    "libxkbcommon0",
+    "libdbus-1-3",
+    "libfontconfig1",
+    "fonts-dejavu-core",
+]
+# Its wheel carries Slicer's terminology files; its dependencies (a web framework) are not needed.
+WITHOUT_DEPENDENCIES = ["trame-slicer==2.0.0"]
+
+
+def main() -> int:
+    """Run the task named on the command line."""
+    tasks = {"setup": setup, "demo": demo, "test": test, "lint": lint, "screenshots": screenshots}
+    name, *rest = sys.argv[1:] or ["help"]
+    if name not in tasks:
+        print(__doc__)
+        return 0 if name == "help" else 2
+    return tasks[name](rest)
+
+
+def setup(arguments: list[str]) -> int:
+    """Make the environment for development."""
+    if PYTHON.exists() and version_of(str(PYTHON)) not in VERSIONS:
+        sys.exit(
+            f"{ENVIRONMENT.name} has a Python that the tests cannot use. Install 3.12 and remove {ENVIRONMENT.name}."
+        )
+    make_environment("dev", WITHOUT_DEPENDENCIES)
+    return 0
+
+
+def demo(arguments: list[str]) -> int:
+    """Run the bundled sample CT through the bundled demo model."""
+    make_environment("", [])
+    output = ROOT / "demo-output"
+    return run(PYTHON, "-m", "TotalPassportLib", "demo", "-o", output, *arguments)
+
+
+def test(arguments: list[str]) -> int:
+    """Run the tests."""
+    setup([])
+    install_system_packages()
+    return run(PYTHON, "-m", "pytest", *arguments)
+
+
+def lint(arguments: list[str]) -> int:
+    """Check style and types, as the tests do."""
+    setup([])
+    commands = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
+    return max(run(PYTHON, "-m", *command) for command in commands)
+
+
+def screenshots(arguments: list[str]) -> int:
+    """Render the README's pictures through the test host."""
+    setup([])
+    install_system_packages()
+    return run(PYTHON, ROOT / "TotalPassport" / "Testing" / "screenshots.py", *arguments)
+
+
+def make_environment(extra: str, without_dependencies: list[str]) -> None:
+    """Create ``.venv`` if need be and install the project into it, unless that was done for these very requirements."""
+    requirements = (ROOT / "pyproject.toml").read_bytes() + "".join(without_dependencies).encode()
+    stamp = ENVIRONMENT / f"installed-{extra or 'run'}-{hashlib.sha256(requirements).hexdigest()[:16]}"
+    if stamp.exists() and PYTHON.exists():
+        return
+    if not PYTHON.exists():
+        subprocess.run([find_python(), "-m", "venv", ENVIRONMENT], check=True)
+    project = f"{ROOT}[{extra}]" if extra else str(ROOT)
+    print(f"Setting up {ENVIRONMENT.name} (once; some minutes on a slow network) ...", flush=True)
+    pip("-e", project)
+    if without_dependencies:
+        pip("--no-deps", *without_dependencies)
+    stamp.touch()
+
+
+def pip(*arguments: str) -> None:
+    """Install into the environment."""
+    command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    subprocess.run(command, check=True)
+
+
+def find_python() -> str:
+    """Return the Python to build the environment with: this one's or a neighbour's, of the versions that fit."""
+    found: dict[tuple[int, int], str] = {}
+    for candidate in candidate_pythons():
+        version = version_of(candidate)
+        if version is not None:
+            found.setdefault(version, candidate)
+    newer = sorted(version for version in found if version > max(VERSIONS))
+    for version in (*VERSIONS, *newer):
+        if version in found:
+            return found[version]
+    sys.exit("Python 3.11, 3.12 or 3.13 is needed, with its modules venv and pip. Install one of them and try again.")
+
+
+def candidate_pythons() -> Iterator[str]:
+    """Yield interpreters worth asking for their version."""
+    yield sys.executable
+    for major, minor in VERSIONS:
+        command = shutil.which(f"python{major}.{minor}")
+        if command:
+            yield command
+    pyenv = shutil.which("pyenv")
+    if pyenv:
+        root = subprocess.run([pyenv, "root"], capture_output=True, text=True, check=False).stdout.strip()
+        yield from map(str, sorted(Path(root, "versions").glob("3.*/bin/python")))
+
+
+def version_of(python: str) -> tuple[int, int] | None:
+    """Return the version of an interpreter, or None if it does not run."""
+    code = "import sys, venv, ensurepip; print(*sys.version_info[:2])"
+    result = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        return None
+    major, minor = result.stdout.split()
+    return int(major), int(minor)
+
+
+def install_system_packages() -> None:
+    """Install what rendering needs where that is possible, else name it."""
+    if not sys.platform.startswith("linux") or shutil.which("dpkg-query") is None:
+        return
+    missing = [name for name in SYSTEM_PACKAGES if not is_installed(name)]
+    if not missing:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        print(f"The tests that render need these system packages: {' '.join(missing)}", flush=True)
+        return
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(["apt-get", "update", "-qq"], env=environment, check=False)
+    subprocess.run(["apt-get", "install", "-y", "-qq", *missing], env=environment, check=True)
+
+
+def is_installed(package: str) -> bool:
+    """Tell whether a Debian package is installed."""
+    query = ["dpkg-query", "-W", "-f", "${Status}", package]
+    return "install ok installed" in subprocess.run(query, capture_output=True, text=True, check=False).stdout
+
+
+def run(*command: str | Path) -> int:
+    """Run a command in the project's folder and return its exit code."""
+    return subprocess.run([str(part) for part in command], cwd=ROOT, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
