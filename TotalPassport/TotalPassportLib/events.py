@@ -36,8 +36,9 @@ class Cancellation:
     @property
     def requested(self) -> bool:
         """Whether the run was asked to stop."""
-        if not self._requested and self._cancel_file is not None:
-            self._requested = self._cancel_file.exists()
+        # Only ever set, never assigned the answer: a signal may ask to stop while the file is being looked for.
+        if self._cancel_file is not None and self._cancel_file.exists():
+            self._requested = True
         return self._requested
 
     def check(self) -> None:

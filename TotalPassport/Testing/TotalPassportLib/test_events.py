@@ -29,6 +29,25 @@ def test_the_fraction_never_falls_and_ends_at_one(shares: list[float], steps: li
     assert list(progress.seconds) == [str(index) for index in range(len(shares))]
 
 
+class AskedWhileLooking(type(Path())):
+    """A cancel file that is not there, and whose absence is noticed just after a signal asked to stop."""
+
+    asked: Cancellation
+
+    def exists(self, **options: bool) -> bool:
+        """Look for the file, as `Path` does."""
+        self.asked.request()
+        return super().exists(**options)
+
+
+def test_a_wish_that_comes_while_the_file_is_looked_for_is_not_forgotten(tmp_path: Path) -> None:
+    file = AskedWhileLooking(tmp_path / "cancel")
+    file.asked = Cancellation(file)
+    with pytest.raises(Cancelled):
+        for _ in range(2):
+            file.asked.check()
+
+
 def test_a_file_that_appears_stops_the_run(tmp_path: Path) -> None:
     progress = Progress({"a": 1}, lambda event: None, Cancellation(tmp_path / "cancel"))
     with pytest.raises(Cancelled), progress.stage("a"):  # noqa: PT012 - the steps before must pass
