@@ -77,7 +77,8 @@ def sampled_logits(head: nn.Conv3d, features: Tensor, truth: Tensor, share: floa
     if share < 1.0:
         chosen = torch.randint(len(truth), (int(len(truth) * share),), device=truth.device)
         voxels, truth = voxels.index_select(0, chosen), truth.index_select(0, chosen)
-    return functional.linear(voxels, head.weight.flatten(1), head.bias), truth
+    # In float32 also where the network below runs in bfloat16: sums over a million voxels follow.
+    return functional.linear(voxels, head.weight.flatten(1), head.bias).float(), truth
 
 
 def dice_and_cross_entropy(logits: Tensor, truth: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -8,8 +8,11 @@ from training.plan import NetworkPlan
 SPACING_MM = 3.0
 """Grid that the network sees, the same along all axes, mm."""
 
-PATCH_ZYX = (80, 64, 96)
-"""Window of training and of inference: instance normalisation makes the result depend on it. Voxels."""
+PATCH_ZYX = (96, 80, 128)
+"""Window of training and of inference: instance normalisation makes the result depend on it. Voxels.
+
+About a whole cross-section of the trunk: with less of the body in view, left and right or neighbouring vertebrae get
+mixed up near the window's edges."""
 
 WINDOW_STEP = 0.8
 """Step of the sliding window as a share of the patch."""
@@ -22,13 +25,13 @@ CHANNEL_LABELS: tuple[int, ...] = (0, *sorted(LABEL_VALUES.values()))
 """Label value of every output channel; channel 0 is background."""
 
 PLAN = NetworkPlan(
-    features=(12, 24, 48, 64, 72),
+    features=(16, 32, 64, 96, 80),
     convs_per_stage=(1, 2, 2, 2, 2),
     convs_per_decoder_stage=(1, 1, 1, 1),
     n_classes=len(CHANNEL_LABELS),
 )
 
-POOL_SIZE = 120
+POOL_SIZE = 400
 """Phantoms that training draws from."""
 
 TRAINING_SEEDS = range(POOL_SIZE)

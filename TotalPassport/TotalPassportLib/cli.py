@@ -71,8 +71,31 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("ct", type=Path, metavar="CT", help="the scan, .nii or .nii.gz; convert DICOM with dcm2niix")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     _add_engine_options(parser)
-    parser.add_argument("--preview", action="store_true", help="also write <stem>_preview.png")
+    _add_wishes(parser)
     parser.set_defaults(command=_run)
+
+
+def _add_wishes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--roi",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="keep only these structures, such as: liver spleen vertebrae_L1; parts without any do not run",
+    )
+    parser.add_argument(
+        "--statistics",
+        action="store_true",
+        help="also write <stem>_statistics.json: volume in mm3 and mean HU just as TotalSegmentator gives them, with 0 "
+        "for structures near the border; the passport has the true numbers of those",
+    )
+    parser.add_argument(
+        "--statistics-include-incomplete", action="store_true", help="do not set structures near the border to 0 there"
+    )
+    parser.add_argument(
+        "--remove-small-blobs", action="store_true", help="remove pieces of at most 200 mm3, as TotalSegmentator does"
+    )
+    parser.add_argument("--preview", action="store_true", help="also write <stem>_preview.png")
 
 
 def _add_passport(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -143,13 +166,15 @@ def _run(options: argparse.Namespace) -> None:
             from .models.weights import weights_model
 
             model = str(weights_model(model, options.weights, bar.show))
-        result = pipeline.run(options.ct, options.output, model, options.provider, options.preview, on_event=bar.show)
+        names = ("preview", "roi", "statistics", "statistics_include_incomplete", "remove_small_blobs")
+        wishes = {name: getattr(options, name) for name in names}
+        result = pipeline.run(options.ct, options.output, model, options.provider, **wishes, on_event=bar.show)
     print(f"{len(result.passport.organs)} organs in {sum(result.seconds.values()):.1f} s on {result.provider}")
     _print_files(result)
 
 
 def _print_files(result: object) -> None:
-    for name in ("segmentation", "passport", "preview"):
+    for name in ("segmentation", "passport", "statistics", "preview"):
         path = getattr(result, f"{name}_path")
         if path is not None:
             print(f"  {name:13}{path}")

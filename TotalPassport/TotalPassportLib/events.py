@@ -68,8 +68,12 @@ class Progress:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Run one stage: progress 0 at its start, complete at its end, its time kept."""
+        """Run one stage: progress 0 at its start, complete at its end, its time kept; stages before it are over."""
         self._stage = name
+        # Some may have been skipped, such as the download of what is there already.
+        names = list(self._shares)
+        before = sum(self._shares[earlier] for earlier in names[: names.index(name)])
+        self._finished_share = max(self._finished_share, before)
         self.step(0, 1)
         start = time.perf_counter()
         yield
@@ -93,6 +97,12 @@ class Progress:
         fraction = min((self._finished_share + within) / sum(self._shares.values()), 1.0)
         self._callback(
             {"event": "progress", "stage": self._stage, "done": done, "total": total, "fraction": round(fraction, 4)}
+        )
+
+    def estimate(self, windows: int, seconds: float, memory_bytes: int) -> None:
+        """Report what the network's windows will take altogether, and the highest memory of this process."""
+        self._callback(
+            {"event": "estimate", "windows": windows, "seconds": round(seconds, 1), "memory_bytes": memory_bytes}
         )
 
     def warn(self, code: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""How much memory this process may still take."""
+"""How much memory this process has taken, and how much it may still take."""
 
 from __future__ import annotations
 
@@ -30,6 +30,34 @@ def require_memory(needed_bytes: float, purpose: str) -> None:
             "are free.",
             "Close other programs, crop or resample the scan, or use a machine with more memory.",
         )
+
+
+def resident_bytes() -> int:
+    """Return how much memory this process occupies now; 0 where it cannot be told."""
+    return _process_bytes("VmRSS", "working_set")
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process has occupied so far; 0 where it cannot be told."""
+    return _process_bytes("VmHWM", "peak_working_set")
+
+
+def _process_bytes(linux_field: str, windows_field: str) -> int:
+    if sys.platform == "win32":
+        return _process_bytes_on_windows(windows_field)
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return _largest_so_far()
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    return int(fields[linux_field].split()[0]) * 1024 if linux_field in fields else 0
+
+
+def _largest_so_far() -> int:
+    import resource  # not on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _available_on_linux() -> int | None:
@@ -80,3 +108,23 @@ def _available_on_windows() -> int | None:
     status.length = ctypes.sizeof(status)
     kernel = getattr(ctypes, "windll").kernel32  # noqa: B009 - the attribute exists on Windows only
     return int(status.available) if kernel.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+
+
+class _ProcessMemory(ctypes.Structure):
+    """PROCESS_MEMORY_COUNTERS of the Windows API."""
+
+    _fields_ = (
+        *((name, ctypes.c_ulong) for name in ("size", "page_faults")),
+        *((name, ctypes.c_size_t) for name in ("peak_working_set", "working_set")),
+        *((f"unused_{number}", ctypes.c_size_t) for number in range(6)),
+    )
+
+
+def _process_bytes_on_windows(field: str) -> int:
+    memory = _ProcessMemory()
+    memory.size = ctypes.sizeof(memory)
+    windows = getattr(ctypes, "windll")  # noqa: B009 - the attribute exists on Windows only
+    windows.kernel32.GetCurrentProcess.restype = ctypes.c_void_p
+    process = ctypes.c_void_p(windows.kernel32.GetCurrentProcess())
+    known = windows.psapi.GetProcessMemoryInfo(process, ctypes.byref(memory), memory.size)
+    return int(getattr(memory, field)) if known else 0

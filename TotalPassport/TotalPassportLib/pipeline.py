@@ -8,8 +8,9 @@ print(result.passport.organs[5].volume_mm3)
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,12 +20,15 @@ from typing import Any
 import numpy as np
 
 from . import __version__
+from .cleaning import keep_largest_component, remove_small_blobs
 from .errors import BadInput, as_user_error
+from .estimate import LONG_SECONDS, Estimate
 from .events import Cancellation, EventCallback, Progress, ignore_event
 from .files import atomic_write, make_folder, sha256_of
 from .grid import canonical_grid, from_canonical, restore_labels, to_canonical
 from .inference.session import AUTO, execution_provider
 from .labels import Label, LabelTable, load_label_table
+from .memory import available_bytes
 from .models.catalogue import find_model
 from .models.description import ModelDescription
 from .passport import Passport, write_passport
@@ -33,12 +37,26 @@ from .passport.extraction import extract_passport
 from .preparation import PreparedCT, prepare
 from .preview import write_preview
 from .segmentation import LowResolutionLabels, segment
+from .statistics import official_statistics, statistics_text
 from .volume import Volume, check_same_grid, load_ct, load_segmentation, save_labels, stem_of, stored_label_names
 
 RUN_SHARES = {"load": 0.04, "prepare": 0.04, "infer": 0.8, "restore": 0.02, "describe": 0.04, "write": 0.06}
 """Stages of a run and their usual shares of its time."""
+Outputs = tuple[Path, Path, Path | None, Path | None]
+"""Files of a run: segmentation, passport, and where asked for preview and statistics."""
 DESCRIBE_SHARES = {"load": 0.4, "describe": 0.5, "write": 0.1}
 """Stages of describing an existing segmentation."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a run was asked for beyond its segmentation and passport; see `run`."""
+
+    preview: bool
+    roi: Sequence[str]
+    statistics: bool
+    statistics_include_incomplete: bool
+    remove_small_blobs: bool
 
 
 @dataclass(frozen=True)
@@ -48,6 +66,7 @@ class RunResult:
     segmentation_path: Path
     passport_path: Path
     preview_path: Path | None
+    statistics_path: Path | None
     passport: Passport
     provider: str
     seconds: Mapping[str, float]
@@ -58,20 +77,30 @@ def run(
     output_folder: Path | str,
     model: str = "demo",
     provider: str = AUTO,
+    *,
     preview: bool = False,
+    roi: Sequence[str] = (),
+    statistics: bool = False,
+    statistics_include_incomplete: bool = False,
+    remove_small_blobs: bool = False,
     on_event: EventCallback = ignore_event,
     cancellation: Cancellation | None = None,
 ) -> RunResult:
     """Segment a CT and write its labels and its passport.
 
-    Writes ``<stem>_segmentation.nii.gz`` (uint8 on the input's grid), ``<stem>_passport.json`` and, when asked for,
-    ``<stem>_preview.png`` into ``output_folder``: all of them, or none.
+    Writes ``<stem>_segmentation.nii.gz`` (uint8 on the input's grid), ``<stem>_passport.json`` and what else is asked
+    for into ``output_folder``: all of it, or nothing.
 
     Parameters
     ----------
     ct_path : NIfTI file in Hounsfield units.
     model : name in the catalogue, or path of a model.
     provider : where the network runs, see `inference.session.PROVIDER_CHOICES`.
+    preview : also write ``<stem>_preview.png``.
+    roi : names of the structures to keep, all if empty; parts of the model that find none of them do not run.
+    statistics : also write ``<stem>_statistics.json`` with TotalSegmentator's own numbers, see `statistics`.
+    statistics_include_incomplete : do not set structures near the border to 0 in it.
+    remove_small_blobs : remove pieces of at most 200 mm3, as TotalSegmentator's option of that name does.
     on_event : receives the events of ``docs/architecture.md``.
     cancellation : lets another thread or process stop the run.
 
@@ -80,26 +109,50 @@ def run(
     TotalPassportError : in one of its classes; see `errors`.
     """
     ct_path, output_folder = Path(ct_path), Path(output_folder)
+    wishes = Wishes(preview, roi, statistics, statistics_include_incomplete, remove_small_blobs)
     progress = _start(RUN_SHARES, on_event, cancellation)
     with as_user_error():
         with progress.stage("load"):
             description = find_model(model)
+            wanted = wanted_labels(description, wishes.roi)
             execution_provider(provider)
             ct = load_ct(ct_path, progress.warn)
-            outputs = _outputs(ct_path, output_folder, preview)
+            outputs = _outputs(ct_path, output_folder, wishes)
         with progress.stage("prepare"):
             prepared = prepare(ct, description.spacing_mm)
         with progress.stage("infer"):
-            found = segment(prepared, description, provider, progress.step)
+            free = available_bytes()
+            found = segment(
+                *(prepared, description, provider, progress.step, wanted),
+                lambda estimate: _report_estimate(estimate, free, progress),
+            )
         with progress.stage("restore"):
+            found = _cleaned(found, description, wishes)
             labels = _on_input_grid(found, prepared)
         with progress.stage("describe"):
             passport = _passport_of(ct, prepared, found, description, progress)
             if not passport.organs:
                 progress.warn("nothing_found", "The model found no organ in this scan.")
         with progress.stage("write"):
-            _write(outputs, ct, labels, passport, description.labels)
+            table = _statistics(ct, prepared, found, labels, description, wanted, wishes)
+            _write(outputs, ct, labels, passport, description.labels, table)
         return RunResult(*outputs, passport, found.provider, progress.seconds)
+
+
+def wanted_labels(model: ModelDescription, roi: Sequence[str]) -> list[int]:
+    """Return the label values of structures by name; empty if none is named.
+
+    Raises
+    ------
+    BadInput : the model does not find a structure of such a name.
+    """
+    values = {model.labels[value].name: value for value in model.label_values}
+    for name in roi:
+        if name not in values:
+            close = difflib.get_close_matches(name, values, n=3)
+            hint = f"Did you mean {' or '.join(close)}?" if close else f"It finds {', '.join(values)}."
+            raise BadInput(f"The model '{model.name}' finds no structure called '{name}'.", hint)
+    return sorted(values[name] for name in roi)
 
 
 def describe(
@@ -151,23 +204,53 @@ def _start(shares: Mapping[str, float], on_event: EventCallback, cancellation: C
     return Progress(shares, on_event, cancellation or Cancellation())
 
 
-def _outputs(ct_path: Path, folder: Path, preview: bool) -> tuple[Path, Path, Path | None]:
+def _outputs(ct_path: Path, folder: Path, wishes: Wishes) -> Outputs:
     make_folder(folder)
     stem = stem_of(ct_path)
-    segmentation = folder / f"{stem}_segmentation.nii.gz"
-    passport = folder / f"{stem}_passport.json"
-    _refuse_overwriting(segmentation, ct_path)
+    outputs = (
+        folder / f"{stem}_segmentation.nii.gz",
+        folder / f"{stem}_passport.json",
+        folder / f"{stem}_preview.png" if wishes.preview else None,
+        folder / f"{stem}_statistics.json" if wishes.statistics else None,
+    )
+    _refuse_overwriting(outputs[0], ct_path)
     # Finding out now that the folder cannot be written to spares the user the wait.
-    with atomic_write(passport.with_name(f".{stem}.totalpassport-probe")) as probe:
+    probe_path = folder / f".{stem}.totalpassport-probe"
+    with atomic_write(probe_path) as probe:
         probe.write_bytes(b"")
-    passport.with_name(f".{stem}.totalpassport-probe").unlink(missing_ok=True)
-    return segmentation, passport, folder / f"{stem}_preview.png" if preview else None
+    probe_path.unlink(missing_ok=True)
+    return outputs
 
 
 def _refuse_overwriting(output: Path, *inputs: Path) -> None:
     for path in inputs:
         if output.exists() and path.exists() and output.samefile(path):
             raise BadInput(f"The output '{output}' is the input itself.", "Choose another name or folder.")
+
+
+def _report_estimate(estimate: Estimate, free_bytes: int | None, progress: Progress) -> None:
+    """Say what the run will take, with a way out if that is too much."""
+    progress.estimate(estimate.windows, estimate.seconds, estimate.memory_bytes)
+    way_out = "choose a model with larger voxels, such as 'fast', or crop the scan"
+    if free_bytes is not None and estimate.further_bytes > free_bytes:
+        progress.warn(
+            "low_memory",
+            f"This run needs about {estimate.further_bytes / 2**30:.1f} GB of memory, but only "
+            f"{free_bytes / 2**30:.1f} GB are free; it may fail or become very slow. Close other programs, {way_out}.",
+        )
+    if estimate.seconds > LONG_SECONDS:
+        progress.warn(
+            "long_run",
+            f"This will take about {estimate.seconds / 60:.0f} minutes on this computer; if that is too "
+            f"long, {way_out}.",
+        )
+
+
+def _cleaned(found: LowResolutionLabels, model: ModelDescription, wishes: Wishes) -> LowResolutionLabels:
+    voxels = keep_largest_component(found.voxels, model.keep_largest_component)
+    if wishes.remove_small_blobs:
+        voxels = remove_small_blobs(voxels, float(np.prod(model.spacing_mm)))
+    return replace(found, voxels=voxels)
 
 
 def _on_input_grid(found: LowResolutionLabels, prepared: PreparedCT) -> np.ndarray:
@@ -177,10 +260,7 @@ def _on_input_grid(found: LowResolutionLabels, prepared: PreparedCT) -> np.ndarr
 def _passport_of(
     ct: Volume, prepared: PreparedCT, found: LowResolutionLabels, model: ModelDescription, progress: Progress
 ) -> Passport:
-    hounsfield = np.zeros(found.voxels.shape, np.float32)
-    # Outside the box every voxel of the CT is 0, by the box's definition.
-    hounsfield.transpose(2, 1, 0)[prepared.box_zyx] = prepared.hounsfield_zyx
-    passport = extract_passport(found.voxels, found.affine, model.labels, hounsfield, progress.step)
+    passport = extract_passport(found.voxels, found.affine, model.labels, prepared.hounsfield, progress.step)
     identity = {
         "name": model.name,
         "version": model.version,
@@ -203,14 +283,38 @@ def _with_provenance(
     )
 
 
+def _statistics(
+    ct: Volume,
+    prepared: PreparedCT,
+    found: LowResolutionLabels,
+    labels: np.ndarray,
+    model: ModelDescription,
+    wanted: Sequence[int],
+    wishes: Wishes,
+) -> str | None:
+    if not wishes.statistics:
+        return None
+    if model.statistics_grid == "model":
+        volumes, spacing_mm = (found.voxels, prepared.hounsfield), model.spacing_mm
+    else:
+        volumes, spacing_mm = (labels, ct.voxels), tuple(ct.spacing_mm)
+    table, values = model.labels, wanted or model.label_values
+    include = wishes.statistics_include_incomplete
+    return statistics_text(
+        official_statistics(*volumes, float(np.prod(spacing_mm)), table, values, include_incomplete=include)
+    )
+
+
 def _write(
-    outputs: tuple[Path, Path, Path | None], ct: Volume, labels: np.ndarray, passport: Passport, table: LabelTable
+    outputs: Outputs, ct: Volume, labels: np.ndarray, passport: Passport, table: LabelTable, statistics: str | None
 ) -> None:
     """Write all files; they are renamed to their names together at the end."""
-    segmentation_path, passport_path, preview_path = outputs
+    segmentation_path, passport_path, preview_path, statistics_path = outputs
     with ExitStack() as stack:
         save_labels(stack.enter_context(atomic_write(segmentation_path)), labels, ct, table)
         stack.enter_context(atomic_write(passport_path)).write_text(passport_text(passport), encoding="utf-8")
+        if statistics_path is not None and statistics is not None:
+            stack.enter_context(atomic_write(statistics_path)).write_text(statistics, encoding="utf-8")
         if preview_path is not None:
             grid = canonical_grid(ct.affine, ct.voxels.shape)
             pictures = (to_canonical(ct.voxels, grid), to_canonical(labels, grid), grid.affine, table)

@@ -31,6 +31,13 @@ class PreparedCT:
     affine: np.ndarray
     grid: CanonicalGrid
 
+    @property
+    def hounsfield(self) -> np.ndarray:
+        """The CT on the whole grid, float32 ``[x, y, z]``; outside the box it is 0, by the box's definition."""
+        whole = np.zeros(self.shape_zyx, np.float32)
+        whole[self.box_zyx] = self.hounsfield_zyx
+        return whole.transpose(2, 1, 0)
+
 
 def prepare(ct: Volume, spacing_mm: tuple[float, float, float]) -> PreparedCT:
     """Bring a CT to canonical orientation and the model's spacing, cropped to the box of its non-zero voxels."""

@@ -12,6 +12,7 @@ import pytest
 from support.networks import write_model
 from support.processes import files_below
 from support.scans import (
+    LIVER,
     centroid_in_file,
     grid_around,
     rasterise,
@@ -58,6 +59,10 @@ GEOMETRY += ("qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z", "xyzt_units
 
 @pytest.mark.parametrize("centre_ras_mm", [(0.0, 0.0, 0.0), (13.0, -240.0, 1830.0)], ids=["at 0", "far"])
 @pytest.mark.parametrize("name", GRIDS)
+def labels_of(path: Path) -> np.ndarray:
+    return np.asarray(nibabel.load(path).dataobj)
+
+
 def test_organs_lie_where_they_are_in_the_patient_however_the_scan_is_stored(
     name: str, centre_ras_mm: tuple[float, float, float], threshold_model: Path, tmp_path: Path
 ) -> None:
@@ -261,3 +266,67 @@ def test_a_published_segmentation_of_61_organs_is_described(shared: Path, tmp_pa
     assert {label: organ.voxel_count for label, organ in organs.items()} == {
         int(label): int(count) for label, count in zip(*np.unique(voxels, return_counts=True), strict=True) if label
     }
+
+
+def test_a_region_of_interest_is_a_filter_of_the_whole_result(
+    phantom_ct: Path, threshold_model: Path, tmp_path: Path
+) -> None:
+    whole = run(phantom_ct, tmp_path / "whole", str(threshold_model))
+    part = run(phantom_ct, tmp_path / "part", str(threshold_model), roi=["liver", "spleen"])
+    assert sorted(part.passport.organs) == [1, 5]
+    labels = labels_of(whole.segmentation_path)
+    assert np.array_equal(labels_of(part.segmentation_path), np.where(np.isin(labels, [1, 5]), labels, 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("Liver", "Did you mean liver?"), ("brain", "It finds spleen, kidney_right, liver.")]
+)
+def test_an_unknown_structure_is_refused_before_the_scan_is_read(
+    name: str, hint: str, threshold_model: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=f"finds no structure called '{name}'") as refusal:
+        run(tmp_path / "no-such.nii", tmp_path / "out", str(threshold_model), roi=["liver", name])
+    assert refusal.value.hint == hint
+    assert not (tmp_path / "out").exists()
+
+
+def test_statistics_are_taken_on_the_grid_that_the_model_says(phantom_ct: Path, tmp_path: Path) -> None:
+    volumes = {}
+    for grid in ("model", "input"):
+        model = write_model(tmp_path / grid, statistics_grid=grid)
+        result = run(phantom_ct, tmp_path / f"out-{grid}", str(model), statistics=True)
+        assert result.statistics_path == tmp_path / f"out-{grid}" / "phantom_statistics.json"
+        statistics = json.loads(result.statistics_path.read_text(encoding="utf-8"))
+        assert list(statistics) == ["spleen", "kidney_right", "liver"]
+        volumes[grid] = statistics["liver"]["volume"]
+    organ = result.passport.organs[5]
+    assert volumes["model"] == organ.voxel_count * 27.0
+    assert volumes["input"] == (labels_of(result.segmentation_path) == 5).sum() * (2.0 * 2.0 * 2.5)
+
+
+def test_without_a_wish_no_statistics_are_written(phantom_ct: Path, threshold_model: Path, tmp_path: Path) -> None:
+    assert run(phantom_ct, tmp_path, str(threshold_model)).statistics_path is None
+    assert files_below(tmp_path) == ["phantom_passport.json", "phantom_segmentation.nii.gz"]
+
+
+def scan_with_a_crumb(folder: Path) -> Path:
+    """The phantom at the model's spacing with five voxels of liver far from the liver."""
+    shape, affine = grid_around(EYE, (3.0, 3.0, 3.0), (0.0, 0.0, 0.0))
+    hounsfield = rasterise(shape, affine)
+    assert (hounsfield[2:5, 2:5, 2:9] == 0).all()
+    hounsfield[3, 3, 3:8] = LIVER.hounsfield
+    return save_nifti(folder / "crumb.nii", hounsfield, affine)
+
+
+def test_small_blobs_are_removed_on_wish(threshold_model: Path, tmp_path: Path) -> None:
+    ct = scan_with_a_crumb(tmp_path)
+    before = run(ct, tmp_path / "a", str(threshold_model)).passport.organs[5].voxel_count
+    after = run(ct, tmp_path / "b", str(threshold_model), remove_small_blobs=True)
+    assert after.passport.organs[5].voxel_count == before - 5
+    assert not labels_of(after.segmentation_path)[3, 3].any()
+
+
+def test_a_model_may_say_that_its_organs_are_of_one_piece(tmp_path: Path) -> None:
+    ct = scan_with_a_crumb(tmp_path)
+    model = write_model(tmp_path / "m", keep_largest_component=[5])
+    assert not labels_of(run(ct, tmp_path / "out", str(model)).segmentation_path)[3, 3].any()

@@ -32,9 +32,11 @@ def prepared(hounsfield_zyx: np.ndarray, box: tuple[slice, slice, slice] | None 
     return PreparedCT(hounsfield_zyx.astype(np.float32), box, shape, affine, canonical_grid(affine, shape[::-1]))
 
 
-def run(ct: PreparedCT, model: ModelDescription) -> tuple[np.ndarray, list[tuple[int, int]]]:
+def run(
+    ct: PreparedCT, model: ModelDescription, wanted: tuple[int, ...] = ()
+) -> tuple[np.ndarray, list[tuple[int, int]]]:
     steps: list[tuple[int, int]] = []
-    found = segment(ct, model, "auto", lambda done, total: steps.append((done, total)))
+    found = segment(ct, model, "auto", lambda done, total: steps.append((done, total)), wanted)
     assert found.provider == "CPUExecutionProvider"
     return found.voxels.transpose(2, 1, 0), steps
 
@@ -112,6 +114,17 @@ def test_a_later_part_overwrites_an_earlier_one_only_where_it_finds_something(tm
     assert (labels[3:6] == 0).all()
     assert (labels[6:] == 117).all()
     assert steps[-1] == (1 + 8, 1 + 8), "windows of all parts are counted together"
+
+
+@pytest.mark.parametrize(("wanted", "windows"), [((5,), 1), ((117,), 8), ((2, 117), 9), ((), 9)])
+def test_only_the_parts_that_find_something_wanted_run(wanted: tuple[int, ...], windows: int, tmp_path: Path) -> None:
+    image = np.zeros((10, 10, 10))
+    image[:3], image[6:] = -500, 500
+    model = two_part_model(tmp_path / "m", [0, 117])
+    labels, steps = run(prepared(image), model, wanted)
+    whole, _ = run(prepared(image), model)
+    assert steps[-1] == (windows, windows)
+    assert np.array_equal(labels, np.where(np.isin(whole, wanted), whole, 0) if wanted else whole)
 
 
 def test_a_run_stops_between_two_windows(tmp_path: Path) -> None:

@@ -99,11 +99,18 @@ def list_models() -> tuple[CatalogueEntry, ...]:
     ------
     ModelError : the catalogue that the environment names cannot be used.
     """
-    known = {entry.name: entry for entry in bundled_catalogue()}
     own = os.environ.get(CATALOGUE_VARIABLE)
-    if own:
-        # In place of ours where the name is the same, so that the order of our models stays.
-        known |= {entry.name: entry for entry in read_catalogue(Path(own))}
+    return _with_others(*bundled_catalogue(), *(read_catalogue(Path(own)) if own else ()))
+
+
+def list_models_of_ours() -> tuple[CatalogueEntry, ...]:
+    """Return what `list_models` would without a catalogue of one's own, for where that cannot be used."""
+    return _with_others(*bundled_catalogue())
+
+
+def _with_others(*entries: CatalogueEntry) -> tuple[CatalogueEntry, ...]:
+    # A later entry takes the place of an earlier one of its name, so that the order of our models stays.
+    known = {entry.name: entry for entry in entries}
     return (*known.values(), *_others(set(known)))
 
 
@@ -181,17 +188,25 @@ def find_entry(name: str) -> CatalogueEntry:
 def find_model(name_or_path: str) -> ModelDescription:
     """Return a model by its name in the catalogue, or from the path of its folder or file.
 
+    A model that is installed can be used whatever has become of the catalogue that the environment names.
+
     Raises
     ------
     ModelError : there is no such model, or it cannot be used.
     """
-    for entry in list_models():
+    try:
+        models = list_models()
+    except ModelError:
+        models = tuple(entry for entry in list_models_of_ours() if entry.installed)
+        if name_or_path not in {entry.name for entry in models}:
+            raise
+    for entry in models:
         if entry.name == name_or_path:
             if not entry.installed:
                 raise ModelError(f"The model '{entry.name}' is not installed.", entry.needs)
             return read_model(entry.folder)
     path = Path(name_or_path)
     if not path.exists():
-        names = ", ".join(entry.name for entry in list_models())
+        names = ", ".join(entry.name for entry in models)
         raise ModelError(f"There is no model '{name_or_path}'.", f"Use one of {names}, or the path of a model.")
     return read_model(path)

@@ -153,7 +153,7 @@ def _connection_error(url: str, reason: object) -> Exception:
             url,
             f"the server's certificate is not trusted ({reason.verify_message})",
             "Behind a proxy that inspects traffic, set SSL_CERT_FILE to its certificates; or get that file with a "
-            "browser and run: totalpassport models import FILE.",
+            "browser and bring it in: totalpassport models import FILE.",
         )
     if isinstance(reason, ModelError):
         return reason

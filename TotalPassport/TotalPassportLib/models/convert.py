@@ -21,20 +21,10 @@ from .catalogue import list_models
 from .checkpoint import read_checkpoint
 from .description import DESCRIPTION_FILE, SCHEMA_VERSION, read_model
 from .graph import write_network
-from .official import NEEDED_FILES, dataset_number, find_datasets
+from .official import NEEDED_FILES, dataset_number, find_datasets, release
 from .plans import Plans, read_plans
 
 PLANS, DATASET, CHECKPOINT = NEEDED_FILES
-LABELS = "total"
-STEP = 0.8
-"""TotalSegmentator's step between windows, as a fraction of the patch."""
-
-_OFFICIAL_VALUES = {
-    291: range(1, 25), 292: range(25, 51), 293: range(51, 69), 294: range(69, 92), 295: range(92, 118),
-    297: range(1, 118), 298: range(1, 118),
-}  # fmt: skip
-"""Label values of TotalSegmentator's datasets, class after class; it goes by these and never reads dataset.json."""
-
 PartDone = Callable[[int, int], None]
 
 
@@ -88,7 +78,7 @@ def _trainers(folder: Path) -> list[Path]:
 def _write_model(trainers: Sequence[Path], folder: Path, name: str, part_done: PartDone) -> None:
     # All plans first: a mistake in the last of five should not show only after a minute of work.
     plans = [_plans(trainer) for trainer in trainers]
-    table = load_label_table(LABELS)
+    table = load_label_table(release().labels)
     values = [_label_values(trainer, plan, table) for trainer, plan in zip(trainers, plans, strict=True)]
     head = _head(trainers, plans, name)
     folder.mkdir()
@@ -134,8 +124,16 @@ def _head(trainers: Sequence[Path], plans: Sequence[Plans], name: str) -> dict[s
     return {
         "schema": SCHEMA_VERSION, "name": name, "title": released.title if released else name, "version": "1",
         "licence": released.licence if released else "", "intended_use": "",
-        "source": f"Converted from {', '.join(datasets)}"[:2000], "spacing_mm": spacings[0], "labels": LABELS,
+        "source": f"Converted from {', '.join(datasets)}"[:2000], "spacing_mm": spacings[0],
+        "labels": release().labels, "statistics_grid": _statistics_grid(datasets),
     }  # fmt: skip
+
+
+def _statistics_grid(datasets: Sequence[str]) -> str:
+    """Where TotalSegmentator would take its statistics; on the input's grid where it has no say."""
+    known = [release().datasets.get(dataset_number(dataset) or 0) for dataset in datasets]
+    grids = {dataset.statistics_grid for dataset in known if dataset is not None}
+    return "model" if grids == {"model"} else "input"
 
 
 def _label_values(trainer: Path, plans: Plans, table: LabelTable) -> list[int]:
@@ -144,9 +142,9 @@ def _label_values(trainer: Path, plans: Plans, table: LabelTable) -> list[int]:
     known = [label.value for label in map(table.named, names) if label is not None]
     if len(known) == len(names):
         return [0, *known]
-    official = _OFFICIAL_VALUES.get(dataset_number(_dataset(trainer)) or 0, range(0))
-    if len(official) == len(names):
-        return [0, *official]
+    official = release().datasets.get(dataset_number(_dataset(trainer)) or 0)
+    if official is not None and len(official.label_values) == len(names):
+        return [0, *official.label_values]
     strange = next(name for name in names if table.named(name) is None)
     raise ModelError(
         f"The network of '{_dataset(trainer)}' segments structures that the label table '{table.name}' does not have, "
@@ -161,7 +159,8 @@ def _write_part(trainer: Path, plans: Plans, label_values: list[int], file: Path
     scheme = plans.normalisation
     return {
         "name": _dataset(trainer)[:100], "network": file.name, "sha256": hashlib.sha256(network).hexdigest(),
-        "patch_size_zyx": plans.patch_size_zyx, "divisor_zyx": plans.architecture.divisor_zyx, "step": STEP,
+        "patch_size_zyx": plans.patch_size_zyx, "divisor_zyx": plans.architecture.divisor_zyx,
+        "step": release().step,
         "normalisation": {
             "scheme": "ct", "clip_low_hu": scheme.clip_low_hu, "clip_high_hu": scheme.clip_high_hu,
             "mean_hu": scheme.mean_hu, "std_hu": scheme.std_hu,

@@ -50,7 +50,11 @@ class Part:
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """A model that can be run; ``spacing_mm`` is in canonical axis order (R, A, S)."""
+    """A model that can be run.
+
+    ``spacing_mm`` is in canonical axis order (R, A, S). ``statistics_grid`` is ``input`` or ``model``: where statistics
+    in TotalSegmentator's manner are taken. ``keep_largest_component`` are the values of structures of one piece.
+    """
 
     name: str
     title: str
@@ -61,6 +65,13 @@ class ModelDescription:
     spacing_mm: tuple[float, float, float]
     labels: LabelTable
     parts: tuple[Part, ...]
+    statistics_grid: str = "input"
+    keep_largest_component: frozenset[int] = frozenset()
+
+    @property
+    def label_values(self) -> list[int]:
+        """Values of every structure that it can find, ascending."""
+        return sorted({value for part in self.parts for value in part.label_values} - {0})
 
 
 def read_model(path: Path) -> ModelDescription:
@@ -117,6 +128,8 @@ def _from_document(document: Any, what: str, folder: Path, network: Path | None)
         (right, anterior, superior),
         labels,
         parts,
+        document.get("statistics_grid", "input"),
+        frozenset(document.get("keep_largest_component", ())),
     )
 
 

@@ -1,4 +1,4 @@
-"""Weights in the layout that nnU-Net trains into and TotalSegmentator releases: finding them, nothing more.
+"""Weights in the layout that nnU-Net trains into and TotalSegmentator releases: finding them, and what they hold.
 
 Dataset297_TotalSegmentator_total_3mm_1559subj/
   nnUNetTrainer_4000epochs_NoMirroring__nnUNetPlans__3d_fullres/
@@ -8,12 +8,50 @@ Dataset297_TotalSegmentator_total_3mm_1559subj/
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from ..files import DATA_FOLDER, read_json
 
 CHECKPOINT = "checkpoint_final.pth"
 NEEDED_FILES = ("plans.json", "dataset.json", f"fold_0/{CHECKPOINT}")
 """All that is read of a dataset, below its trainer's folder."""
 DATASET_FOLDER = re.compile(r"Dataset(\d{3,5})(?:_|$)")
+OFFICIAL_DATASETS_FILE = DATA_FOLDER / "official_datasets.json"
+
+
+@dataclass(frozen=True)
+class ReleasedDataset:
+    """What TotalSegmentator does with a dataset of its own.
+
+    ``label_values`` are those of the network's classes, background left out; ``statistics_grid`` is ``input`` or
+    ``model``.
+    """
+
+    label_values: range
+    statistics_grid: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """Every released dataset by its number, the label table they share, and the step between windows."""
+
+    labels: str
+    step: float
+    datasets: Mapping[int, ReleasedDataset]
+
+
+@cache
+def release() -> Release:
+    """Return what is known of TotalSegmentator's release."""
+    document = read_json(OFFICIAL_DATASETS_FILE)
+    datasets = {
+        entry["number"]: ReleasedDataset(range(entry["first_label"], entry["last_label"] + 1), entry["statistics_grid"])
+        for entry in document["datasets"]
+    }
+    return Release(document["labels"], document["step"], datasets)
 
 
 def dataset_number(name: str) -> int | None:

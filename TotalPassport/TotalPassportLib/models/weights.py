@@ -15,7 +15,7 @@ from .archive import unpack_weights
 from .catalogue import CatalogueEntry, find_entry, list_models
 from .description import DESCRIPTION_FILE
 from .home import cache_folder
-from .official import NEEDED_FILES, dataset_number, find_datasets
+from .official import NEEDED_FILES, OFFICIAL_DATASETS_FILE, dataset_number, find_datasets
 from .pins import Weights, look_at
 from .store import workspace
 
@@ -153,7 +153,7 @@ def _content_key(trainers: Sequence[Path]) -> str:
 
 def _converter_identity() -> bytes:
     """Return what changes when the conversion may change, so that models of an older one are not used."""
-    files = (Path(__file__).with_name(f"{module}.py") for module in CONVERTER_MODULES)
+    files = (*(Path(__file__).with_name(f"{module}.py") for module in CONVERTER_MODULES), OFFICIAL_DATASETS_FILE)
     return __version__.encode() + b"".join(file.read_bytes() for file in files if file.exists())
 
 
