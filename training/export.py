@@ -24,7 +24,7 @@ HALF_PRECISION_FROM = 50_000
 float32."""
 
 NETWORK_NAME = "demo.onnx"
-VERSION = "1.0.0"
+VERSION = "2.0.0"
 INTENDED_USE = (
     "Showing and testing TotalPassport without downloading anything. Trained on synthetic phantoms only; "
     "it knows nothing of patients. Not a medical device, not for research on patients either."
@@ -80,6 +80,7 @@ def description(sha256: str) -> dict[str, Any]:
         "source": "Trained by the folder training/ of TotalPassport's repository on phantoms made there.",
         "spacing_mm": [settings.SPACING_MM] * 3,
         "labels": "total",
+        "keep_largest_component": list(settings.CHANNEL_LABELS[1:]),
         "parts": [part],
     }
 

@@ -12,6 +12,7 @@ from types import FrameType
 
 from . import __version__
 from .cli_models import add_models
+from .cli_verify import add_verify
 from .errors import user_error
 from .events import Event
 from .files import DATA_FOLDER
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_passport(commands)
     _add_demo(commands)
     add_models(commands, EXIT_CODES)
+    add_verify(commands, EXIT_CODES)
     return parser
 
 

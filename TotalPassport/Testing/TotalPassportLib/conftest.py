@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.networks import slow_layers, write_model
 from support.scans import grid_around, rasterise, save_nifti
+from support.web import Site, serve, trust
+from support.weights import isolate
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +32,22 @@ def phantom_ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shape, affine = grid_around(np.eye(3), (2.0, 2.0, 2.5), (0.0, 0.0, 0.0))
     path = tmp_path_factory.mktemp("scans") / "phantom.nii.gz"
     return save_nifti(path, rasterise(shape, affine), affine)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, on a machine without any weights."""
+    return isolate(monkeypatch, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def certificate_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server's certificate is kept, so that it is made once."""
+    return tmp_path_factory.mktemp("certificate")
+
+
+@pytest.fixture
+def site(certificate_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A server on this machine that is trusted."""
+    with serve(certificate_folder) as site:
+        yield trust(monkeypatch, site)

@@ -74,3 +74,11 @@ def test_a_stage_that_fails_is_not_reported_as_complete() -> None:
         raise KeyError
     assert [event["done"] for event in events] == [0]
     assert progress.seconds == {}
+
+
+def test_stages_that_are_skipped_count_as_done() -> None:
+    events: list[Event] = []
+    progress = Progress({"download": 8, "unpack": 1, "convert": 1}, events.append, Cancellation())
+    with progress.stage("convert"):
+        progress.step(1, 2)
+    assert [event["fraction"] for event in events] == [0.9, 0.95, 1.0]

@@ -13,7 +13,7 @@ import pytest
 from training.phantom import LABEL_VALUES
 from training.sample import CT_NAME, EXTENT_MM, LABELS_NAME, SPACING_MM
 
-MODEL_BYTES, CT_BYTES = 4 * 2**20, 6_000_000
+MODEL_BYTES, CT_BYTES = 4_000_000, 6_000_000
 """Most that the demo model and the sample CT may weigh."""
 
 

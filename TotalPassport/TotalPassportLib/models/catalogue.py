@@ -52,6 +52,35 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class PublishedFile:
+    """A file that somebody has published, pinned."""
+
+    url: str
+    size_bytes: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The file's name, the last part of its address."""
+        return self.url.rsplit("/", 1)[1]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A published scan and its published labels, and how well a model must reproduce them.
+
+    ``least_organ_dice`` holds for every organ of at least ``least_organ_ml`` in the published labels.
+    """
+
+    title: str
+    ct: PublishedFile
+    labels: PublishedFile
+    least_mean_dice: float
+    least_organ_dice: float
+    least_organ_ml: float
+
+
+@dataclass(frozen=True)
 class CatalogueEntry:
     """One model by name; ``spacing_mm`` is along R, A, S, ``datasets`` are what it is converted from, if anything."""
 
@@ -62,6 +91,7 @@ class CatalogueEntry:
     spacing_mm: tuple[float, float, float]
     bundled_folder: Path | None = None
     datasets: tuple[Dataset, ...] = ()
+    verification: Verification | None = None
 
     @property
     def folder(self) -> Path:
@@ -143,7 +173,13 @@ def _entry(entry: dict[str, Any]) -> CatalogueEntry:
         (right, anterior, superior),
         DATA_FOLDER / entry["bundled_folder"] if entry["bundled_folder"] else None,
         tuple(_dataset(dataset) for dataset in entry["datasets"]),
+        _verification(entry["verification"]) if "verification" in entry else None,
     )
+
+
+def _verification(entry: dict[str, Any]) -> Verification:
+    files = {key: PublishedFile(**entry[key]) for key in ("ct", "labels")}
+    return Verification(**{**entry, **files})
 
 
 def _dataset(entry: dict[str, Any]) -> Dataset:

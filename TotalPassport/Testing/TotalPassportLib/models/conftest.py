@@ -1,33 +1,12 @@
-"""What the tests of models share: a home of their own, and a web server on this machine."""
+"""What the tests of models share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from support.networks import write_model
-from support.web import Site, serve, trust
-from support.weights import isolate
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home, on a machine without any weights."""
-    return isolate(monkeypatch, tmp_path)
-
-
-@pytest.fixture(scope="session")
-def certificate_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the server's certificate is kept, so that it is made once."""
-    return tmp_path_factory.mktemp("certificate")
-
-
-@pytest.fixture
-def site(certificate_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A server on this machine that is trusted."""
-    with serve(certificate_folder) as site:
-        yield trust(monkeypatch, site)
 
 
 class Converter:

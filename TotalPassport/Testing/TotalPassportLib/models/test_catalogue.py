@@ -103,3 +103,16 @@ def test_a_catalogue_that_is_none_is_refused(
     monkeypatch.setenv("TOTALPASSPORT_CATALOGUE", str(path))
     with pytest.raises(ModelError, match=r"own\.json"):
         list_models()
+
+
+def test_a_catalogue_that_is_none_does_not_take_away_what_is_installed(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_model(home / "models" / "fast", name="fast")
+    write_model(home / "models" / "a-model", name="a-model")
+    (tmp_path / "own.json").write_text("{")
+    monkeypatch.setenv("TOTALPASSPORT_CATALOGUE", str(tmp_path / "own.json"))
+    assert [find_model(name).name for name in ("demo", "fast", "a-model")] == ["demo", "fast", "a-model"]
+    for name in ("full", "nothing"):
+        with pytest.raises(ModelError, match=r"own\.json"):
+            find_model(name)

@@ -1,0 +1,169 @@
+"""Does a model do on this machine what its makers published? The proof that a user can run.
+
+The published scan is segmented by the very pipeline that users run, and compared with the published labels.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+from .errors import BadInput, as_user_error
+from .events import Cancellation, EventCallback, Progress, ignore_event
+from .files import make_folder, sha256_of
+from .inference.session import AUTO
+from .labels import LabelTable
+from .models.catalogue import CatalogueEntry, PublishedFile, Verification, find_entry, find_model
+from .models.download import DownloadSettings, Source, download
+from .models.home import cache_folder
+from .models.intake import download_model
+from .pipeline import run
+from .volume import check_same_grid, load_ct, load_segmentation
+
+FETCH_SHARES = {"fetch": 1.0}
+"""Stages of bringing the published files."""
+
+
+@dataclass(frozen=True)
+class OrganAgreement:
+    """How well one structure agrees; volumes in ml on the scan's grid."""
+
+    label: int
+    name: str
+    published_ml: float
+    found_ml: float
+    dice: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The comparison of all structures that either result has, by rising label."""
+
+    organs: tuple[OrganAgreement, ...]
+    equal_voxels_share: float
+    rule: Verification
+
+    @property
+    def mean_dice(self) -> float:
+        """Mean over the structures; 0 if there are none."""
+        return float(np.mean([organ.dice for organ in self.organs])) if self.organs else 0.0
+
+    @property
+    def disagreeing(self) -> tuple[OrganAgreement, ...]:
+        """Structures that count by their published size and whose Dice is too low."""
+        counting = (organ for organ in self.organs if organ.published_ml >= self.rule.least_organ_ml)
+        return tuple(organ for organ in counting if organ.dice < self.rule.least_organ_dice)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the model does what was published."""
+        return self.mean_dice >= self.rule.least_mean_dice and not self.disagreeing
+
+
+def verify_model(
+    name: str = "fast",
+    provider: str = AUTO,
+    files_folder: Path | None = None,
+    on_event: EventCallback = ignore_event,
+    cancellation: Cancellation | None = None,
+    settings: DownloadSettings | None = None,
+) -> Verdict:
+    """Download what is missing, segment the published scan and compare.
+
+    Parameters
+    ----------
+    name : a model of the catalogue that has a published scan; it is downloaded if it is not installed.
+    files_folder : holds the published files under their names, so that they are not downloaded.
+    settings : how patient downloads are.
+
+    Raises
+    ------
+    BadInput : there is nothing published for this model, or a given file is not the published one.
+    ModelError : the model or a file cannot be brought in.
+    """
+    entry = find_entry(name)
+    rule = entry.verification
+    if rule is None:
+        raise BadInput(f"There is no published result to compare the model '{name}' with.", "Verify the model 'fast'.")
+    cancellation = cancellation or Cancellation()
+    with as_user_error():
+        ct, labels = _published_files(rule, files_folder, Progress(FETCH_SHARES, on_event, cancellation), settings)
+        if not entry.installed:
+            download_model(name, on_event, cancellation, settings)
+        return _compare(entry, rule, ct, labels, provider, on_event, cancellation)
+
+
+def _published_files(
+    rule: Verification, folder: Path | None, progress: Progress, settings: DownloadSettings | None
+) -> tuple[Path, Path]:
+    with progress.stage("fetch"):
+        if folder is not None:
+            return _given(rule.ct, folder), _given(rule.labels, folder)
+        kept = make_folder(cache_folder() / "verification")
+        whole = rule.ct.size_bytes + rule.labels.size_bytes
+
+        def fetch(file: PublishedFile, before: int) -> Path:
+            path = kept / file.name
+            if not path.exists() or sha256_of(path) != file.sha256:
+                path.unlink(missing_ok=True)
+                source = Source(file.url, file.size_bytes, file.size_bytes, file.sha256)
+                download(source, path, lambda done, total: progress.step(before + done, whole), settings)
+            return path
+
+        return fetch(rule.ct, 0), fetch(rule.labels, rule.ct.size_bytes)
+
+
+def _given(file: PublishedFile, folder: Path) -> Path:
+    path = folder / file.name
+    if not path.is_file():
+        raise BadInput(f"There is no '{path}'.", f"Get it from {file.url}.")
+    if sha256_of(path) != file.sha256:
+        raise BadInput(f"'{path}' is not the published file (SHA-256 differs).", f"Get it from {file.url}.")
+    return path
+
+
+def _compare(
+    entry: CatalogueEntry,
+    rule: Verification,
+    ct: Path,
+    labels: Path,
+    provider: str,
+    on_event: EventCallback,
+    cancellation: Cancellation,
+) -> Verdict:
+    folder = Path(tempfile.mkdtemp(prefix="totalpassport-"))
+    try:
+        result = run(ct, folder, entry.name, provider, on_event=on_event, cancellation=cancellation)
+        found = np.asarray(nibabel.load(result.segmentation_path).dataobj)
+        published, scan = load_segmentation(labels), load_ct(ct)
+        check_same_grid(scan, published)
+        voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
+        organs = organ_agreements(found, published.voxels, find_model(entry.name).labels, voxel_ml)
+        return Verdict(organs, float((found == published.voxels).mean()), rule)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def organ_agreements(
+    found: np.ndarray, published: np.ndarray, table: LabelTable, voxel_ml: float
+) -> tuple[OrganAgreement, ...]:
+    """Return the agreement of every label but 0 that one of two label volumes of the same shape has.
+
+    Dice is twice the common voxels over the sum of both (Dice, Ecology 26, 1945).
+    """
+    labels = int(max(found.max(), published.max())) + 1
+    ours, theirs = (np.bincount(volume.ravel(), minlength=labels) for volume in (found, published))
+    common = np.bincount(found[found == published], minlength=labels)
+    return tuple(
+        OrganAgreement(
+            *(label, table.describe(label).name, float(theirs[label] * voxel_ml), float(ours[label] * voxel_ml)),
+            float(2 * common[label] / (ours[label] + theirs[label])),
+        )
+        for label in map(int, np.flatnonzero(ours + theirs))
+        if label
+    )
