@@ -19,7 +19,7 @@ from TotalPassportLib.models.graph import write_network
 
 from training import settings
 
-HALF_PRECISION_FROM = 50_000
+HALF_PRECISION_FROM = 5_000
 """Weights of at least this many numbers are stored as float16, so that the file stays small; the network still runs in
 float32."""
 
@@ -80,7 +80,7 @@ def description(sha256: str) -> dict[str, Any]:
         "source": "Trained by the folder training/ of TotalPassport's repository on phantoms made there.",
         "spacing_mm": [settings.SPACING_MM] * 3,
         "labels": "total",
-        "keep_largest_component": list(settings.CHANNEL_LABELS[1:]),
+        "least_piece_fraction": settings.LEAST_PIECE_FRACTION,
         "parts": [part],
     }
 

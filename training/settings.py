@@ -17,6 +17,9 @@ mixed up near the window's edges."""
 WINDOW_STEP = 0.8
 """Step of the sliding window as a share of the patch."""
 
+LEAST_PIECE_FRACTION = 0.2
+"""Pieces smaller than this part of their organ's largest piece are stray voxels and removed."""
+
 CLIP_LOW_HU, CLIP_HIGH_HU = -1000.0, 600.0
 MEAN_HU, STD_HU = -100.0, 250.0
 """Normalisation: clip, subtract the mean, divide by the standard deviation. Padding is 0 afterwards, so -100 HU."""

@@ -11,12 +11,16 @@ from pathlib import Path
 from types import FrameType
 
 from . import __version__
+from .cli_align import add_align
+from .cli_compare import add_compare
+from .cli_export import add_export
 from .cli_models import add_models
 from .cli_verify import add_verify
 from .errors import user_error
 from .events import Event
 from .files import DATA_FOLDER
 from .passport.organ import Passport
+from .passport.summary import findings_text
 
 EXIT_CODES = """\
 exit codes: 0 done, 1 internal error, 2 bad input or output (also a full disk), 3 out of memory,
@@ -57,7 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_passport(commands)
     _add_demo(commands)
+    add_compare(commands, EXIT_CODES)
+    add_align(commands, EXIT_CODES)
     add_models(commands, EXIT_CODES)
+    add_export(commands, EXIT_CODES)
     add_verify(commands, EXIT_CODES)
     return parser
 
@@ -173,6 +180,7 @@ def _run(options: argparse.Namespace) -> None:
         result = pipeline.run(options.ct, options.output, model, options.provider, **wishes, on_event=bar.show)
     print(f"{len(result.passport.organs)} organs in {sum(result.seconds.values()):.1f} s on {result.provider}")
     _print_files(result)
+    print(findings_text(result.passport))
 
 
 def _print_files(result: object) -> None:
@@ -189,7 +197,7 @@ def _passport(options: argparse.Namespace) -> None:
         passport = pipeline.describe(
             options.segmentation, options.output, options.labels, options.ct, on_event=bar.show
         )
-    print(f"{len(passport.organs)} organs\n  {'passport':13}{options.output}")
+    print(f"{len(passport.organs)} organs\n  {'passport':13}{options.output}\n{findings_text(passport)}")
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -202,6 +210,7 @@ def _demo(options: argparse.Namespace) -> None:
     print(organ_table(result.passport))
     print(f"\n{len(result.passport.organs)} organs in {sum(result.seconds.values()):.1f} s on {result.provider}")
     _print_files(result)
+    print(findings_text(result.passport))
     print(
         "\nThe scan is a synthetic phantom and the demo model knows nothing else: it is no medical model.\n"
         "Next: open the segmentation and the passport in 3D Slicer, or run your own scan:\n"

@@ -67,6 +67,13 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def refuse_overwriting(output: Path, *inputs: Path) -> None:
+    """Raise `BadInput` if a file that is to be written is one of those that are read."""
+    for path in inputs:
+        if output.exists() and path.exists() and output.samefile(path):
+            raise BadInput(f"The output '{output}' is the input itself.", "Choose another name or folder.")
+
+
 def read_json(path: Path, failure: type[TotalPassportError] = BadInput) -> Any:
     """Read a JSON document that may be anything.
 

@@ -36,13 +36,14 @@ class Terminology:
 
 @dataclass(frozen=True)
 class Label:
-    """One structure of a table; ``color_rgb`` has three values of 0..255."""
+    """One structure of a table; ``color_rgb`` has three values of 0..255, ``tissue`` is ``bone`` or unknown."""
 
     value: int
     name: str
     display_name: str
     color_rgb: tuple[int, int, int]
     terminology: Terminology | None = None
+    tissue: str | None = None
 
 
 class LabelTable(Mapping[int, Label]):
@@ -116,12 +117,22 @@ def table_from_document(document: Mapping[str, Any], failure: type[TotalPassport
 def _label(entry: Mapping[str, Any]) -> Label:
     red, green, blue = entry["color_rgb"]
     return Label(
-        entry["value"], entry["name"], entry["display_name"], (red, green, blue), _terminology(entry.get("terminology"))
+        entry["value"],
+        entry["name"],
+        entry["display_name"],
+        (red, green, blue),
+        terminology_from_document(entry.get("terminology")),
+        entry.get("tissue"),
     )
 
 
-def _terminology(entry: Mapping[str, Any] | None) -> Terminology | None:
+def terminology_from_document(entry: Mapping[str, Any] | None) -> Terminology | None:
+    """Build a terminology from a document that has passed the schema; fields that are not known are ignored."""
     if entry is None:
         return None
     modifier = entry.get("modifier")
-    return Terminology(Code(**entry["category"]), Code(**entry["type"]), Code(**modifier) if modifier else None)
+    return Terminology(_code(entry["category"]), _code(entry["type"]), _code(modifier) if modifier else None)
+
+
+def _code(entry: Mapping[str, Any]) -> Code:
+    return Code(entry["scheme"], entry["code"], entry["meaning"])

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from . import __version__
-from .cleaning import keep_largest_component, remove_small_blobs
+from .cleaning import remove_small_blobs, remove_small_pieces
 from .errors import BadInput, as_user_error
 from .estimate import LONG_SECONDS, Estimate
 from .events import Cancellation, EventCallback, Progress, ignore_event
-from .files import atomic_write, make_folder, sha256_of
+from .files import atomic_write, make_folder, refuse_overwriting, sha256_of
 from .grid import canonical_grid, from_canonical, restore_labels, to_canonical
 from .inference.session import AUTO, execution_provider
 from .labels import Label, LabelTable, load_label_table
@@ -130,12 +130,13 @@ def run(
             found = _cleaned(found, description, wishes)
             labels = _on_input_grid(found, prepared)
         with progress.stage("describe"):
-            passport = _passport_of(ct, prepared, found, description, progress)
+            passport = _passport_of(ct, prepared, found, description, progress, wanted)
             if not passport.organs:
                 progress.warn("nothing_found", "The model found no organ in this scan.")
         with progress.stage("write"):
             table = _statistics(ct, prepared, found, labels, description, wanted, wishes)
-            _write(outputs, ct, labels, passport, description.labels, table)
+            looked_for = wanted or description.label_values
+            _write(outputs, ct, labels, passport, description.labels, looked_for, table)
         return RunResult(*outputs, passport, found.provider, progress.seconds)
 
 
@@ -182,7 +183,7 @@ def describe(
     with as_user_error():
         with progress.stage("load"):
             make_folder(output.parent)
-            _refuse_overwriting(output, segmentation_path, *(Path(path) for path in (ct_path, labels) if path))
+            refuse_overwriting(output, segmentation_path, *(Path(path) for path in (ct_path, labels) if path))
             given_table = load_label_table(labels) if labels else None
             segmentation = load_segmentation(segmentation_path)
             ct = load_ct(Path(ct_path), progress.warn) if ct_path else None
@@ -190,9 +191,10 @@ def describe(
                 check_same_grid(ct, segmentation)
         with progress.stage("describe"):
             table = given_table or _table_from_header(segmentation)
-            passport = extract_passport(
-                segmentation.voxels, segmentation.affine, table, ct.voxels if ct else None, progress.step
-            )
+            # Nobody looks for all of `total` in every scan; what a file or the user names is meant to be there.
+            searched = None if table.name == "total" else list(table)
+            measured = (segmentation.voxels, segmentation.affine, table, ct.voxels if ct else None)
+            passport = extract_passport(*measured, progress.step, searched)
             passport = _with_provenance(passport, segmentation, {"labels": table.name}, {})
         with progress.stage("write"):
             write_passport(passport, output)
@@ -213,19 +215,13 @@ def _outputs(ct_path: Path, folder: Path, wishes: Wishes) -> Outputs:
         folder / f"{stem}_preview.png" if wishes.preview else None,
         folder / f"{stem}_statistics.json" if wishes.statistics else None,
     )
-    _refuse_overwriting(outputs[0], ct_path)
+    refuse_overwriting(outputs[0], ct_path)
     # Finding out now that the folder cannot be written to spares the user the wait.
     probe_path = folder / f".{stem}.totalpassport-probe"
     with atomic_write(probe_path) as probe:
         probe.write_bytes(b"")
     probe_path.unlink(missing_ok=True)
     return outputs
-
-
-def _refuse_overwriting(output: Path, *inputs: Path) -> None:
-    for path in inputs:
-        if output.exists() and path.exists() and output.samefile(path):
-            raise BadInput(f"The output '{output}' is the input itself.", "Choose another name or folder.")
 
 
 def _report_estimate(estimate: Estimate, free_bytes: int | None, progress: Progress) -> None:
@@ -247,7 +243,9 @@ def _report_estimate(estimate: Estimate, free_bytes: int | None, progress: Progr
 
 
 def _cleaned(found: LowResolutionLabels, model: ModelDescription, wishes: Wishes) -> LowResolutionLabels:
-    voxels = keep_largest_component(found.voxels, model.keep_largest_component)
+    voxels = found.voxels
+    if model.least_piece_fraction > 0:
+        voxels = remove_small_pieces(voxels, model.least_piece_fraction)
     if wishes.remove_small_blobs:
         voxels = remove_small_blobs(voxels, float(np.prod(model.spacing_mm)))
     return replace(found, voxels=voxels)
@@ -258,9 +256,16 @@ def _on_input_grid(found: LowResolutionLabels, prepared: PreparedCT) -> np.ndarr
 
 
 def _passport_of(
-    ct: Volume, prepared: PreparedCT, found: LowResolutionLabels, model: ModelDescription, progress: Progress
+    ct: Volume,
+    prepared: PreparedCT,
+    found: LowResolutionLabels,
+    model: ModelDescription,
+    progress: Progress,
+    wanted: Sequence[int],
 ) -> Passport:
-    passport = extract_passport(found.voxels, found.affine, model.labels, prepared.hounsfield, progress.step)
+    searched = wanted or model.label_values
+    measured = (found.voxels, found.affine, model.labels, prepared.hounsfield)
+    passport = extract_passport(*measured, progress.step, searched)
     identity = {
         "name": model.name,
         "version": model.version,
@@ -297,7 +302,8 @@ def _statistics(
     if model.statistics_grid == "model":
         volumes, spacing_mm = (found.voxels, prepared.hounsfield), model.spacing_mm
     else:
-        volumes, spacing_mm = (labels, ct.voxels), tuple(ct.spacing_mm)
+        # Its voxel sizes are the header's, which need not be quite the affine's.
+        volumes, spacing_mm = (labels, ct.voxels), ct.header.get_zooms()[:3]
     table, values = model.labels, wanted or model.label_values
     include = wishes.statistics_include_incomplete
     return statistics_text(
@@ -306,12 +312,18 @@ def _statistics(
 
 
 def _write(
-    outputs: Outputs, ct: Volume, labels: np.ndarray, passport: Passport, table: LabelTable, statistics: str | None
+    outputs: Outputs,
+    ct: Volume,
+    labels: np.ndarray,
+    passport: Passport,
+    table: LabelTable,
+    looked_for: Sequence[int],
+    statistics: str | None,
 ) -> None:
     """Write all files; they are renamed to their names together at the end."""
     segmentation_path, passport_path, preview_path, statistics_path = outputs
     with ExitStack() as stack:
-        save_labels(stack.enter_context(atomic_write(segmentation_path)), labels, ct, table)
+        save_labels(stack.enter_context(atomic_write(segmentation_path)), labels, ct, table, looked_for)
         stack.enter_context(atomic_write(passport_path)).write_text(passport_text(passport), encoding="utf-8")
         if statistics_path is not None and statistics is not None:
             stack.enter_context(atomic_write(statistics_path)).write_text(statistics, encoding="utf-8")

@@ -46,7 +46,8 @@ def official_statistics(
         counts[list(_labels_near_border(labels))] = 0
     statistics = {}
     for value in sorted(values):
-        mean = round(float(sums[value] / counts[value]), INTENSITY_DECIMALS) if counts[value] else 0.0
+        # numpy's rounding, not Python's: they disagree about some halves.
+        mean = float(np.round(sums[value] / counts[value], INTENSITY_DECIMALS)) if counts[value] else 0.0
         statistics[table[value].name] = {"volume": float(counts[value] * voxel_volume_mm3), "intensity": mean}
     return statistics
 

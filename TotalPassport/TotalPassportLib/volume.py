@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ class Volume:
     """An image with its geometry.
 
     ``voxels`` is a 3-D array; ``affine`` a float64 4 x 4 matrix, voxel indices to RAS mm; ``spacing_mm`` the voxel
-    sizes along i, j, k as the header gives them (float32 values); ``header`` the file's own header.
+    sizes along i, j, k by that matrix (float32 values); ``header`` the file's own header.
     """
 
     voxels: np.ndarray
@@ -120,19 +120,28 @@ def check_same_grid(ct: Volume, segmentation: Volume) -> None:
         )
 
 
-def save_labels(path: Path, labels: np.ndarray, like: Volume, table: LabelTable) -> None:
+def save_labels(
+    path: Path, labels: np.ndarray, like: Volume, table: LabelTable, values: Collection[int] | None = None
+) -> None:
     """Write a label image on the grid of ``like``, with the names of its labels in the header.
 
     The header is the input's with the data type exchanged; the names are stored as TotalSegmentator stores them, a
     Caret XML label table.
+
+    Parameters
+    ----------
+    labels : uint8 ``[i, j, k]``.
+    table : where the names come from.
+    values : the labels to name, such as all that were looked for; by default those that are there.
     """
     header = like.header.copy()
     header.set_data_dtype(np.uint8)
     header.extensions.clear()
     image = type(_empty_image(like))(labels.astype(np.uint8, copy=False), like.affine, header)
     image.header.set_slope_inter(1, 0)
-    present = np.flatnonzero(np.bincount(labels.ravel(order="K"), minlength=256)[1:]) + 1
-    names = label_names_xml(table, [int(value) for value in present])
+    if values is None:
+        values = np.flatnonzero(np.bincount(labels.ravel(order="K"), minlength=256)[1:]) + 1
+    names = label_names_xml(table, [int(value) for value in values])
     image.header.extensions.append(nibabel.nifti1.Nifti1Extension(CARET_XML, names))
     nibabel.save(image, path)
 
@@ -202,8 +211,10 @@ def _load(path: Path) -> Volume:
     except ValueError as error:
         raise BadInput(f"'{path}' is not a valid NIfTI file: {error}.", hint) from error
     voxels = voxels.reshape(voxels.shape[:3])
-    spacing = np.asarray(image.header.get_zooms()[:3])
-    return Volume(voxels, np.asarray(image.affine, np.float64), spacing, image.header, path)
+    affine = np.asarray(image.affine, np.float64)
+    # TotalSegmentator resamples by the affine's voxel sizes, which may differ a little from those in the header.
+    spacing = np.sqrt(np.sum(affine[:3, :3] ** 2, axis=0)).astype(np.float32)
+    return Volume(voxels, affine, spacing, image.header, path)
 
 
 def _read(path: Path) -> tuple[Any, np.ndarray]:

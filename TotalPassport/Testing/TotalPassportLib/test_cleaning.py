@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from TotalPassportLib.cleaning import keep_largest_component, remove_small_blobs
+from TotalPassportLib.cleaning import remove_small_blobs, remove_small_pieces
 
 
 def scene() -> np.ndarray:
@@ -51,19 +51,21 @@ def test_neighbouring_organs_do_not_make_one_piece() -> None:
     assert np.array_equal(np.bincount(remove_small_blobs(labels, 20.0).ravel())[1:], [45])
 
 
-@pytest.mark.parametrize("values", [{5}, {5, 40}])
-def test_only_the_named_organs_are_reduced_to_their_largest_piece(values: set[int]) -> None:
-    cleaned = keep_largest_component(scene(), values)
-    assert np.array_equal(np.bincount(cleaned.ravel())[[5, 117]], [64, 64 + 12])
+@pytest.mark.parametrize(
+    ("fraction", "sizes"), [(0.0, [80, 76]), (0.11, [72, 76]), (0.125, [72, 76]), (0.13, [64, 76]), (1.0, [64, 64])]
+)
+def test_pieces_below_a_fraction_of_the_largest_one_go(fraction: float, sizes: list[int]) -> None:
+    cleaned = remove_small_pieces(scene(), fraction)
+    assert np.bincount(cleaned.ravel())[[5, 117]].tolist() == sizes
 
 
-def test_of_two_equal_pieces_the_first_one_stays() -> None:
-    labels = np.zeros((9, 3, 3), np.uint8)
-    labels[0:2], labels[5:7] = 3, 3
-    assert np.array_equal(np.flatnonzero(keep_largest_component(labels, {3}).any(axis=(1, 2))), [0, 1])
+def test_a_thin_tube_that_holds_together_by_corners_is_one_piece() -> None:
+    tube = np.zeros((12, 12, 12), np.uint8)
+    tube[np.arange(12), np.arange(12), np.arange(12)] = 15
+    assert np.array_equal(remove_small_pieces(tube, 1.0), tube)
 
 
 def test_an_empty_volume_stays_empty() -> None:
     empty = np.zeros((4, 5, 6), np.uint8)
     assert not remove_small_blobs(empty, 27.0).any()
-    assert not keep_largest_component(empty, {1, 255}).any()
+    assert not remove_small_pieces(empty, 1.0).any()

@@ -43,9 +43,8 @@ class AskedWhileLooking(type(Path())):
 def test_a_wish_that_comes_while_the_file_is_looked_for_is_not_forgotten(tmp_path: Path) -> None:
     file = AskedWhileLooking(tmp_path / "cancel")
     file.asked = Cancellation(file)
-    with pytest.raises(Cancelled):
-        for _ in range(2):
-            file.asked.check()
+    looks = [file.asked.requested for _ in range(2)]
+    assert looks[-1], "the first look may have come before the wish"
 
 
 def test_a_file_that_appears_stops_the_run(tmp_path: Path) -> None:

@@ -329,7 +329,7 @@ def test_small_blobs_are_removed_on_wish(threshold_model: Path, tmp_path: Path) 
     assert not labels_of(after.segmentation_path)[CRUMB].any()
 
 
-def test_a_model_may_say_that_its_organs_are_of_one_piece(tmp_path: Path) -> None:
+def test_a_model_may_say_that_small_pieces_of_an_organ_are_strays(tmp_path: Path) -> None:
     ct = scan_with_a_crumb(tmp_path)
-    model = write_model(tmp_path / "m", keep_largest_component=[5])
+    model = write_model(tmp_path / "m", least_piece_fraction=0.1)
     assert not labels_of(run(ct, tmp_path / "out", str(model)).segmentation_path)[CRUMB].any()

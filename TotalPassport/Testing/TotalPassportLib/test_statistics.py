@@ -66,3 +66,12 @@ def test_structures_come_in_the_order_of_their_values_and_absent_ones_are_zero()
     statistics = official_statistics(block(5), np.zeros((20, 20, 20)), 1.0, TOTAL, [5, 1, 117])
     assert list(statistics) == ["spleen", "liver", "costal_cartilages"]
     assert statistics["spleen"] == {"volume": 0.0, "intensity": 0.0}
+
+
+def test_halves_of_the_last_decimal_are_rounded_as_numpy_does() -> None:
+    labels = np.zeros((20, 20, 20), np.uint8)
+    labels[5:9, 5:15, 5:13] = 5  # 320 voxels
+    hounsfield = np.zeros(labels.shape)
+    hounsfield[6, 6, 6] = 1
+    mean = official_statistics(labels, hounsfield, 1.0, TOTAL, [5])["liver"]["intensity"]
+    assert mean == 0.00312  # Python rounds 1 / 320 to 0.00313

@@ -232,6 +232,19 @@ def test_label_names_are_read_back_from_the_header(tmp_path: Path) -> None:
     assert names == {5: "liver", 117: "costal_cartilages"}
 
 
+def test_labels_that_were_looked_for_are_named_though_none_was_found(tmp_path: Path) -> None:
+    ct = load_ct(scan()(tmp_path))
+    save_labels(tmp_path / "out.nii.gz", np.zeros((20, 20, 20), np.uint8), ct, load_label_table("total"), [1, 5])
+    assert stored_label_names(nibabel.load(tmp_path / "out.nii.gz").header) == {1: "spleen", 5: "liver"}
+
+
+def test_voxel_sizes_are_those_of_the_affine_where_the_header_has_others(tmp_path: Path) -> None:
+    image = nibabel.Nifti1Image(plausible(), np.diag([2.0, 2.1, 3.0, 1.0]))
+    image.header.set_zooms((2.01, 2.1, 3.0))
+    nibabel.save(image, tmp_path / "ct.nii")
+    assert load_ct(tmp_path / "ct.nii").spacing_mm.tolist() == np.float32([2.0, 2.1, 3.0]).tolist()
+
+
 def test_names_that_totalsegmentator_stored_are_read(shared: Path) -> None:
     names = stored_label_names(load_segmentation(shared / "data" / "example_seg_fast.nii.gz").header)
     total = load_label_table("total")

@@ -53,7 +53,8 @@ class ModelDescription:
     """A model that can be run.
 
     ``spacing_mm`` is in canonical axis order (R, A, S). ``statistics_grid`` is ``input`` or ``model``: where statistics
-    in TotalSegmentator's manner are taken. ``keep_largest_component`` are the values of structures of one piece.
+    in TotalSegmentator's manner are taken. Pieces smaller than ``least_piece_fraction`` of
+    their structure's largest piece are removed.
     """
 
     name: str
@@ -66,7 +67,7 @@ class ModelDescription:
     labels: LabelTable
     parts: tuple[Part, ...]
     statistics_grid: str = "input"
-    keep_largest_component: frozenset[int] = frozenset()
+    least_piece_fraction: float = 0.0
 
     @property
     def label_values(self) -> list[int]:
@@ -129,7 +130,7 @@ def _from_document(document: Any, what: str, folder: Path, network: Path | None)
         labels,
         parts,
         document.get("statistics_grid", "input"),
-        frozenset(document.get("keep_largest_component", ())),
+        float(document.get("least_piece_fraction", 0.0)),
     )
 
 

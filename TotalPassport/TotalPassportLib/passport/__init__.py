@@ -3,5 +3,6 @@
 # Measuring (`extraction`) is imported where it is used: it needs nibabel, which Slicer may only be about to install.
 from .document import read_passport, write_passport
 from .organ import OrganPassport, Passport
+from .rules import Finding
 
-__all__ = ["OrganPassport", "Passport", "read_passport", "write_passport"]
+__all__ = ["Finding", "OrganPassport", "Passport", "read_passport", "write_passport"]

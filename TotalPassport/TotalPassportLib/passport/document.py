@@ -1,33 +1,45 @@
 """Passports as JSON: one organ a line, under a header; `data/schemas/passport.schema.json` is the format's definition.
 
-The organs' field names are the seed format's; their units stand in the header. In Python the same values carry their
-units and frame in their names, see `organ`.
+The organs' field names are the seed format's and those of Slicer's segment statistics; what units they do not name
+stand in the header. In Python the same values carry their units and frame in their names, see `organ`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..errors import BadInput
 from ..files import atomic_write, read_json, validate
+from ..labels import Terminology, terminology_from_document
 from .organ import OrganPassport, Passport
+from .rules import SEVERITIES, Finding
 
 SCHEMA_VERSION = "totalpassport-passport/1"
 DECIMALS = 9
-"""Decimals of measured numbers: far below any meaning, far above what differs between machines."""
+"""Decimals of volumes, moments and intensities: far below any meaning, far above what differs between machines."""
+DERIVED_DECIMALS = 6
+"""Decimals of all other measures."""
 POINT_DECIMALS = 2
 """Decimals of boundary points in mm: they are voxel centres, and 0.01 mm keeps files small."""
+PRECISION = {"boundary_points": 0.01, "volume, centroid, covariance, axes, intensity": 1e-9, "all else": 1e-6}
 CONVENTIONS = {
     "covariance": "of voxel centres, divided by their number",
     "eigenvalues": "ascending",
     "eigenvectors": "columns, in the order of the eigenvalues; largest component of the first and last positive, "
     "right-handed",
     "boundary_points": "voxel centres with a face neighbour of another label, image faces left out; farthest-point "
-    "order, so that any first k are a sample of k",
+    "order, so that any first k are a sample of k; pieces of less than 5 % of the organ come last",
+    "surface_area_mm2": "Crofton formula, 13 directions; cuts by the image's faces count",
+    "obb": "box along the eigenvectors around the whole voxels, from its origin along their positive directions",
+    "elongation, flatness": "sqrt(l3 / l2) and sqrt(l2 / l1), at least 1, as in ITK and Slicer",
+    "n_components": "voxels that share a face, an edge or a corner are connected",
 }
 UNITS = {"length": "mm", "area": "mm2", "volume": "mm3", "intensity": "[hnsf'U]"}
 """UCUM codes; eigenvalues and covariance are areas."""
@@ -46,6 +58,7 @@ def passport_text(passport: Passport) -> str:
         "created": passport.created,
         "frame": "RAS",
         "units": UNITS,
+        "precision": PRECISION,
         "conventions": CONVENTIONS,
         "geometry": _geometry(passport),
         "source": dict(passport.source),
@@ -53,19 +66,24 @@ def passport_text(passport: Passport) -> str:
         "software": dict(passport.software),
     }
     lines = [f"{_compact(key)}: {_compact(value)}" for key, value in header.items()]
+    lines.append(_block("findings", "[]", [_compact(_finding_document(finding)) for finding in passport.findings]))
     organs = [f"{_compact(str(label))}: {_compact(_organ_document(organ))}" for label, organ in passport.organs.items()]
-    lines.append('"organs": {\n' + ",\n".join(organs) + "\n}")
+    lines.append(_block("organs", "{}", organs))
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def read_passport(path: Path) -> Passport:
     """Read a passport.
 
+    Fields that are not known here are ignored, and optional ones may be missing, so that passports of other versions
+    can be read as long as the number of their format is the same.
+
     Raises
     ------
     BadInput : the file is not a passport of a version that is known here.
     """
     document = read_json(path)
+    _refuse_other_versions(document, path)
     validate(document, "passport", f"'{path}'")
     organs = {int(label): _organ(int(label), entry) for label, entry in document["organs"].items()}
     i, j, k = document["geometry"]["shape"]
@@ -77,45 +95,116 @@ def read_passport(path: Path) -> Passport:
         document["source"],
         document["model"],
         document["software"],
+        tuple(_finding(entry, organs) for entry in document.get("findings", ())),
     )
+
+
+def _refuse_other_versions(document: Any, path: Path) -> None:
+    schema = document.get("schema") if isinstance(document, dict) else None
+    version = re.fullmatch(r"totalpassport-passport/([0-9]{1,9})", schema) if isinstance(schema, str) else None
+    if version and schema != SCHEMA_VERSION:
+        known = SCHEMA_VERSION.rpartition("/")[2]
+        raise BadInput(
+            f"'{path}' is a passport of format {version[1]}, and this version of TotalPassport reads format {known}.",
+            "Use the version of TotalPassport that wrote it, or a newer one.",
+        )
+
+
+def _block(name: str, brackets: str, lines: list[str]) -> str:
+    inside = "\n" + ",\n".join(lines) + "\n" if lines else ""
+    return f'"{name}": {brackets[0]}{inside}{brackets[1]}'
 
 
 def _geometry(passport: Passport) -> dict[str, Any]:
     spacing_mm = np.linalg.norm(passport.affine[:3, :3], axis=0)
     return {
         "shape": list(passport.shape),
-        "affine": _rounded(passport.affine),
-        "spacing_mm": _rounded(spacing_mm),
+        "affine": rounded(passport.affine),
+        "spacing_mm": rounded(spacing_mm),
+    }
+
+
+def _finding_document(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "organs": list(finding.labels),
+        "message": finding.message,
     }
 
 
 def _organ_document(organ: OrganPassport) -> dict[str, Any]:
     document: dict[str, Any] = {
         "name": organ.name,
+        "terminology": _terminology_document(organ.terminology),
+        "confidence": _derived(organ.confidence),
         "voxel_count": organ.voxel_count,
-        "volume_mm3": _rounded(organ.volume_mm3),
-        "centroid": _rounded(organ.centroid_ras_mm),
-        "covariance": _rounded(organ.covariance_mm2),
-        "eigenvalues": _rounded(organ.eigenvalues_mm2),
-        "eigenvectors": _rounded(organ.eigenvectors),
+        **moments_document(organ),
+        "axis_separation": _derived(organ.axis_separation),
+        "elongation": _derived(organ.elongation),
+        "flatness": _derived(organ.flatness),
+        "roundness": _derived(organ.roundness),
+        "surface_area_mm2": _derived(organ.surface_area_mm2),
+        "bounding_box_ras": _derived(organ.bounding_box_ras_mm),
+        "obb_origin_ras": _derived(organ.obb_origin_ras_mm),
+        "obb_diameter_mm": _derived(organ.obb_size_mm),
+        "n_components": organ.n_components,
+        "largest_component_fraction": _derived(organ.largest_component_fraction),
         "touches_border": organ.touches_border,
+        "border_faces": list(organ.border_faces),
+        "near_border": organ.near_border,
         "checks": list(organ.checks),
+        "hu_mean": None if organ.hu_mean is None else rounded(organ.hu_mean),
+        "hu_sd": None if organ.hu_sd is None else rounded(organ.hu_sd),
+        "hu_percentiles": _percentiles_document(organ.hu_percentiles),
+        "boundary_points": rounded(organ.boundary_points_ras_mm, POINT_DECIMALS),
     }
-    if organ.hu_mean is not None and organ.hu_sd is not None:
-        document |= {"hu_mean": _rounded(organ.hu_mean), "hu_sd": _rounded(organ.hu_sd)}
-    return document | {"boundary_points": _rounded(organ.boundary_points_ras_mm, POINT_DECIMALS)}
+    return {name: value for name, value in document.items() if value is not None}
 
 
-def _rounded(values: np.ndarray | float, decimals: int = DECIMALS) -> Any:
+def moments_document(organ: OrganPassport) -> dict[str, Any]:
+    """Return volume, centroid, covariance and axes under the names of the seed's format, rounded."""
+    return {
+        "volume_mm3": rounded(organ.volume_mm3),
+        "centroid": rounded(organ.centroid_ras_mm),
+        "covariance": rounded(organ.covariance_mm2),
+        "eigenvalues": rounded(organ.eigenvalues_mm2),
+        "eigenvectors": rounded(organ.eigenvectors),
+    }
+
+
+def _terminology_document(terminology: Terminology | None) -> dict[str, Any] | None:
+    if terminology is None:
+        return None
+    return {name: value for name, value in asdict(terminology).items() if value is not None}
+
+
+def _percentiles_document(percentiles: Mapping[int, float] | None) -> dict[str, float] | None:
+    return None if percentiles is None else {str(percent): _derived(value) for percent, value in percentiles.items()}
+
+
+def rounded(values: Any, decimals: int = DECIMALS) -> Any:
+    """Return numbers as JSON has them, rounded."""
     # Adding 0 turns the negative zeros that rounding leaves into plain ones.
     return (np.round(np.asarray(values, np.float64), decimals) + 0.0).tolist()
+
+
+def _derived(values: Any) -> Any:
+    return None if values is None else rounded(values, DERIVED_DECIMALS)
 
 
 def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
 
 
+def _finding(entry: Mapping[str, Any], organs: Mapping[int, OrganPassport]) -> Finding:
+    severity = entry["severity"] if entry["severity"] in SEVERITIES else SEVERITIES[-1]
+    labels = tuple(label for label in entry["organs"] if label in organs)
+    return Finding(entry["code"], severity, labels, entry["message"])
+
+
 def _organ(label: int, entry: Mapping[str, Any]) -> OrganPassport:
+    terminology, percentiles = entry.get("terminology"), entry.get("hu_percentiles")
     return OrganPassport(
         label,
         entry["name"],
@@ -128,6 +217,25 @@ def _organ(label: int, entry: Mapping[str, Any]) -> OrganPassport:
         np.array(entry["boundary_points"], np.float64).reshape(-1, 3),
         entry["touches_border"],
         tuple(entry["checks"]),
-        entry.get("hu_mean"),
-        entry.get("hu_sd"),
+        _number(entry, "hu_mean"),
+        _number(entry, "hu_sd"),
+        {int(percent): float(value) for percent, value in percentiles.items()} if percentiles is not None else None,
+        tuple(entry.get("border_faces", ())),
+        entry.get("near_border"),
+        _array(entry, "bounding_box_ras"),
+        _array(entry, "obb_origin_ras"),
+        _array(entry, "obb_diameter_mm"),
+        _number(entry, "surface_area_mm2"),
+        entry.get("n_components"),
+        _number(entry, "largest_component_fraction"),
+        terminology_from_document(terminology),
+        _number(entry, "confidence"),
     )
+
+
+def _number(entry: Mapping[str, Any], name: str) -> float | None:
+    return float(entry[name]) if name in entry else None
+
+
+def _array(entry: Mapping[str, Any], name: str) -> np.ndarray | None:
+    return np.array(entry[name], np.float64) if name in entry else None

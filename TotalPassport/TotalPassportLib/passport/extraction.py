@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from ..grid import canonical_grid, to_canonical
+from ..grid import CanonicalGrid, canonical_grid, to_canonical
 from ..labels import LabelTable
-from .axes import SEPARATION_LIMIT, axis_separation, principal_axes
-from .boundary import boundary_indices, farthest_points
-from .moments import LabelMoments, label_moments
+from .axes import principal_axes
+from .boundary import boundary_voxels
+from .box import label_extents
+from .checks import check, with_checks
+from .components import Pieces
+from .contacts import contacts
+from .intensity import label_intensities
+from .moments import label_moments
 from .organ import OrganPassport, Passport
+from .points import farthest_points, spread_points
+from .runs import Runs, in_c_order, label_runs
+from .surface import Crossings
 
-FEW_VOXELS = 20
-"""Below this count the repeatability of a volume was not measured; from 20 to 200 it is 5.5 % (95th percentile)."""
+NEAR_BORDER_VOXELS = 3
+"""TotalSegmentator's own measure of being near the border."""
+_FACES = ("left", "right", "posterior", "anterior", "inferior", "superior")
+
+Fields = dict[str, Any]
+"""Values of `OrganPassport` by the names of its attributes."""
 
 
 def extract_passport(
@@ -23,6 +36,9 @@ def extract_passport(
     table: LabelTable,
     hounsfield: np.ndarray | None = None,
     on_organ: Callable[[int, int], None] = lambda done, total: None,
+    searched: Collection[int] | None = None,
+    confidence: Mapping[int, float] | None = None,
+    even_points: bool = True,
 ) -> Passport:
     """Measure every label of a label volume.
 
@@ -30,82 +46,153 @@ def extract_passport(
     ----------
     labels : unsigned integer array ``[i, j, k]``, 0 is background.
     affine : voxel indices to RAS mm; oblique, left-handed and sheared ones are fine.
-    table : gives the names.
-    hounsfield : the CT on the same grid, for mean and standard deviation per organ.
+    table : gives the names and codes.
+    hounsfield : the CT on the same grid, all finite, for the intensities of each organ.
     on_organ : called with (finished, all) organs.
+    searched : labels that were looked for, so that a missing one is told; where that is not known, any of the table may
+        have been.
+    confidence : how sure the model is of each label, 0 to 1, where it says so.
+    even_points : boundary points in farthest-point order; else by chance, with a fixed seed: less even, but faster.
     """
     # The closest-to-RAS form, so that the same anatomy gives the same passport however its array is stored.
     grid = canonical_grid(affine, labels.shape)
-    canonical = np.ascontiguousarray(to_canonical(labels, grid))
-    intensities = None if hounsfield is None else _intensities(labels, hounsfield)
-    moments = label_moments(canonical)
-    boundaries = boundary_indices(canonical)
-    bordering = _labels_on_faces(canonical)
-    organs: dict[int, OrganPassport] = {}
-    for label, measured in moments.items():
-        on_organ(len(organs), len(moments))
-        points = farthest_points(boundaries[label], grid.affine) if label in boundaries else np.empty((0, 3))
-        name = table.describe(label).name
-        mean_sd = intensities[label] if intensities is not None else (None, None)
-        organs[label] = _organ(label, name, measured, grid.affine, points, label in bordering, mean_sd)
+    canonical = in_c_order(to_canonical(labels, grid))
+    runs = label_runs(canonical)
+    surfaces, strays = _surfaces(runs, grid)
+    basics = measure_basics(canonical, runs, grid, on_organ, even_points, strays)
+    organs = {label: fields | {"name": table.describe(label).name} for label, fields in basics.items()}
+    _add(organs, _extents(runs, grid, basics))
+    _add(organs, surfaces)
+    _add(organs, {label: {"terminology": table.describe(label).terminology} for label in organs})
+    if hounsfield is not None:
+        _add(organs, _intensities(canonical, to_canonical(hounsfield, grid), list(organs)))
+    if confidence is not None:
+        _add(organs, {label: {"confidence": float(value)} for label, value in confidence.items() if label in organs})
+    measured = {label: OrganPassport(label=label, **fields) for label, fields in organs.items()}
+    findings = check(measured, table, searched)
     i, j, k = labels.shape
-    return Passport(organs, (i, j, k), np.asarray(affine, np.float64))
+    return Passport(with_checks(measured, findings), (i, j, k), np.asarray(affine, np.float64), findings=findings)
 
 
-def _organ(
-    label: int,
-    name: str,
-    measured: LabelMoments,
-    affine: np.ndarray,
-    points: np.ndarray,
-    touches_border: bool,
-    mean_sd: tuple[float | None, float | None],
-) -> OrganPassport:
-    linear = affine[:3, :3]
-    covariance = linear @ measured.covariance_index @ linear.T
+def measure_basics(
+    labels: np.ndarray,
+    runs: Runs,
+    grid: CanonicalGrid,
+    on_organ: Callable[[int, int], None] = lambda done, total: None,
+    even_points: bool = True,
+    strays: np.ndarray | None = None,
+) -> dict[int, Fields]:
+    """Return what the seed's format has of every label, by rising label: moments, axes, boundary points, volume.
+
+    Parameters
+    ----------
+    labels : unsigned integer array ``[right, anterior, superior]`` in C order.
+    runs : its runs.
+    grid : the canonical grid of the image.
+    on_organ, even_points : as for `extract_passport`.
+    strays : for every run, whether it is a part of a stray piece; points of those come last.
+    """
+    moments = label_moments(runs)
+    if not moments:
+        return {}
+    linear, origin = grid.affine[:3, :3], grid.affine[:3, 3]
+    # The triple product of the steps: exact for plain spacings, where a matrix decomposition would round.
+    voxel_mm3 = float(abs(np.cross(linear[:, 0], linear[:, 1]) @ linear[:, 2]))
+    covariance = linear @ np.stack([measured.covariance_index for measured in moments.values()]) @ linear.T
     eigenvalues, vectors = principal_axes(covariance)
-    return OrganPassport(
-        label,
-        name,
-        measured.voxel_count,
-        measured.voxel_count * float(abs(np.linalg.det(linear))),
-        linear @ measured.mean_index + affine[:3, 3],
-        covariance,
-        eigenvalues,
-        vectors,
-        points,
-        touches_border,
-        _checks(measured.voxel_count, eigenvalues, touches_border),
-        *mean_sd,
-    )
-
-
-def _checks(voxel_count: int, eigenvalues: np.ndarray, touches_border: bool) -> tuple[str, ...]:
-    findings = {
-        "touches_border": touches_border,
-        "few_voxels": voxel_count < FEW_VOXELS,
-        "unreliable_axes": axis_separation(eigenvalues)[0] < SEPARATION_LIMIT,
-    }
-    return tuple(code for code, found in findings.items() if found)
-
-
-def _labels_on_faces(labels: np.ndarray) -> set[int]:
-    faces = [labels.take(index, axis=axis) for axis in range(3) for index in (0, -1)]
-    return {int(value) for face in faces for value in np.unique(face)}
-
-
-def _intensities(labels: np.ndarray, hounsfield: np.ndarray) -> dict[int, tuple[float, float]]:
-    """Return label -> mean and standard deviation (divided by the count) of the CT."""
-    inside = labels != 0
-    values = labels[inside]
-    intensity = hounsfield[inside].astype(np.float64)
-    counts = np.bincount(values)
-    present = np.flatnonzero(counts)
-    means = np.bincount(values, weights=intensity)[present] / counts[present]
-    spread = np.zeros(len(counts))
-    spread[present] = means
-    deviations = np.bincount(values, weights=(intensity - spread[values]) ** 2)[present] / counts[present]
+    points = dict.fromkeys(moments, np.empty((0, 3)))
+    sampled = _boundary_points(boundary_voxels(labels), runs, linear, even_points, strays)
+    for done, (label, indices) in enumerate(sampled):
+        on_organ(done, len(moments))
+        points[label] = indices @ linear.T + origin
     return {
-        int(label): (float(mean), float(np.sqrt(variance)))
-        for label, mean, variance in zip(present, means, deviations, strict=True)
+        label: {
+            "voxel_count": measured.voxel_count,
+            "volume_mm3": measured.voxel_count * voxel_mm3,
+            "centroid_ras_mm": linear @ measured.mean_index + origin,
+            "covariance_mm2": covariance[row],
+            "eigenvalues_mm2": eigenvalues[row],
+            "eigenvectors": vectors[row],
+            "boundary_points_ras_mm": points[label],
+        }
+        for row, (label, measured) in enumerate(moments.items())
+    }
+
+
+def _boundary_points(
+    boundaries: Mapping[int, np.ndarray], runs: Runs, linear: np.ndarray, even: bool, strays: np.ndarray | None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield label and boundary points as indices ``[n, 3]``, those of stray pieces last.
+
+    A stray voxel is farther from everything than any true point, and would be chosen first.
+    """
+    sampled = farthest_points(boundaries, runs.shape, linear) if even else spread_points(boundaries, runs.shape)
+    astray = set() if strays is None else set(np.unique(runs.labels[strays]).tolist())
+    for label, indices in sampled:
+        if label in astray and strays is not None:
+            voxels = np.ravel_multi_index(tuple(indices.T), runs.shape)
+            which = np.searchsorted(runs.starts, voxels, side="right") - 1
+            yield label, indices[np.argsort(strays[which], kind="stable")]
+        else:
+            yield label, indices
+
+
+def _add(organs: dict[int, Fields], further: Mapping[int, Fields]) -> None:
+    for label, fields in further.items():
+        organs[label] |= fields
+
+
+def _extents(runs: Runs, grid: CanonicalGrid, basics: Mapping[int, Fields]) -> dict[int, Fields]:
+    """Return boxes, and what is known from them about the image's border."""
+    if not basics:
+        return {}
+    linear, origin = grid.affine[:3, :3], grid.affine[:3, 3]
+    axes = np.stack([fields["eigenvectors"] for fields in basics.values()])
+    own = np.swapaxes(axes, 1, 2) @ linear
+    shared = np.broadcast_to(np.concatenate([linear, np.eye(3)]), (len(own), 6, 3))
+    directions = np.concatenate([own, shared], axis=1)
+    # A voxel reaches half a step to both sides of its centre along each axis of the image.
+    half = np.abs(directions).sum(axis=2) / 2
+    low, high = label_extents(runs, np.array(list(basics)), directions)
+    box_low, box_high = low - half, high + half
+    boxes = np.stack([box_low[:, 3:6], box_high[:, 3:6]], axis=1) + origin
+    corners = np.einsum("nij,nj->ni", axes, box_low[:, :3]) + origin
+    sizes = box_high[:, :3] - box_low[:, :3]
+    # Layers of voxels between the organ and the image's faces, ``[n, axis, end]``.
+    room = np.stack([low[:, 6:], np.array(grid.shape) - 1 - high[:, 6:]], axis=2)
+    return {
+        label: {
+            "bounding_box_ras_mm": boxes[row],
+            "obb_origin_ras_mm": corners[row],
+            "obb_size_mm": sizes[row],
+            "touches_border": 0 in layers,
+            "border_faces": tuple(face for face, free in zip(_FACES, layers, strict=True) if free == 0),
+            "near_border": min(layers) < NEAR_BORDER_VOXELS,
+        }
+        for row, (label, layers) in enumerate(zip(basics, room.reshape(-1, 6).tolist(), strict=True))
+    }
+
+
+def _surfaces(runs: Runs, grid: CanonicalGrid) -> tuple[dict[int, Fields], np.ndarray]:
+    """Return surface areas and pieces of every label, and whether each run is a part of a stray piece."""
+    crossings, pieces = Crossings(runs), Pieces(runs)
+    for step, first, second in contacts(runs):
+        crossings.add(step, first, second)
+        pieces.add(first, second)
+    areas = crossings.areas_mm2(grid.affine[:3, :3])
+    fields = {
+        label: {
+            "surface_area_mm2": areas[label],
+            "n_components": len(sizes),
+            "largest_component_fraction": float(sizes[0] / sizes.sum()),
+        }
+        for label, sizes in pieces.sizes().items()
+    }
+    return fields, pieces.strays()
+
+
+def _intensities(labels: np.ndarray, hounsfield: np.ndarray, present: Iterable[int]) -> dict[int, Fields]:
+    return {
+        label: {"hu_mean": found.mean_hu, "hu_sd": found.sd_hu, "hu_percentiles": found.percentiles_hu}
+        for label, found in label_intensities(labels, hounsfield, list(present)).items()
     }

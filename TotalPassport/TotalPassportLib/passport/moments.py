@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .runs import Runs
+
 
 @dataclass(frozen=True)
 class LabelMoments:
@@ -21,34 +23,23 @@ class LabelMoments:
     covariance_index: np.ndarray
 
 
-def label_moments(labels: np.ndarray) -> dict[int, LabelMoments]:
-    """Return the moments of every label but 0 of an unsigned integer array ``[i, j, k]``, by rising label."""
-    values, i, j, first, length = _runs(labels)
-    last = first + length - 1
-    sum_k = length * (first + last) // 2
-    square_k = _sum_of_squares(last) - _sum_of_squares(first - 1)
-    columns = (
-        *(length, length * i, length * j, sum_k),
-        *(length * i * i, length * i * j, i * sum_k, length * j * j, j * sum_k, square_k),
-    )
-    present = np.flatnonzero(np.bincount(values))
-    totals = [np.bincount(values, weights=column)[present] for column in columns]
-    return {int(label): _moments([int(total) for total in sums]) for label, *sums in zip(present, *totals, strict=True)}
-
-
-def _runs(labels: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return label, i, j, first k and length of every run of a label along k."""
-    rows: np.ndarray = np.ascontiguousarray(labels).reshape(-1, labels.shape[2])
-    begins = np.ones(rows.shape, bool)
-    np.not_equal(rows[:, 1:], rows[:, :-1], out=begins[:, 1:])
-    starts = np.flatnonzero(begins)
-    lengths = np.diff(starts, append=rows.size)
-    values = rows.ravel()[starts]
-    kept = values != 0
-    starts, lengths, values = starts[kept], lengths[kept], values[kept]
-    row, k = np.divmod(starts, labels.shape[2])
-    i, j = np.divmod(row, labels.shape[1])
-    return values, i, j, k, lengths
+def label_moments(runs: Runs) -> dict[int, LabelMoments]:
+    """Return the moments of every label of an image, by rising label."""
+    if not len(runs):
+        return {}
+    totals = np.zeros((10, int(runs.labels.max()) + 1))
+    for values, i, j, first, last in runs.chunks():
+        length = last - first + 1
+        sum_k = length * (first + last) // 2
+        square_k = _sum_of_squares(last) - _sum_of_squares(first - 1)
+        columns = (
+            *(length, length * i, length * j, sum_k),
+            *(length * i * i, length * i * j, i * sum_k, length * j * j, j * sum_k, square_k),
+        )
+        for total, column in zip(totals, columns, strict=True):
+            total += np.bincount(values, weights=column, minlength=len(total))
+    present = np.flatnonzero(totals[0])
+    return {int(label): _moments([int(total) for total in totals[:, label]]) for label in present}
 
 
 def _sum_of_squares(last: np.ndarray) -> np.ndarray:

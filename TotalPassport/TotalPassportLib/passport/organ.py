@@ -1,17 +1,24 @@
-"""The types of a passport. Lengths are millimetres, positions are in RAS."""
+"""The types of a passport. Lengths are millimetres, positions are in RAS, intensities are Hounsfield units."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..labels import Terminology
+from .axes import axis_separation
+from .rules import Finding, load_rules
+
 
 @dataclass(frozen=True)
 class OrganPassport:
     """One organ.
+
+    What is None was not measured: the passport comes from an older version, or what it takes was not known.
 
     Attributes
     ----------
@@ -23,10 +30,22 @@ class OrganPassport:
     eigenvalues_mm2 : float64 ``[3]``, ascending.
     eigenvectors : float64 ``[3, 3]``, unit columns in the eigenvalues' order; signs as `axes.principal_axes` says.
     boundary_points_ras_mm : float64 ``[n, 3]``, at most about 500 voxel centres of the surface; any first k of them
-        are a good coarser sample.
+        are a good coarser sample, and those on stray pieces come last.
     touches_border : whether the organ reaches a face of the image, so that a part of it may be missing.
     checks : codes of what speaks against trusting the numbers, see `CHECKS`.
-    hu_mean, hu_sd : mean and standard deviation in Hounsfield units where the CT is known.
+    hu_mean, hu_sd : mean and standard deviation (divided by the voxel count) where the CT is known.
+    hu_percentiles : per cent -> value (5, 25, 50, 75, 95), by nearest rank, of values rounded to whole units.
+    border_faces : the faces that it reaches, as the direction closest to them: left, right, posterior, anterior,
+        inferior, superior.
+    near_border : whether a voxel lies among the three outermost layers of the image, as TotalSegmentator asks.
+    bounding_box_ras_mm : float64 ``[2, 3]``, lowest and highest R, A and S of its voxels with their whole extent.
+    obb_origin_ras_mm, obb_size_mm : float64 ``[3]`` each: the box along the principal axes around its voxels. The box
+        begins at the origin and reaches ``obb_size_mm[n]`` along column n of ``eigenvectors``.
+    surface_area_mm2 : by the Crofton formula with 13 directions; where the image cuts the organ the cut counts.
+    n_components, largest_component_fraction : number of pieces that do not touch even by a corner, and the part of the
+        voxels that the largest holds.
+    terminology : SNOMED CT codes where the label table has them.
+    confidence : 0 to 1, where the model says how sure it is.
     """
 
     label: int
@@ -42,19 +61,52 @@ class OrganPassport:
     checks: tuple[str, ...] = ()
     hu_mean: float | None = None
     hu_sd: float | None = None
+    hu_percentiles: Mapping[int, float] | None = None
+    border_faces: tuple[str, ...] = ()
+    near_border: bool | None = None
+    bounding_box_ras_mm: np.ndarray | None = None
+    obb_origin_ras_mm: np.ndarray | None = None
+    obb_size_mm: np.ndarray | None = None
+    surface_area_mm2: float | None = None
+    n_components: int | None = None
+    largest_component_fraction: float | None = None
+    terminology: Terminology | None = None
+    confidence: float | None = None
 
     @property
     def semi_axes_mm(self) -> np.ndarray:
         """Semi-axes of the ellipsoid with the same covariance, ascending: sqrt(5 lambda) for a solid ellipsoid."""
         return np.asarray(np.sqrt(5 * self.eigenvalues_mm2))
 
+    @property
+    def axis_separation(self) -> tuple[float, float]:
+        """Gaps between the eigenvalues (longest to middle, middle to shortest) as parts of the largest one."""
+        return axis_separation(self.eigenvalues_mm2)
 
-CHECKS: Mapping[str, str] = {
-    "touches_border": "It reaches the edge of the image: a part may be missing; volume and centroid are of the rest.",
-    "few_voxels": "It has fewer than 20 voxels: volume and shape are rough.",
-    "unreliable_axes": "Its longest axis is not clearly the longest: in another scan the axes may point elsewhere.",
-}
-"""Code of each check -> what it means for the reader."""
+    @property
+    def elongation(self) -> float | None:
+        """Longest by middle axis, sqrt(l3 / l2) >= 1 as in ITK and Slicer; None for a line. Pyradiomics inverts it."""
+        return _root_of_ratio(self.eigenvalues_mm2[2], self.eigenvalues_mm2[1])
+
+    @property
+    def flatness(self) -> float | None:
+        """Middle by shortest axis, sqrt(l2 / l1) >= 1 as in ITK and Slicer; None for a plane. Pyradiomics differs."""
+        return _root_of_ratio(self.eigenvalues_mm2[1], self.eigenvalues_mm2[0])
+
+    @property
+    def roundness(self) -> float | None:
+        """Surface of the ball of the same volume by its own surface, as in ITK and Slicer; 1 for a ball."""
+        if not self.surface_area_mm2:
+            return None
+        return float(math.pi ** (1 / 3) * (6 * self.volume_mm3) ** (2 / 3) / self.surface_area_mm2)
+
+
+def _root_of_ratio(larger: float, smaller: float) -> float | None:
+    return math.sqrt(larger / smaller) if smaller > 0 else None
+
+
+CHECKS: Mapping[str, str] = {rule.code: rule.explanation for rule in load_rules()}
+"""Code of each check -> what it means for the reader; ``data/checks.json`` is where they are defined."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +115,7 @@ class Passport:
 
     ``shape`` and ``affine`` are those of the label image that was measured (voxel indices to RAS mm). ``source``,
     ``model`` and ``software`` are free-form records of provenance; ``created`` is a UTC time stamp, ISO 8601.
+    ``findings`` is what the checks found, the gravest first; `OrganPassport.checks` holds the same by organ.
     """
 
     organs: Mapping[int, OrganPassport]
@@ -72,3 +125,4 @@ class Passport:
     source: Mapping[str, Any] = field(default_factory=dict)
     model: Mapping[str, Any] = field(default_factory=dict)
     software: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()

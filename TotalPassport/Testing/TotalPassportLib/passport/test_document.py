@@ -11,11 +11,12 @@ import jsonschema
 import numpy as np
 import pytest
 from TotalPassportLib.errors import BadInput
-from TotalPassportLib.files import DATA_FOLDER
+from TotalPassportLib.files import DATA_FOLDER, MAX_JSON_BYTES
 from TotalPassportLib.labels import load_label_table
 from TotalPassportLib.passport import Passport, read_passport, write_passport
 from TotalPassportLib.passport.document import passport_text
 from TotalPassportLib.passport.extraction import extract_passport
+from TotalPassportLib.passport.summary import findings_text
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,8 @@ def passport() -> Passport:
     labels = np.zeros((20, 21, 22), np.uint16)
     labels[2:9, 3:9, 4:12], labels[12:18, 2:8, 1:9], labels[5:7, 14:16, 0] = 5, 1, 65535
     affine = np.diag([-1.5, 2.0, 2.5, 1.0])
-    return extract_passport(labels, affine, load_label_table("total"), rng.normal(40, 10, labels.shape))
+    ct, confidence = rng.normal(40, 10, labels.shape), {1: 0.75, 5: 1.0, 65535: 0.0}
+    return extract_passport(labels, affine, load_label_table("total"), ct, confidence=confidence)
 
 
 def test_a_passport_is_valid_by_its_schema(passport: Passport) -> None:
@@ -44,7 +46,13 @@ def test_a_passport_is_read_back_as_it_was_written(passport: Passport, tmp_path:
         assert (again.name, again.voxel_count, again.checks) == (organ.name, organ.voxel_count, organ.checks)
         for field in ("centroid_ras_mm", "covariance_mm2", "eigenvalues_mm2", "eigenvectors", "hu_mean", "hu_sd"):
             assert np.allclose(getattr(again, field), getattr(organ, field), rtol=0, atol=1e-9), field
+        for field in ("bounding_box_ras_mm", "obb_origin_ras_mm", "obb_size_mm", "surface_area_mm2", "confidence"):
+            assert np.allclose(getattr(again, field), getattr(organ, field), rtol=0, atol=1e-6), field
+        for field in ("border_faces", "near_border", "n_components", "terminology", "hu_percentiles"):
+            assert getattr(again, field) == getattr(organ, field), field
         assert np.allclose(again.boundary_points_ras_mm, organ.boundary_points_ras_mm, atol=0.005)
+    assert read.findings == passport.findings
+    assert read.findings
     assert passport_text(read) == passport_text(passport)
 
 
@@ -76,6 +84,12 @@ EDITS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "label 0": lambda document: document["organs"].update({"0": document["organs"]["5"]}),
     "label of letters": lambda document: document["organs"].update({"liver": document["organs"]["5"]}),
     "a later version": lambda document: document.update(schema="totalpassport-passport/2"),
+    "negative eigenvalues": set_organ("eigenvalues", [-1, 1, 1]),
+    "confidence beyond 1": set_organ("confidence", 1.5),
+    "findings without code": lambda document: document["findings"].append({"severity": "error", "organs": []}),
+    "percentiles of words": set_organ("hu_percentiles", {"5": "low"}),
+    "terminology of words": set_organ("terminology", "liver"),
+    "a box without an end": set_organ("bounding_box_ras", [[0, 0, 0]]),
     "another frame": lambda document: document.update(frame="LPS"),
     "no organs": drop("organs"),
     "no geometry": drop("geometry"),
@@ -94,6 +108,66 @@ def test_a_passport_with_impossible_contents_is_refused(name: str, passport: Pas
     with pytest.raises(BadInput, match=r"p\.json") as caught:
         read_passport(path)
     assert caught.value.hint
+
+
+def written(document: dict[str, Any], folder: Path) -> Path:
+    path = folder / "p.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def test_a_future_version_is_told_in_plain_words(passport: Passport, tmp_path: Path) -> None:
+    document = json.loads(passport_text(passport)) | {"schema": "totalpassport-passport/2", "organs": "otherwise"}
+    with pytest.raises(
+        BadInput, match=r"is a passport of format 2, and this version of TotalPassport reads format 1\."
+    ):
+        read_passport(written(document, tmp_path))
+
+
+def test_what_later_versions_add_is_passed_over(passport: Passport, tmp_path: Path) -> None:
+    document = json.loads(passport_text(passport))
+    document["mood"] = {"of": ["the", "day"]}
+    document["organs"]["5"] |= {"taste": "sweet", "checks": ["a_check_of_tomorrow"]}
+    document["organs"]["5"]["terminology"]["type"]["version"] = "2030"
+    document["findings"] = [{"code": "new", "severity": "hint", "organs": [5, 77], "message": "Hello.", "more": 1}]
+    read = read_passport(written(document, tmp_path))
+    assert read.organs[5].checks == ("a_check_of_tomorrow",)
+    (finding,) = read.findings
+    assert (finding.severity, finding.labels) == ("note", (5,))
+    assert "new" in findings_text(read)
+
+
+def test_a_passport_with_nothing_but_what_is_required_can_be_read(passport: Passport, tmp_path: Path) -> None:
+    schema = json.loads((DATA_FOLDER / "schemas" / "passport.schema.json").read_text(encoding="utf-8"))
+    document = json.loads(passport_text(passport))
+    needed = schema["definitions"]["organ"]["required"]
+    document = {name: document[name] for name in schema["required"]}
+    document["organs"] = {label: {name: organ[name] for name in needed} for label, organ in document["organs"].items()}
+    organ = read_passport(written(document, tmp_path)).organs[5]
+    assert organ.surface_area_mm2 is None
+    assert organ.roundness is None
+    assert organ.hu_percentiles is None
+    assert np.allclose(organ.semi_axes_mm, passport.organs[5].semi_axes_mm)
+
+
+def test_numbers_are_rounded_as_the_header_says(passport: Passport) -> None:
+    document = json.loads(passport_text(passport))
+    assert document["precision"]["boundary_points"] == 0.01
+    for organ in document["organs"].values():
+        for name in ("centroid", "covariance", "surface_area_mm2", "obb_diameter_mm", "boundary_points"):
+            decimals = {"centroid": 9, "covariance": 9, "boundary_points": 2}.get(name, 6)
+            assert np.array_equal(np.round(organ[name], decimals), organ[name]), name
+
+
+def test_the_largest_passport_that_is_read_is_read_or_refused_in_seconds(passport: Passport, tmp_path: Path) -> None:
+    document = json.loads(passport_text(passport))
+    document["organs"] = {str(label): document["organs"]["5"] for label in range(1, 3000)}
+    path = written(document, tmp_path)
+    assert path.stat().st_size < MAX_JSON_BYTES
+    assert len(read_passport(path).organs) == 2999
+    path.write_bytes(b" " * (MAX_JSON_BYTES + 1))
+    with pytest.raises(BadInput, match="is larger than 64 MB"):
+        read_passport(path)
 
 
 TEXTS = {

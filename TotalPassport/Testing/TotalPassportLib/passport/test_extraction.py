@@ -177,6 +177,36 @@ def test_an_organ_at_the_edge_keeps_its_volume_and_is_marked() -> None:
     assert ((faces[:, :2] == 2) | (faces[:, :2] == 7)).any(axis=1).all(), "a cut is no surface"
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    angles=st.tuples(*[st.floats(-25, 25)] * 3),
+    spacing=st.tuples(*[st.sampled_from([0.5, 1.0, 2.5, 5.0])] * 3),
+    shear=st.sampled_from([0.0, 0.25]),
+    origin=st.tuples(*[st.integers(-(10**6), 10**6)] * 3),
+    flips=st.tuples(*[st.booleans()] * 3),
+    order=st.permutations(range(3)),
+    seed=st.integers(0, 10**6),
+)
+def test_the_same_voxels_stored_in_any_way_give_the_same_bytes_for_any_affine(
+    angles: tuple, spacing: tuple, shear: float, origin: tuple, flips: tuple, order: list, seed: int
+) -> None:
+    affine = np.eye(4)
+    sheared = np.array([[1, shear, 0], [0, 1, 0], [0, 0, 1]])
+    # Binary fractions, so that the affine of the turned array says exactly the same.
+    affine[:3, :3] = np.round(rotation(angles) @ sheared * 64) / 64 * spacing
+    affine[:3, 3] = origin
+    rng = np.random.default_rng(seed)
+    labels = (rng.integers(1, 4, (9, 8, 7)) * (rng.random((9, 8, 7)) < 0.4)).astype(np.uint8)
+    ct = rng.integers(-1000, 1000, labels.shape).astype(np.float32)
+    expected = passport_text(extract_passport(labels, affine, TOTAL, ct)).partition('"findings"')[2]
+    signed = np.eye(3)[:, order] * np.where(flips, -1, 1)
+    turned, there = stored_otherwise(labels, affine, signed)
+    turned_ct, _ = stored_otherwise(ct, affine, signed)
+    for layout in (np.ascontiguousarray, np.asfortranarray):
+        passport = extract_passport(layout(turned), there, TOTAL, layout(turned_ct))
+        assert passport_text(passport).partition('"findings"')[2] == expected
+
+
 def test_intensities_are_means_and_deviations_of_the_ct() -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 4, (9, 8, 7)).astype(np.uint8)
@@ -186,9 +216,43 @@ def test_intensities_are_means_and_deviations_of_the_ct() -> None:
         assert organ.hu_sd == pytest.approx(ct[labels == label].std())
 
 
+@pytest.mark.parametrize("angles", [(0, 0, 0), (25, -40, 60), (-70, 10, 35)])
+def test_an_ellipsoid_on_3_mm_voxels_has_its_own_semi_axes_and_directions(angles: tuple) -> None:
+    turn, semi_axes = rotation(angles), np.array([20.0, 35.0, 60.0])
+    indices = np.stack(np.meshgrid(*[np.arange(45)] * 3, indexing="ij"), axis=-1)
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    affine[:3, 3] = (-66.3, -65.1, -66.9)
+    world = indices @ affine[:3, :3].T + affine[:3, 3]
+    labels = (((world @ turn / semi_axes) ** 2).sum(axis=-1) <= 1).astype(np.uint8)
+    organ = extract_passport(labels, affine, TOTAL).organs[1]
+    assert np.abs(organ.semi_axes_mm - semi_axes).max() < 0.3
+    cosines = np.abs((organ.eigenvectors * turn).sum(axis=0))
+    assert np.degrees(np.arccos(np.minimum(cosines, 1))).max() < 0.5
+    assert organ.volume_mm3 == pytest.approx(4 / 3 * np.pi * semi_axes.prod(), rel=0.01)
+
+
 def test_a_solid_ellipsoid_has_its_own_semi_axes() -> None:
     index = np.indices((140, 90, 60)).reshape(3, -1).T - (69.5, 44.5, 29.5)
     labels = ((index / (60, 35, 20)) ** 2).sum(axis=1).reshape(140, 90, 60) <= 1
     organ = extract_passport(labels.astype(np.uint8), np.eye(4), TOTAL).organs[1]
     assert organ.semi_axes_mm == pytest.approx([20, 35, 60], rel=5e-3)
     assert replace(organ, eigenvalues_mm2=np.zeros(3)).semi_axes_mm.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("even", [True, False], ids=["farthest", "by chance"])
+def test_points_on_stray_voxels_come_last(even: bool) -> None:
+    labels = np.zeros((60, 50, 40), np.uint8)
+    labels[5:25, 5:25, 5:25] = 5
+    labels[55, 45, 35] = labels[56, 46, 36] = labels[2, 45, 2] = 5
+    points = extract_passport(labels, np.eye(4), TOTAL, even_points=even).organs[5].boundary_points_ras_mm
+    strays = (points > 25).any(axis=1)
+    assert not strays[: len(points) - strays.sum()].any()
+    if even:
+        assert strays.sum() == 3, "farthest points find every stray voxel"
+
+
+def test_an_organ_in_two_large_pieces_has_points_on_both_from_the_start() -> None:
+    labels = np.zeros((60, 30, 30), np.uint8)
+    labels[5:15, 5:25, 5:25], labels[40:47, 5:25, 5:25] = 5, 5
+    points = extract_passport(labels, np.eye(4), TOTAL).organs[5].boundary_points_ras_mm
+    assert 3 <= (points[:10, 0] > 30).sum() <= 7

@@ -1,0 +1,188 @@
+"""From one scan to the next, what has changed is told, and what only the grid or the image's edge did is not."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from benchmarks.repeatability import measure
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+from support.processes import files_below, run_cli
+from TotalPassportLib.comparison.changes import Comparison, OrganChange, compare
+from TotalPassportLib.comparison.repeatability import floor_of
+from TotalPassportLib.comparison.tables import comparison_csv, comparison_text
+from TotalPassportLib.errors import BadInput
+from TotalPassportLib.labels import load_label_table
+from TotalPassportLib.passport import Passport, write_passport
+from TotalPassportLib.passport.extraction import extract_passport
+
+TOTAL = load_label_table("total")
+LIVER, SPLEEN, KIDNEY_RIGHT, KIDNEY_LEFT = 5, 1, 2, 3
+
+
+@pytest.fixture(scope="module")
+def scan(shared: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of a real CT with 61 organs, and their affine."""
+    image = nibabel.load(shared / "data" / "example_seg_fast_force_split.nii.gz")
+    return np.asarray(image.dataobj).astype(np.uint8), image.affine
+
+
+def passport_of(labels: np.ndarray, affine: np.ndarray) -> Passport:
+    return extract_passport(labels, affine, TOTAL, even_points=False)
+
+
+@pytest.fixture(scope="module")
+def first(scan: tuple[np.ndarray, np.ndarray]) -> Passport:
+    return passport_of(*scan)
+
+
+def lying_elsewhere(affine: np.ndarray) -> np.ndarray:
+    """The affine of the same patient who lies turned and shifted in the scanner."""
+    motion = np.eye(4)
+    motion[:3, :3] = Rotation.from_euler("xyz", (8.0, -5.0, 12.0), degrees=True).as_matrix()
+    motion[:3, 3] = (40.0, -25.0, 310.0)
+    return motion @ affine
+
+
+def organ(comparison: Comparison, name: str) -> OrganChange:
+    return next(organ for organ in comparison.organs if organ.name == name)
+
+
+def test_a_patient_who_lies_elsewhere_has_not_changed(scan: tuple[np.ndarray, np.ndarray], first: Passport) -> None:
+    labels, affine = scan
+    comparison = compare(first, passport_of(labels, lying_elsewhere(affine)))
+    assert len(comparison.organs) == 61
+    assert not comparison.alignment_problem
+    for change in comparison.organs:
+        assert change.beyond_floor == ()
+        assert change.distance_mm == pytest.approx(0.0, abs=1e-6)
+        assert change.volume_change_percent == pytest.approx(0.0, abs=1e-9)
+
+
+def test_an_organ_that_shrank_and_one_that_moved_are_named_and_the_others_are_not(
+    scan: tuple[np.ndarray, np.ndarray], first: Passport
+) -> None:
+    labels, affine = scan
+    changed = labels.copy()
+    right, left = labels == KIDNEY_RIGHT, labels == KIDNEY_LEFT
+    changed[right & ~ndimage.binary_erosion(right)] = 0
+    changed[left] = 0
+    changed[np.roll(left, 3, axis=2)] = KIDNEY_LEFT
+    comparison = compare(first, passport_of(changed, lying_elsewhere(affine)))
+    shrunk, moved = organ(comparison, "kidney_right"), organ(comparison, "kidney_left")
+    assert {"volume", "shape"} <= set(shrunk.beyond_floor)
+    assert shrunk.volume_change_percent == pytest.approx(100 * ((changed == KIDNEY_RIGHT).sum() / right.sum() - 1))
+    assert moved.beyond_floor == ("position",)
+    np.testing.assert_allclose(moved.displacement_mm, affine[:3, 2] * 3, atol=0.5)
+    untouched = ("gallbladder", "duodenum", "urinary_bladder", "sacrum", "vertebrae_L2", "vertebrae_L3", "vertebrae_L4")
+    assert all(organ(comparison, name).beyond_floor == () for name in untouched)
+
+
+def test_organs_at_an_images_edge_are_shown_but_not_judged(
+    scan: tuple[np.ndarray, np.ndarray], first: Passport
+) -> None:
+    labels, affine = scan
+    shorter = labels[:, :, : int(np.argwhere(labels == LIVER)[:, 2].mean())]
+    liver = organ(compare(first, passport_of(shorter, affine)), "liver")
+    assert liver.volume_change_percent < -20
+    assert liver.beyond_floor == ()
+    assert liver.remark == "cut by the image's edge"
+
+
+def test_organs_that_only_one_scan_has_are_listed(scan: tuple[np.ndarray, np.ndarray], first: Passport) -> None:
+    labels, affine = scan
+    without = np.where(labels == LIVER, 0, labels)
+    comparison = compare(first, passport_of(without, affine))
+    assert (comparison.only_first, comparison.only_second) == (("liver",), ())
+    assert compare(passport_of(without, affine), first).only_second == ("liver",)
+    assert "Only in the first scan: liver." in comparison_text(comparison)
+
+
+def test_scans_that_cannot_be_aligned_are_compared_without_positions(
+    scan: tuple[np.ndarray, np.ndarray], first: Passport
+) -> None:
+    labels, affine = scan
+    two = passport_of(np.where(np.isin(labels, (LIVER, SPLEEN)), labels, 0), affine)
+    comparison = compare(first, two)
+    assert comparison.first_from_second_ras_mm is None
+    assert [change.displacement_mm for change in comparison.organs] == [None, None]
+    assert [change.volume_change_percent for change in comparison.organs] == [0.0, 0.0]
+    assert "Positions were not compared. The two passports have 2 organs in common" in comparison_text(comparison)
+
+
+def test_scans_without_a_common_organ_are_refused(first: Passport) -> None:
+    nothing = replace(first, organs={})
+    with pytest.raises(BadInput, match="no organ in common"):
+        compare(first, nothing)
+
+
+def test_the_floor_falls_with_size_and_tiny_organs_have_none() -> None:
+    sizes = [20, 199, 200, 1000, 10_000, 10**7]
+    floors = [floor_of(size) for size in sizes]
+    assert floor_of(19) is None
+    assert floors[0] is floors[1]
+    assert [floor.volume_percent for floor in floors] == sorted((f.volume_percent for f in floors), reverse=True)
+
+
+def test_the_floors_are_what_the_benchmark_measures(scan: tuple[np.ndarray, np.ndarray]) -> None:
+    for entry in measure(*scan, repeats=8, seed=1):
+        floor = floor_of(entry["fewest_voxels"])
+        for name in ("volume_percent", "centroid_voxels", "semi_axis_percent"):
+            assert 1 / 3 < entry[name] / getattr(floor, name) < 3, (entry, name)
+
+
+def test_the_table_has_a_row_for_every_organ_and_units_in_its_header(
+    scan: tuple[np.ndarray, np.ndarray], first: Passport
+) -> None:
+    labels, affine = scan
+    comparison = compare(first, passport_of(labels, lying_elsewhere(affine)))
+    rows = list(csv.DictReader(io.StringIO(comparison_csv(comparison))))
+    assert len(rows) == 61
+    liver = next(row for row in rows if row["name"] == "liver")
+    assert float(liver["volume_first_mm3"]) == pytest.approx(first.organs[LIVER].volume_mm3, abs=0.05)
+    assert liver["hu_change"] == "", "these passports know no CT"
+    measured = [name for name in rows[0] if name not in ("label", "name", "changed", "remark")]
+    assert all(name.rsplit("_", 1)[1] in ("mm3", "mm", "percent", "first", "second", "change") for name in measured)
+    assert not [cell for row in rows for cell in row.values() if cell == "-0.0"]
+
+
+def test_the_command_prints_the_table_and_writes_the_csv(
+    scan: tuple[np.ndarray, np.ndarray], first: Passport, tmp_path: Path
+) -> None:
+    labels, affine = scan
+    grown = labels.copy()
+    grown[ndimage.binary_dilation(labels == KIDNEY_LEFT, iterations=2)] = KIDNEY_LEFT
+    write_passport(first, tmp_path / "a.json")
+    write_passport(passport_of(grown, affine), tmp_path / "b.json")
+    result = run_cli("compare", "a.json", "b.json", "--csv", "changes.csv", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    (line,) = (line for line in result.stdout.splitlines() if line.startswith("kidney_left "))
+    assert "volume" in line
+    assert "organs differ by more than another voxel grid can explain." in result.stdout
+    assert (tmp_path / "changes.csv").read_text(encoding="utf-8").startswith("label,name,volume_first_mm3,")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "totalpassport-passport/2"}', '{"organs": NaN}'])
+def test_what_is_no_passport_is_refused_with_a_sentence(content: str, first: Passport, tmp_path: Path) -> None:
+    write_passport(first, tmp_path / "a.json")
+    (tmp_path / "b.json").write_text(content, encoding="utf-8")
+    result = run_cli("compare", "a.json", "b.json", "--csv", "out.csv", cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.startswith("totalpassport: ")
+    assert "Traceback" not in result.stderr
+    assert files_below(tmp_path) == ["a.json", "b.json"]
+
+
+def test_a_passport_is_never_overwritten_by_the_table(first: Passport, tmp_path: Path) -> None:
+    write_passport(first, tmp_path / "a.json")
+    before = (tmp_path / "a.json").read_bytes()
+    result = run_cli("compare", "a.json", "a.json", "--csv", "a.json", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "is the input itself" in result.stderr
+    assert (tmp_path / "a.json").read_bytes() == before

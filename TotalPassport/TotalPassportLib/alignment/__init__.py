@@ -1,0 +1,6 @@
+"""Aligning two scans by their passports."""
+
+from .registration import KINDS, align
+from .result import Alignment, OrganResidual
+
+__all__ = ["KINDS", "Alignment", "OrganResidual", "align"]

@@ -1,0 +1,1 @@
+"""Comparing two passports: what has changed from one scan to the next."""

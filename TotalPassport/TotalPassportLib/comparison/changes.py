@@ -1,0 +1,151 @@
+"""What has changed from a first scan to a second one, organ by organ.
+
+Positions are compared after the second scan is laid onto the first one by a rigid, robust alignment of all organs,
+since no two scans have the same origin. What may be only the grid's or the image edge's doing is not called a change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..alignment.closed_form import apply
+from ..alignment.correspondences import find_correspondences
+from ..alignment.robust import robust_linear
+from ..errors import BadInput
+from ..passport.organ import OrganPassport, Passport
+from .repeatability import Floor, floor_of
+
+
+@dataclass(frozen=True)
+class OrganChange:
+    """One organ in both scans.
+
+    Attributes
+    ----------
+    first, second : the organ's passports.
+    displacement_mm : float64 ``[3]`` along R, A and S of the first scan, from its centroid there to that of the second
+        scan laid onto it; None where the scans cannot be aligned.
+    floor : what the grid alone may do; None for organs that are too small to tell.
+    voxel_mm : the larger of the two scans' voxel sizes (cube root of a voxel's volume), to which the floor refers.
+    """
+
+    first: OrganPassport
+    second: OrganPassport
+    displacement_mm: np.ndarray | None
+    floor: Floor | None
+    voxel_mm: float
+
+    @property
+    def name(self) -> str:
+        """The organ's name."""
+        return self.first.name
+
+    @property
+    def volume_change_percent(self) -> float:
+        """Change of the volume in per cent of the first one."""
+        return 100 * (self.second.volume_mm3 / self.first.volume_mm3 - 1)
+
+    @property
+    def distance_mm(self) -> float | None:
+        """Length of the displacement."""
+        return None if self.displacement_mm is None else float(np.linalg.norm(self.displacement_mm))
+
+    @property
+    def semi_axes_change_percent(self) -> np.ndarray:
+        """Change of the semi-axes, ascending, in per cent; 0 for an axis that the first organ does not have."""
+        before, after = self.first.semi_axes_mm, self.second.semi_axes_mm
+        return np.asarray(100 * np.divide(after - before, before, out=np.zeros(3), where=before > 0))
+
+    @property
+    def hu_change(self) -> float | None:
+        """Change of the mean in Hounsfield units, where both scans have it."""
+        if self.first.hu_mean is None or self.second.hu_mean is None:
+            return None
+        return self.second.hu_mean - self.first.hu_mean
+
+    @property
+    def cut(self) -> bool:
+        """Whether the edge of either image cuts it, so that its numbers cannot be compared."""
+        return self.first.touches_border or self.second.touches_border
+
+    @property
+    def position_floor_mm(self) -> float | None:
+        """Distance that the grid alone may cause."""
+        return None if self.floor is None else self.floor.centroid_voxels * self.voxel_mm
+
+    @property
+    def beyond_floor(self) -> tuple[str, ...]:
+        """What has changed by more than the grid can do: of ``volume``, ``position`` and ``shape``."""
+        if self.cut or self.floor is None or self.position_floor_mm is None:
+            return ()
+        found = {
+            "volume": abs(self.volume_change_percent) > self.floor.volume_percent,
+            "position": self.distance_mm is not None and self.distance_mm > self.position_floor_mm,
+            "shape": bool(np.abs(self.semi_axes_change_percent).max() > self.floor.semi_axis_percent),
+        }
+        return tuple(name for name, changed in found.items() if changed)
+
+    @property
+    def remark(self) -> str:
+        """Why nothing is said of its changes; empty if something is."""
+        if self.cut:
+            return "cut by the image's edge"
+        return "too small to tell" if self.floor is None else ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two scans compared.
+
+    Attributes
+    ----------
+    organs : those that both have, by the first scan's labels.
+    only_first, only_second : names of those that only one has.
+    first_from_second_ras_mm : 4 x 4, takes positions of the second scan to the first one; None if they cannot be
+        aligned.
+    alignment_problem : why not; empty if they can.
+    """
+
+    organs: tuple[OrganChange, ...]
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+    first_from_second_ras_mm: np.ndarray | None
+    alignment_problem: str
+
+
+def compare(first: Passport, second: Passport) -> Comparison:
+    """Compare the passports of two scans.
+
+    Raises
+    ------
+    BadInput : they have no organ in common, or hold positions or volumes that no scan has.
+    """
+    pairs = find_correspondences(first, second)
+    matrix, problem = None, ""
+    try:
+        matrix, _ = robust_linear("rigid", pairs.fixed_ras_mm, pairs.moving_ras_mm, pairs.weights)
+    except BadInput as error:
+        problem = str(error)
+    laid = None if matrix is None else apply(matrix, pairs.moving_ras_mm) - pairs.fixed_ras_mm
+    voxel_mm = max(voxel_size_mm(first), voxel_size_mm(second))
+    organs = tuple(
+        OrganChange(before, after, None if laid is None else laid[row], _floor(before, after), voxel_mm)
+        for row, (before, after) in enumerate(zip(pairs.fixed, pairs.moving, strict=True))
+    )
+    return Comparison(organs, _missing(first, second), _missing(second, first), matrix, problem)
+
+
+def voxel_size_mm(passport: Passport) -> float:
+    """Return the cube root of the volume of one voxel of the labels that were measured."""
+    return float(abs(np.linalg.det(passport.affine[:3, :3])) ** (1 / 3))
+
+
+def _floor(first: OrganPassport, second: OrganPassport) -> Floor | None:
+    return floor_of(min(first.voxel_count, second.voxel_count))
+
+
+def _missing(present: Passport, absent: Passport) -> tuple[str, ...]:
+    names = {organ.name for organ in absent.organs.values()}
+    return tuple(organ.name for organ in present.organs.values() if organ.name not in names)

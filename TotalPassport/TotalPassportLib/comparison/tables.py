@@ -1,0 +1,74 @@
+"""A comparison as text for people and as CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+
+from .changes import Comparison, OrganChange
+
+Column = tuple[str, Callable[[OrganChange], float | None], int]
+"""Name with unit, value of an organ, decimals."""
+
+_COLUMNS: tuple[Column, ...] = (
+    ("volume_first_mm3", lambda organ: organ.first.volume_mm3, 1),
+    ("volume_second_mm3", lambda organ: organ.second.volume_mm3, 1),
+    ("volume_change_percent", lambda organ: organ.volume_change_percent, 2),
+    ("volume_floor_percent", lambda organ: organ.floor.volume_percent if organ.floor else None, 2),
+    *((f"displacement_{axis}_mm", lambda organ, a=number: _part(organ, a), 2) for number, axis in enumerate("ras")),
+    ("distance_mm", lambda organ: organ.distance_mm, 2),
+    ("position_floor_mm", lambda organ: organ.position_floor_mm, 2),
+    *(
+        (f"semi_axis_{number}_change_percent", lambda organ, a=number - 1: float(organ.semi_axes_change_percent[a]), 2)
+        for number in (1, 2, 3)
+    ),
+    ("semi_axis_floor_percent", lambda organ: organ.floor.semi_axis_percent if organ.floor else None, 2),
+    ("hu_mean_first", lambda organ: organ.first.hu_mean, 2),
+    ("hu_mean_second", lambda organ: organ.second.hu_mean, 2),
+    ("hu_change", lambda organ: organ.hu_change, 2),
+)
+
+
+def comparison_csv(comparison: Comparison) -> str:
+    """Return one row an organ that both scans have, units in the header; what is not known is left empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["label", "name", *(name for name, _, _ in _COLUMNS), "changed", "remark"])
+    for organ in comparison.organs:
+        values = [_cell(value(organ), decimals) for _, value, decimals in _COLUMNS]
+        writer.writerow([organ.first.label, organ.name, *values, " ".join(organ.beyond_floor), organ.remark])
+    return text.getvalue()
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Return the comparison as a text table; changes beyond the floor are named in the last column."""
+    width = max([len(organ.name) for organ in comparison.organs], default=5)
+    head = f"{'organ':{width}}  {'first ml':>9}  {'second ml':>9}  {'change':>8}  {'moved mm':>8}  {'HU':>7}  changed"
+    lines = [head, *(_line(organ, width) for organ in comparison.organs), ""]
+    for names, which in ((comparison.only_first, "first"), (comparison.only_second, "second")):
+        if names:
+            lines.append(f"Only in the {which} scan: {', '.join(names)}.")
+    if comparison.alignment_problem:
+        lines.append(f"Positions were not compared. {comparison.alignment_problem}")
+    changed = sum(bool(organ.beyond_floor) for organ in comparison.organs)
+    lines.append(f"{changed} of {len(comparison.organs)} organs differ by more than another voxel grid can explain.")
+    return "\n".join(lines)
+
+
+def _line(organ: OrganChange, width: int) -> str:
+    moved = "-" if organ.distance_mm is None else f"{organ.distance_mm:.1f}"
+    hounsfield = "-" if organ.hu_change is None else f"{organ.hu_change:+.1f}"
+    volumes = f"{organ.first.volume_mm3 / 1000:9.1f}  {organ.second.volume_mm3 / 1000:9.1f}"
+    verdict = ", ".join(organ.beyond_floor) or (f"({organ.remark})" if organ.remark else "-")
+    change = f"{organ.volume_change_percent:+7.1f}%"
+    return f"{organ.name:{width}}  {volumes}  {change}  {moved:>8}  {hounsfield:>7}  {verdict}"
+
+
+def _part(organ: OrganChange, axis: int) -> float | None:
+    return None if organ.displacement_mm is None else float(organ.displacement_mm[axis])
+
+
+def _cell(value: float | None, decimals: int) -> str:
+    # Adding 0 turns the negative zeros that rounding leaves into plain ones.
+    return "" if value is None else str(round(float(value), decimals) + 0.0)

@@ -1,0 +1,94 @@
+"""The rules of the checks, as data: ``data/checks.json``; what each kind of rule does is in `checks`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from ..files import DATA_FOLDER, read_json
+
+SEVERITIES = ("error", "warning", "note")
+"""The gravest first: something is wrong; something is probably wrong; to be known when the numbers are used."""
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One check.
+
+    Attributes
+    ----------
+    code : stands in passports.
+    kind : which function of `checks` applies it.
+    severity : one of `SEVERITIES`.
+    title : a few words for a table's cell.
+    explanation : what it means for the reader, and what to do.
+    source : where its numbers come from.
+    groups : pairs of organs that are counted together.
+    rows : organs that follow one another from head to foot.
+    pairs : the left and the right one of paired organs, without the exempt ones.
+    settings : the rule's own numbers and names.
+    """
+
+    code: str
+    kind: str
+    severity: str
+    title: str
+    explanation: str
+    source: str
+    groups: tuple[tuple[Pair, ...], ...]
+    rows: tuple[tuple[str, ...], ...]
+    pairs: tuple[Pair, ...]
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found: ``labels`` are the organs it concerns, none for the scan as a whole."""
+
+    code: str
+    severity: str
+    labels: tuple[int, ...]
+    message: str
+
+
+@cache
+def load_rules() -> tuple[Rule, ...]:
+    """Return the bundled rules, in the order in which they are applied."""
+    # Our own file is checked by the tests, so that the checks can be explained before anything is installed in Slicer.
+    document = read_json(DATA_FOLDER / "checks.json")
+    pairs = _pairs(document["pairs"])
+    rows = {name: tuple(row) for name, row in document["rows"].items()}
+    return tuple(_rule(entry, pairs, rows) for entry in document["rules"])
+
+
+@cache
+def rule_named(code: str) -> Rule | None:
+    """Return the rule with a code; None for a code of a later version."""
+    return next((rule for rule in load_rules() if rule.code == code), None)
+
+
+def _rule(entry: Mapping[str, Any], pairs: tuple[Pair, ...], rows: Mapping[str, tuple[str, ...]]) -> Rule:
+    known = {"pairs": pairs} | {name: tuple(pairwise(row)) for name, row in rows.items()}
+    groups = tuple(known[group] if isinstance(group, str) else _pairs(group) for group in entry.get("groups", ()))
+    exempt = set(entry.get("exempt", ()))
+    return Rule(
+        entry["code"],
+        entry["kind"],
+        entry["severity"],
+        entry["title"],
+        entry["explanation"],
+        entry["source"],
+        groups,
+        tuple(rows[name] for name in entry.get("rows", ())),
+        tuple(pair for pair in pairs if not exempt.intersection(pair)),
+        entry,
+    )
+
+
+def _pairs(entries: Iterable[list[str]]) -> tuple[Pair, ...]:
+    return tuple((one, other) for one, other in entries)

@@ -1,0 +1,36 @@
+"""What the checks found, in a few lines for a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from .organ import Passport
+from .rules import SEVERITIES, rule_named
+
+MOST_SENTENCES = 8
+"""More errors and warnings than this are only counted: the passport has them all."""
+
+
+def findings_text(passport: Passport) -> str:
+    """Return the number of findings, the sentences of errors and warnings, and the notes counted by kind."""
+    counts = Counter(finding.severity for finding in passport.findings)
+    totals = [_counted(counts[severity], severity) for severity in SEVERITIES if counts[severity]]
+    lines = [f"checks: {', '.join(totals) or 'nothing found'}"]
+    grave = [finding for finding in passport.findings if finding.severity != "note"]
+    lines += [f"  {finding.severity}: {title(finding.code)}: {finding.message}" for finding in grave[:MOST_SENTENCES]]
+    if len(grave) > MOST_SENTENCES:
+        lines.append(f"  and {len(grave) - MOST_SENTENCES} more, see the passport")
+    notes = Counter(title(finding.code) for finding in passport.findings if finding.severity == "note")
+    if notes:
+        lines.append("  notes: " + ", ".join(f"{name} ({number})" for name, number in notes.items()))
+    return "\n".join(lines)
+
+
+def title(code: str) -> str:
+    """Return a few words for a check; of a later version's, its code."""
+    rule = rule_named(code)
+    return rule.title if rule else code.replace("_", " ")
+
+
+def _counted(number: int, severity: str) -> str:
+    return f"{number} {severity}{'' if number == 1 else 's'}"
