@@ -62,7 +62,7 @@ def segment(
         np.copyto(inside, found, where=found != 0)
         ran_on = session.provider
     if wanted:
-        # After the parts are put together, so that the labels are those of a run without a wish.
+        # After the parts are put together, as in TotalSegmentator: what a later part claims is lost to an earlier one.
         kept = np.zeros(256, np.uint8)
         kept[list(wanted)] = list(wanted)
         labels_zyx = kept[labels_zyx]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .half import HalfArithmetic, first_highest
 from .windows import Size
 
 
@@ -28,6 +29,7 @@ class LabelBlender:
     def __init__(self, shape: Size, patch: Size, weights: np.ndarray, channels: int) -> None:
         self._weights = weights
         self._weights_single = weights.astype(np.float32)
+        self._arithmetic = HalfArithmetic()
         self._first_plane = 0
         # Planes come first, so that moving the slab along z moves whole blocks of memory.
         self._sums = np.zeros((patch[0], channels, *shape[1:]), np.float16)
@@ -45,7 +47,7 @@ class LabelBlender:
         columns = slice(x, x + logits.shape[3])
         for channel, values in enumerate(logits):
             sums = self._sums[:, channel, rows, columns]
-            np.add(sums, values * self._weights_single, out=sums, dtype=np.float32, casting="same_kind")
+            sums[...] = self._arithmetic.accumulate(sums, values, self._weights_single)
         self._counts[:, rows, columns] += self._weights
 
     def finish(self) -> np.ndarray:
@@ -67,6 +69,5 @@ class LabelBlender:
 
     def _emit(self, planes: int) -> None:
         for plane in range(planes):
-            mean = (self._sums[plane].astype(np.float32) / self._counts[plane].astype(np.float32)).astype(np.float16)
-            # float16 has no fast comparison; widening keeps every order and every tie.
-            self.labels[self._first_plane + plane] = mean.astype(np.float32).argmax(axis=0)
+            mean = self._arithmetic.average(self._sums[plane], self._counts[plane])
+            self.labels[self._first_plane + plane] = first_highest(mean)
