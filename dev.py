@@ -4,6 +4,7 @@
     demo         run the main job on the bundled sample CT with the bundled demo model
     test         run the tests (further arguments go to pytest)
     lint         check style and types
+    parity       run the official TotalSegmentator and TotalPassport side by side (--help tells the options)
     screenshots  make the README's pictures again
     setup        only make the environment for development
 
@@ -41,7 +42,7 @@ WITHOUT_DEPENDENCIES = ["trame-slicer==2.0.0"]
 
 def main() -> int:
     """Run the task named on the command line."""
-    tasks = {"setup": setup, "demo": demo, "test": test, "lint": lint, "screenshots": screenshots}
+    tasks = {"setup": setup, "demo": demo, "test": test, "lint": lint, "parity": parity, "screenshots": screenshots}
     name, *rest = sys.argv[1:] or ["help"]
     if name not in tasks:
         print(__doc__)
@@ -78,6 +79,14 @@ def lint(arguments: list[str]) -> int:
     setup([])
     commands = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
     return max(run(PYTHON, "-m", *command) for command in commands)
+
+
+def parity(arguments: list[str]) -> int:
+    """Compare labels, time and memory with the official package, which has an environment of its own."""
+    setup([])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "TotalPassport" / "Testing")}
+    # In the folder of the user, whose paths may be relative.
+    return subprocess.run([PYTHON, "-m", "parity.side_by_side", *arguments], env=environment, check=False).returncode
 
 
 def screenshots(arguments: list[str]) -> int:

@@ -1,0 +1,1 @@
+"""Comparison of our labels with those of the official TotalSegmentator package."""
