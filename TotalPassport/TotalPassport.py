@@ -7,7 +7,6 @@ Nothing is installed, and no package that Slicer does not bring is imported, whe
 # No "from __future__ import annotations" here: the parameter node wrapper needs the types themselves.
 from pathlib import Path
 
-import qt
 import slicer
 import vtk
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTextNode
@@ -21,15 +20,20 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
-from TotalPassportLib.models.catalogue import list_models
+from TotalPassportLib.models import store
 from TotalPassportSlicer import documents, installation, presentation, segmentations, tasks, workspace
 from TotalPassportSlicer.buttons import update_buttons
+from TotalPassportSlicer.dialogs import Dialogs
+from TotalPassportSlicer.jobs import Outcome, RunListener, State, Status
+from TotalPassportSlicer.models_panel import ModelsPanel
 from TotalPassportSlicer.organ_table import OrganTable
 from TotalPassportSlicer.organs import organ_rows
 from TotalPassportSlicer.panel import ErrorsShown, RunPanel
-from TotalPassportSlicer.runner import JobRunner, Outcome, RunListener, State, Status
-from TotalPassportSlicer.sample_data import SAMPLE_NAME, register_sample_data
+from TotalPassportSlicer.runner import JobRunner
+from TotalPassportSlicer.sample_data import register_sample_data
 from TotalPassportSlicer.scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
+from TotalPassportSlicer.starter import Starter
+from TotalPassportSlicer.story import run_story
 
 
 class TotalPassport(ScriptedLoadableModule):
@@ -100,9 +104,10 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = TotalPassportLogic()
         self.panel = RunPanel(self.ui, self._updateButtons, self._onFinished)
         self.logic.setListener(self.panel)
+        self.dialogs = Dialogs()
+        self.start = Starter(self.panel, self.dialogs)
+        self.models = ModelsPanel(self.ui, self.logic, self.panel, self.dialogs, self.start, self._onParametersChanged)
         self.organTable = OrganTable(self.ui.organTableView, self.ui.searchLineEdit, self._onOrganSelected)
-        for model in list_models():
-            self.ui.modelComboBox.addItem(model.title, model.name)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self._onModelChosen)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.ui.describeButton.connect("clicked(bool)", self.onDescribeButton)
@@ -121,6 +126,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self):
         """The user opens the module."""
         self.initializeParameterNode()
+        self.models.refresh()  # a shell may have brought in others meanwhile
 
     def onSceneStartClose(self, caller, event):
         """The run is ended by its own observer; forget the scene's nodes."""
@@ -156,58 +162,39 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.logic.cancel()
             return
         parameters = self._parameterNode
-        self._start(lambda: self.logic.process(parameters.inputVolume, parameters.model, parameters.outputSegmentation))
+        scan, model, output = parameters.inputVolume, parameters.model, parameters.outputSegmentation
+        self.models.when_installed(model, lambda: self._segment(scan, model, output))
 
     def onDescribeButton(self):
         """Make the passport of an existing segmentation."""
         parameters = self._parameterNode
-        self._start(
+        self.start(
             lambda: self.logic.processSegmentation(parameters.segmentationToDescribe, parameters.numberedSegments)
         )
 
     def onExportButton(self):
         """Ask for a file and write the passport to it."""
         node = self._parameterNode.passport
-        suggestion = f"{node.GetName()}.json"
-        path = qt.QFileDialog.getSaveFileName(
-            slicer.util.mainWindow(), _("Export passport"), suggestion, _("Passport (*.json)")
-        )
-        if not path:
+        path = self.dialogs.choose_export(f"{node.GetName()}.json")
+        if path is None:
             return
-        with ErrorsShown(self.panel, slicer.util.errorDisplay):
+        with ErrorsShown(self.panel, self.dialogs.error):
             self.logic.exportPassport(node, path)
             self.panel.say(_("Exported to {path}.").format(path=path))
 
-    def _start(self, start):
-        """Start a run after the packages that it needs are there."""
-        with ErrorsShown(self.panel, slicer.util.errorDisplay):
-            if self._ensurePackages():
-                start()
-
-    def _ensurePackages(self):
-        """Return whether all packages are installed; the user is asked before anything is."""
-        missing = installation.missing_requirements()
-        if not missing:
-            return True
-        question = _(
-            "TotalPassport needs these Python packages:\n\n{packages}\n\nInstall them into Slicer now? Packages that "
-            "Slicer brings along stay as they are. This needs an internet connection once, for about 20 MB."
-        ).format(packages="\n".join(missing))
-        if not slicer.util.confirmOkCancelDisplay(question, _("TotalPassport: install packages")):
-            self.panel.say(_("Nothing was installed. Click Apply again to install the missing packages."))
-            return False
-        self.panel.say(_("Installing {packages}…").format(packages=", ".join(missing)))
-        slicer.app.processEvents()
-        with slicer.util.WaitCursor():
-            installation.install(missing)
-        self.panel.logged(_("Installed {packages}.").format(packages=", ".join(missing)))
-        return True
+    def _segment(self, volume, model, outputSegmentation):
+        """Segment a CT, unless it went while its model was coming."""
+        if volume.GetScene() is None:
+            self.panel.say(_("'{name}' is no longer in the scene. Choose a CT.").format(name=volume.GetName()))
+            return
+        self.logic.process(volume, model, outputSegmentation)
 
     def _onFinished(self, outcome):
         """Show what a run has found, or why it failed."""
         if outcome.status is Status.FAILED:
-            slicer.util.errorDisplay(outcome.sentence)
-        if outcome.status is not Status.DONE or self._parameterNode is None:
+            self.dialogs.error(outcome.sentence)
+        ofModels = self.models.finished(outcome)
+        if ofModels or outcome.status is not Status.DONE or self._parameterNode is None:
             return
         nodes = outcome.value
         firstTime = self._parameterNode.passport is not nodes.document
@@ -222,8 +209,9 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.logic.showSource(nodes)
 
     def _onModelChosen(self, index):
-        if self._parameterNode is not None:
+        if self._parameterNode is not None and index >= 0:
             self._parameterNode.model = self.ui.modelComboBox.itemData(index)
+            self.models.choose(self._parameterNode.model)
 
     def _onOrganSelected(self, label):
         """Show an organ in the views."""
@@ -250,13 +238,14 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Fill the table from the passport that a text node holds, or empty it."""
         self._passport = None
         if node is not None:
-            with ErrorsShown(self.panel, slicer.util.errorDisplay):
+            with ErrorsShown(self.panel, self.dialogs.error):
                 self._passport = self.logic.passportOf(node)
         self.organTable.fill(organ_rows(self._passport) if self._passport is not None else [])
 
     def _updateButtons(self):
         count = len(self._passport.organs) if self._passport is not None else 0
-        update_buttons(self.ui, self._parameterNode, self.logic.state, count)
+        update_buttons(self.ui, self._parameterNode, self.logic.state, count, self.models.models)
+        self.models.update()
 
 
 class TotalPassportLogic(ScriptedLoadableModuleLogic):
@@ -300,7 +289,7 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         :param outputSegmentation: receives the organs; the one of an earlier run or a new one if None.
         :raises TotalPassportError: it cannot start; the text says why and what to do.
         """
-        self._requirePackages()
+        installation.require()
         self.runner.start(tasks.segment_volume_job(inputVolume, model, outputSegmentation, self._log))
 
     def processSegmentation(self, segmentation, numberedSegments: bool = False):
@@ -310,8 +299,33 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         :param numberedSegments: segments called "Segment_5" are TotalSegmentator's label 5.
         :raises TotalPassportError: it cannot start; the text says why and what to do.
         """
-        self._requirePackages()
+        installation.require()
         self.runner.start(tasks.describe_segmentation_job(segmentation, numberedSegments, self._log))
+
+    def downloadModel(self, name: str):
+        """Start to bring a model of the catalogue into the user's store; returns at once.
+
+        :raises TotalPassportError: it cannot start; the text says why and what to do.
+        """
+        installation.require(conversion=True)
+        self.runner.start(tasks.download_model_job(name))
+
+    def importModels(self, paths):
+        """Start to bring models from files or folders into the user's store; returns at once.
+
+        :param paths: zips or folders of official weights, or one model; none means TotalSegmentator's own folder.
+        :raises TotalPassportError: it cannot start; the text says why and what to do.
+        """
+        paths = [Path(path) for path in paths]
+        installation.require(tasks.needs_conversion(paths))
+        self.runner.start(tasks.import_models_job(paths))
+
+    def removeModel(self, name: str):
+        """Delete a model from the user's store.
+
+        :raises TotalPassportError: it is not there, or cannot be deleted.
+        """
+        store.remove(name)
 
     def waitForFinished(self, timeoutSeconds: float = 3600.0) -> Outcome | None:
         """Keep Slicer alive until the run is over and return how it ended; None if it is not over in time."""
@@ -345,11 +359,7 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
 
     def showSource(self, nodes: ScanNodes):
         """Show the scan in the slice views, and all of it in the 3D view."""
-        if slicer.app.layoutManager() is None:  # Slicer without a main window
-            return
-        if nodes.source.IsA("vtkMRMLVolumeNode"):
-            slicer.util.setSliceViewerLayers(background=nodes.source)
-        slicer.util.resetThreeDViews()
+        presentation.show_source(nodes.source)
 
     def showOrgan(self, nodes: ScanNodes, organ):
         """Center the slice views on an organ and show its principal axes."""
@@ -358,14 +368,6 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
 
     def _log(self, line: str):
         self.runner.listener.logged(line)
-
-    def _requirePackages(self):
-        missing = installation.missing_requirements()
-        if missing:
-            raise installation.InstallationError(
-                _("These Python packages are missing: {packages}.").format(packages=", ".join(missing)),
-                _("Click Apply in the module TotalPassport, which offers to install them."),
-            )
 
 
 class TotalPassportTest(ScriptedLoadableModuleTest):
@@ -381,20 +383,4 @@ class TotalPassportTest(ScriptedLoadableModuleTest):
 
     def test_story(self):
         """The sample CT gives organs, a passport, and all their nodes."""
-        import SampleData
-
-        self.delayDisplay("Loading the sample CT")
-        register_sample_data()
-        volume = SampleData.downloadSample(SAMPLE_NAME)
-        logic = TotalPassportLogic()
-        logic.process(volume, model="demo")
-        outcome = logic.waitForFinished(600)
-        assert outcome.status is Status.DONE, outcome.sentence
-        nodes = outcome.value
-        organs = logic.passportOf(nodes.document).organs
-        assert len(organs) >= 15
-        assert nodes.centroids.GetNumberOfControlPoints() == nodes.table.GetNumberOfRows() == len(organs)
-        logic.show(nodes, surfaces=True, centroids=True, axes=True)
-        logic.showOrgan(nodes, next(iter(organs.values())))
-        assert nodes.selected_axes[0].GetDisplayNode().GetVisibility()
-        self.delayDisplay("Test passed")
+        run_story(TotalPassportLogic(), self.delayDisplay)

@@ -86,6 +86,16 @@ class Panel:
         model = self.ui.organTableView.model()
         return [model.index(row, column).data() for row in range(model.rowCount())]
 
+    def model_rows(self) -> list[tuple[str, ...]]:
+        """Return what the table of models shows, row after row."""
+        model = self.ui.modelsTableView.model()
+        return [tuple(model.index(row, column).data() for column in range(4)) for row in range(model.rowCount())]
+
+    def offered_models(self) -> list[str]:
+        """Return the entries of the list of models above Apply."""
+        box = self.ui.modelComboBox
+        return [box.itemText(index) for index in range(box.count)]
+
     def segment_names(self, node: Any) -> list[str]:
         """Return the names of a segmentation's segments in their order."""
         segmentation = node.GetSegmentation()
@@ -194,11 +204,18 @@ class Panel:
 
     def click_organ(self, name: str) -> None:
         """Click a row of the organ table."""
+        self._click_row(self.ui.organTableView, self.table_texts(0).index(name))
+
+    def click_model(self, title: str) -> None:
+        """Open the section Models and click a row of its table."""
+        self.ui.modelsCollapsibleButton.collapsed = False
+        self._click_row(self.ui.modelsTableView, [row[0] for row in self.model_rows()].index(title))
+
+    def _click_row(self, view: Any, row: int) -> None:
         from PySide6.QtCore import Qt
         from PySide6.QtTest import QTest
 
-        view = self.ui.organTableView
-        index = view.model().index(self.table_texts(0).index(name), 0)
+        index = view.model().index(row, 0)
         view.scrollTo(index)
         QTest.mouseClick(
             view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, view.visualRect(index).center()
@@ -284,6 +301,14 @@ class Panel:
     def answer_question(self, answer: bool, matching: str = "") -> None:
         """Answer the next question with OK or Cancel."""
         self.host.answers.expect("confirm", answer, matching)
+
+    def press(self, button: str, matching: str = "") -> None:
+        """Press a button, by its text, in the next question that has buttons of its own."""
+
+        def answer(box: Any) -> Any:
+            return box.standardButton(next(each for each in box.buttons() if each.text.replace("&", "") == button))
+
+        self.host.answers.expect("message_box", answer, matching)
 
     def answer_save_dialog(self, path: str) -> None:
         """Choose a file in the next dialog that asks where to save; nothing stands for Cancel."""

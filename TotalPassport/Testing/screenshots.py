@@ -46,7 +46,7 @@ def demo_pictures(host: Any, folder: Path) -> None:
     assert outcome.status.value == "done", outcome.sentence
     make_thumbnail(host, volume)
     panel.click_organ("Liver")
-    grab_panel(host, panel, folder / "panel.png", 800)
+    grab_panel(host, panel, folder / "panel.png", 840)
     tidy_3d_view()
     host.render_3d_view(folder / "organs_3d.png", VIEW_SIZE, "anterior", 1.1)
     slicer.util.setSliceViewerLayers(background=volume)

@@ -110,6 +110,8 @@ def _scratch_folder(job: Mapping[str, Any], job_path: Path) -> Path | None:
 
 
 def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation) -> Event:
+    if job["action"] in ("download_model", "import_models"):
+        return _bring_in(job, emit, cancellation)
     from TotalPassportLib import pipeline  # here, so that a missing package is reported like any other failure
 
     if job["action"] == "passport":
@@ -130,6 +132,18 @@ def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation
         "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
         "provider": result.provider,
     }
+
+
+def _bring_in(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation) -> Event:
+    """Bring models into the store, from the network or from files."""
+    from TotalPassportLib.models import intake
+
+    if job["action"] == "download_model":
+        folders = [intake.download_model(job["model"], emit, cancellation)]
+    else:
+        paths = [Path(path) for path in job.get("paths", ())]
+        folders = intake.import_models(paths, on_event=emit, cancellation=cancellation)
+    return {"event": "result", "models": {folder.name: str(folder) for folder in folders}}
 
 
 def _report(error: BaseException, emit: EventCallback) -> int:

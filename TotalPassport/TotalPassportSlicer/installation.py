@@ -22,6 +22,8 @@ from slicer.i18n import tr as _
 from TotalPassportLib.errors import TotalPassportError
 
 REQUIREMENTS_FILE = Path(__file__).with_name("requirements.txt")
+CONVERSION_FILE = Path(__file__).with_name("requirements-conversion.txt")
+"""What the conversion of weights needs on top."""
 
 
 class InstallationError(TotalPassportError):
@@ -43,6 +45,26 @@ def missing_requirements(requirements_file: Path = REQUIREMENTS_FILE) -> list[st
     """Return the requirements that are not met, such as ``nibabel>=5.2``, without importing any of the packages."""
     importlib.invalidate_caches()
     return [str(requirement) for requirement in _requirements(requirements_file) if not _is_met(requirement)]
+
+
+def require(conversion: bool = False) -> None:
+    """Make sure that all packages are installed, for callers that cannot ask the user.
+
+    Parameters
+    ----------
+    conversion : also those that turn weights into a network.
+
+    Raises
+    ------
+    InstallationError : some are missing.
+    """
+    files = (REQUIREMENTS_FILE, *((CONVERSION_FILE,) if conversion else ()))
+    missing = [name for file in files for name in missing_requirements(file)]
+    if missing:
+        raise InstallationError(
+            _("These Python packages are missing: {packages}.").format(packages=", ".join(missing)),
+            _("Click Apply in the module TotalPassport, which offers to install them."),
+        )
 
 
 def install(missing: list[str], requirements_file: Path = REQUIREMENTS_FILE) -> None:

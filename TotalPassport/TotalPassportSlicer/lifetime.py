@@ -1,4 +1,4 @@
-"""Tells a run that what it works for is about to go: the scene closes, or Slicer quits."""
+"""Tells a run that what it works for is about to go: Slicer quits, or the scene closes."""
 
 from __future__ import annotations
 
@@ -13,23 +13,28 @@ class Lifetime:
 
     def __init__(self, on_end: Callable[[], None]) -> None:
         self._on_end = on_end
+        self._watching = False
         self._scene: Any = None
         self._tag = 0
 
-    def watch(self) -> None:
-        """Start to watch."""
+    def watch(self, of_scene: bool = True) -> None:
+        """Start to watch; what is not of the scene goes on when that closes."""
         self.release()
-        self._scene = slicer.mrmlScene
-        self._tag = self._scene.AddObserver(slicer.vtkMRMLScene.StartCloseEvent, self._ended)
+        self._watching = True
         slicer.app.connect("aboutToQuit()", self._ended)
+        if of_scene:
+            self._scene = slicer.mrmlScene
+            self._tag = self._scene.AddObserver(slicer.vtkMRMLScene.StartCloseEvent, self._ended)
 
     def release(self) -> None:
         """Stop watching, so that nothing holds on to the run."""
-        if self._scene is None:
+        if not self._watching:
             return
-        self._scene.RemoveObserver(self._tag)
+        self._watching = False
         slicer.app.disconnect("aboutToQuit()", self._ended)
-        self._scene = None
+        if self._scene is not None:
+            self._scene.RemoveObserver(self._tag)
+            self._scene = None
 
     def _ended(self, *_event: Any) -> None:
         self._on_end()

@@ -8,7 +8,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from .organs import OrganRow, check_explanation
+from .organs import SEVERITY_COLORS, OrganRow
 
 _LABEL_ROLE = qt.Qt.UserRole + 1
 
@@ -65,8 +65,10 @@ class OrganTable:
             self._set(index, column, f"{coordinate:.1f}", coordinate)
         self._set(index, 5, " × ".join(f"{length:.0f}" for length in row.semi_axes_mm), row.semi_axes_mm[0])
         self._set(index, 6, row.checks_text, row.checks_text)
-        explanation = "\n".join(check_explanation(code) for code in row.checks)
-        self._model.setData(self._model.index(index, 6), explanation, qt.Qt.ToolTipRole)
+        checks = self._model.index(index, 6)
+        self._model.setData(checks, "\n".join(row.findings), qt.Qt.ToolTipRole)
+        if row.severity in SEVERITY_COLORS:
+            self._model.setData(checks, qt.QColor(*SEVERITY_COLORS[row.severity]), qt.Qt.ForegroundRole)
 
     def _set(self, row: int, column: int, text: str, sort_by: str | float) -> None:
         index = self._model.index(row, column)

@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from slicer.i18n import tr as _
 from TotalPassportLib.labels import load_label_table
 
 if TYPE_CHECKING:
     from TotalPassportLib.passport import OrganPassport, Passport
 
+SEVERITY_COLORS = {"error": (204, 41, 41), "warning": (191, 111, 0)}
+"""Red and amber for findings that speak against an organ's numbers; readable on light and on dark backgrounds."""
 AXIS_COLORS = ((0.90, 0.22, 0.21), (0.26, 0.70, 0.32), (0.24, 0.48, 0.95))
 """Red, green and blue for the major, the middle and the least axis."""
 
 
 @dataclass(frozen=True)
 class OrganRow:
-    """One row of the organ table; semi-axes from the longest to the shortest."""
+    """One row of the organ table; semi-axes from the longest to the shortest.
+
+    ``findings`` are sentences for a tooltip, and ``severity`` that of the gravest of them, empty where there is none.
+    """
 
     label: int
     name: str
@@ -27,6 +31,8 @@ class OrganRow:
     centroid_ras_mm: tuple[float, float, float]
     semi_axes_mm: tuple[float, float, float]
     checks: tuple[str, ...]
+    findings: tuple[str, ...] = ()
+    severity: str = ""
 
     @property
     def checks_text(self) -> str:
@@ -36,15 +42,19 @@ class OrganRow:
 
 def organ_rows(passport: Passport) -> list[OrganRow]:
     """Return the rows of a passport, in order of labels."""
-    return [_row(organ) for organ in passport.organs.values()]
+    return [_row(organ, passport) for organ in passport.organs.values()]
 
 
-def _row(organ: OrganPassport) -> OrganRow:
+def _row(organ: OrganPassport, passport: Passport) -> OrganRow:
     name, color = name_and_color(organ)
     least, middle, major = (float(length) for length in organ.semi_axes_mm)
     r, a, s = (float(coordinate) for coordinate in organ.centroid_ras_mm)
+    concerning = [finding for finding in passport.findings if organ.label in finding.labels]  # the gravest first
+    sentences = [f"{finding.message} {check_explanation(finding.code)}" for finding in concerning]
     return OrganRow(
-        organ.label, name, color, organ.volume_mm3 / 1000, (r, a, s), (major, middle, least), tuple(organ.checks)
+        *(organ.label, name, color, organ.volume_mm3 / 1000, (r, a, s), (major, middle, least), tuple(organ.checks)),
+        findings=tuple(sentences) or tuple(check_explanation(code) for code in organ.checks),
+        severity=concerning[0].severity if concerning else "",
     )
 
 
@@ -71,9 +81,6 @@ def check_explanation(code: str) -> str:
 
 
 def _short_check(code: str) -> str:
-    texts = {
-        "touches_border": _("cut by the image's edge"),
-        "few_voxels": _("very small"),
-        "unreliable_axes": _("axes not distinct"),
-    }
-    return texts.get(code, code.replace("_", " "))
+    from TotalPassportLib.passport.summary import title  # lazily: see the package's note
+
+    return title(code)

@@ -9,7 +9,7 @@ from typing import Any
 from slicer.i18n import tr as _
 from TotalPassportLib.errors import TotalPassportError
 
-from .runner import Outcome, RunListener, State, Status
+from .jobs import Outcome, RunListener, State, Status
 from .time_left import TimeLeft
 
 _MAX_LOG_LINES = 2000
@@ -88,6 +88,10 @@ def stage_text(stage: str) -> str:
         "restore": _("Putting labels on the scan's grid"),
         "describe": _("Measuring organs"),
         "write": _("Writing the results"),
+        "download": _("Downloading"),
+        "unpack": _("Unpacking"),
+        "check": _("Checking"),
+        "convert": _("Making the network"),
     }
     return str(texts.get(stage, stage))
 

@@ -136,6 +136,15 @@ def show(nodes: ScanNodes, centroids: bool, axes: bool) -> None:
             node.GetDisplayNode().SetVisibility(shown)
 
 
+def show_source(node: Any) -> None:
+    """Show a scan in the slice views, and all of the scene in the 3D view."""
+    if slicer.app.layoutManager() is None:  # Slicer without a main window
+        return
+    if node.IsA("vtkMRMLVolumeNode"):
+        slicer.util.setSliceViewerLayers(background=node)
+    slicer.util.resetThreeDViews()
+
+
 def show_organ(nodes: ScanNodes, organ: OrganPassport | None) -> None:
     """Show the three axes of one organ as measured lines, or hide them."""
     if organ is None:

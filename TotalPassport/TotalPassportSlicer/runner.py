@@ -7,15 +7,11 @@ private folder is removed and its listener hears exactly one `Outcome`.
 
 from __future__ import annotations
 
-import enum
 import json
-import re
 import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,85 +22,13 @@ from slicer.i18n import tr as _
 from TotalPassportLib.errors import TotalPassportError, user_error
 
 from . import processes
+from .jobs import Event, Job, Outcome, RunListener, State, Status
 from .lifetime import Lifetime
 from .protocol import LineReader, parse_event
 from .workspace import Workspace
 
-Event = dict[str, Any]
-
 CANCEL_GRACE_MS = 5000
 """How long a child may take to stop by itself; between two windows of a network it looks for the request."""
-
-_TEMPORARY_FILE = re.compile(r"'[^']*\b(?:ct|segmentation)\.nii'")
-
-
-class State(enum.Enum):
-    """Where a run stands."""
-
-    IDLE = "idle"
-    STARTING = "starting"
-    RUNNING = "running"
-    CANCELLING = "cancelling"
-    FINISHING = "finishing"
-
-
-class Status(enum.Enum):
-    """How a run ended."""
-
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The end of a run: what happened in one sentence, and what to do next."""
-
-    status: Status
-    message: str = ""
-    hint: str = ""
-    value: Any = None
-    """What the job's ``load`` made of the result, such as the nodes of a scan."""
-
-    @property
-    def sentence(self) -> str:
-        """Message and hint together, as shown to the user."""
-        return f"{self.message} {self.hint}".strip()
-
-
-class RunListener:
-    """Hears what a run does. Every method may be left as it is."""
-
-    def state_changed(self, state: State) -> None:
-        """The run went into another state."""
-
-    def progressed(self, stage: str, fraction: float) -> None:
-        """The run is at this fraction (0..1) of the whole."""
-
-    def logged(self, line: str) -> None:
-        """Something for the log."""
-
-    def finished(self, outcome: Outcome) -> None:
-        """The run is over: its process is gone and its folder removed."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to run: ``prepare`` fills the private folder and returns the job file's content, ``load`` takes the result.
-
-    ``load`` gets the ``result`` event while the folder still exists. ``subject`` is the name of the node that is worked
-    on: the child knows it only as a temporary file, which would tell the user nothing.
-    """
-
-    prepare: Callable[[Path], dict[str, Any]]
-    load: Callable[[Event], Any]
-    subject: str = ""
-
-    def in_users_words(self, sentence: str) -> str:
-        """Return a sentence of the child with the temporary file's name replaced by the node's."""
-        if not self.subject:
-            return sentence
-        return _TEMPORARY_FILE.sub(lambda _match: f"'{self.subject}'", sentence)
 
 
 class JobRunner:
@@ -224,7 +148,7 @@ class JobRunner:
         process.connect("readyReadStandardError()", self._read_errors)
         process.connect("errorOccurred(QProcess::ProcessError)", self._on_process_error)
         process.connect("finished(int,QProcess::ExitStatus)", self._on_finished)
-        self._lifetime.watch()
+        self._lifetime.watch(self._job.of_scene)
         process.start(program, arguments)
 
     def _on_started(self) -> None:
@@ -319,7 +243,7 @@ class JobRunner:
         return -1 if crashed else int(self._process.exitCode())
 
     def _cancelled(self) -> Outcome:
-        return Outcome(Status.CANCELLED, _("Cancelled."))
+        return Outcome(Status.CANCELLED, _("Cancelled."), self._job.cancelled_hint)
 
     def _failed_start(self) -> Outcome:
         return Outcome(
@@ -332,7 +256,8 @@ class JobRunner:
         if event.get("code") == "cancelled":
             return self._cancelled()
         message = str(event.get("message") or _("The computation failed."))
-        return Outcome(Status.FAILED, self._job.in_users_words(message), str(event.get("hint") or ""))
+        hint = str(event.get("hint") or "")
+        return Outcome(Status.FAILED, self._job.in_users_words(message), self._job.in_users_words(hint))
 
     def _unexpected_end(self) -> Outcome:
         reason = f": {self._log_tail[-1].rstrip('.')}" if self._log_tail else ""

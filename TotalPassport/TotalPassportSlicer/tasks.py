@@ -1,8 +1,9 @@
-"""The two things that the panel can do, as jobs for the child process."""
+"""What the panel can do that takes long, as jobs for the child process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,23 @@ from slicer.i18n import tr as _
 from TotalPassportLib.errors import BadInput
 from TotalPassportLib.labels import LabelTable
 from TotalPassportLib.models.catalogue import find_model
+from TotalPassportLib.models.own import is_own_layout
 
 from . import presentation, segmentations, volumes
 from .documents import store_passport
-from .runner import Event, Job
+from .jobs import Event, Job
 from .scan_nodes import ScanNodes
 
 Log = Callable[[str], None]
 
 JOB_SCHEMA = "totalpassport-job/1"
+
+
+@dataclass(frozen=True)
+class BroughtIn:
+    """The models that a job has put into the store, by name."""
+
+    names: tuple[str, ...]
 
 
 def segment_volume_job(volume_node: Any, model: str, segmentation_node: Any | None, log: Log) -> Job:
@@ -83,6 +92,38 @@ def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) 
         return _present(nodes, Path(result["passport"]))
 
     return Job(prepare, load, segmentation_node.GetName())
+
+
+def download_model_job(model: str) -> Job:
+    """Bring a model of the catalogue into the store; the job's value is `BroughtIn`."""
+    hint = _("What has come is kept, and the next download continues there.")
+    return _bring_in_job({"action": "download_model", "model": model}, hint)
+
+
+def import_models_job(paths: Sequence[Path]) -> Job:
+    """Bring models from files or folders into the store; the job's value is `BroughtIn`.
+
+    Parameters
+    ----------
+    paths : see `TotalPassportLib.models.intake.import_models`; none at all means TotalSegmentator's own folder.
+    """
+    fields = {"paths": [str(path) for path in paths]} if paths else {}
+    return _bring_in_job({"action": "import_models", **fields}, _("The section Models shows what is installed."))
+
+
+def needs_conversion(paths: Sequence[Path]) -> bool:
+    """Whether what is to be imported has to be turned into a network first, which needs a package more."""
+    return not paths or not all(is_own_layout(path) for path in paths)
+
+
+def _bring_in_job(fields: dict[str, Any], cancelled_hint: str) -> Job:
+    def prepare(_folder: Path) -> dict[str, Any]:
+        return {"schema": JOB_SCHEMA, **fields}
+
+    # Models belong to the user, not to the scene: closing that ends no download.
+    return Job(
+        prepare, lambda result: BroughtIn(tuple(result["models"])), cancelled_hint=cancelled_hint, of_scene=False
+    )
 
 
 def _load_run(volume_node: Any, segmentation_node: Any | None, voxels: Any, table: LabelTable, path: Path) -> ScanNodes:

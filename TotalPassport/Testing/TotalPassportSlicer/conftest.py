@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from host.fixtures import rendering, slicer_host, slicer_host_process  # noqa: F401
 from panel_driver import Panel
+from support.web import Site, serve, trust
+from support.weights import FAST, dataset_document, isolate, model_entry, write_catalogue, zip_folder
 
 MODULE_FILE = Path(__file__).parents[2] / "TotalPassport.py"
 
@@ -69,6 +71,24 @@ def ready(panel: Panel, phantom: Any) -> Panel:
     panel.host.enter(panel.widget)
     assert panel.ui.applyButton.enabled
     return panel
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty store, on a machine without any weights; to be asked for before the panel."""
+    return isolate(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def site(home: Path, tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A server on this machine with the small networks of ``fast``, and the catalogue that leads there."""
+    with serve(tmp_path) as site:
+        trust(monkeypatch, site)
+        url = site.put(f"{FAST}.zip", zip_folder(shared / "parity" / "weights" / FAST, (32, 32, 32)))
+        dataset = dataset_document(FAST, url, approximate_bytes=1_900_000)
+        catalogue = write_catalogue(tmp_path / "catalogue.json", model_entry("fast", [dataset]))
+        monkeypatch.setenv("TOTALPASSPORT_CATALOGUE", str(catalogue))
+        yield site
 
 
 @pytest.fixture

@@ -63,6 +63,12 @@ def test_what_is_needed_has_lower_bounds_and_is_small(installation: Any) -> None
     assert {line.split(">=")[0] for line in needed} == {"onnxruntime", "nibabel", "fastjsonschema"}
 
 
+def test_converting_weights_needs_one_package_more_and_running_a_model_does_not(installation: Any) -> None:
+    lines = installation.CONVERSION_FILE.read_text(encoding="utf-8").splitlines()
+    assert [line.split(">=")[0] for line in lines if line and not line.startswith("#")] == ["onnx"]
+    assert installation.missing_requirements(installation.CONVERSION_FILE) == []
+
+
 def test_nothing_is_missing_where_everything_is_installed(installation: Any) -> None:
     assert installation.missing_requirements() == []
 

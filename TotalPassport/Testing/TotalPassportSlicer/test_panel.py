@@ -31,24 +31,6 @@ def test_the_first_scan_of_the_scene_is_chosen(panel: Any, phantom: Any) -> None
     assert panel.ui.reasonLabel.text == ""
 
 
-def test_a_model_that_is_not_installed_disables_apply_and_says_what_it_needs(ready: Any) -> None:
-    for name in ("fast", "full"):
-        ready.choose_model(name)
-        assert not ready.ui.applyButton.enabled
-        assert "weights" in ready.ui.reasonLabel.text
-        assert not ready.ui.reasonLabel.isHidden()
-        assert "weights" in ready.ui.applyButton.toolTip
-    ready.choose_model("demo")
-    assert ready.ui.applyButton.enabled
-
-
-def test_the_catalogue_is_offered_with_titles(panel: Any) -> None:
-    from TotalPassportLib.models.catalogue import list_models
-
-    titles = [panel.ui.modelComboBox.itemText(index) for index in range(panel.ui.modelComboBox.count)]
-    assert titles == [model.title for model in list_models()]
-
-
 def test_a_click_gives_segmentation_passport_and_table(ready: Any) -> None:
     ready.use_child(ready.phantom_child)
     ready.apply_and_wait()

@@ -68,6 +68,24 @@ def test_numbered_segments_get_totalsegmentators_names_when_told_so(panel: Any, 
     assert "Liver" in panel.table_texts(0)
 
 
+def test_what_the_checks_found_is_coloured_and_explained_in_the_table(panel: Any, torso: Any) -> None:
+    import qt
+
+    describe(panel, torso, numbered=True)
+    model = panel.ui.organTableView.model()
+    colors = {}
+    for row, name in enumerate(panel.table_texts(0)):
+        cell = model.index(row, 6)
+        colors[name] = (cell.data(qt.Qt.ForegroundRole), cell.data(qt.Qt.ToolTipRole))
+    color, sentence = colors["Pancreas"]
+    assert (color.red(), color.green(), color.blue()) == (191, 111, 0)
+    assert "Pancreas is in 4 pieces" in sentence
+    assert "stray voxels" in sentence
+    assert colors["Liver"][0] is None, "a note is not coloured"
+    assert "reaches the edge of the image: superior" in colors["Liver"][1]
+    assert colors["Duodenum"] == (None, "")
+
+
 def test_numbers_are_not_taken_for_names_unless_told_so(panel: Any, torso: Any) -> None:
     passport = describe(panel, torso, numbered=False)
     assert len(passport.organs) == 61

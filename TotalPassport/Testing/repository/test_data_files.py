@@ -12,6 +12,7 @@ from TotalPassportLib.files import DATA_FOLDER
 SCHEMAS = sorted(path.name.removesuffix(".schema.json") for path in (DATA_FOLDER / "schemas").glob("*.schema.json"))
 DOCUMENTS = {
     "catalogue.json": "catalogue",
+    "checks.json": "checks",
     "official_datasets.json": "official_datasets",
     **{str(path.relative_to(DATA_FOLDER)): "labels" for path in (DATA_FOLDER / "labels").glob("*.json")},
     **{str(path.relative_to(DATA_FOLDER)): "model" for path in DATA_FOLDER.glob("*/model.json")},

@@ -53,6 +53,8 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     site: Site
+    gone = False
+    """Whether the client has hung up."""
 
     def do_GET(self) -> None:
         self.close_connection = True
@@ -68,6 +70,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def send_file(self, served: Served, cut: int | None = None, declared: int | None = None) -> None:
         """Send a file or the rest of it; at most ``cut`` bytes, though ``declared`` are announced."""
+        self.send(self.send_head(served, declared)[:cut])
+
+    def send_head(self, served: Served, declared: int | None = None) -> bytes:
+        """Send all that comes before the content, and return the content that was asked for."""
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         condition = self.headers.get("If-Range")
         first = int(wanted[1]) if wanted and condition in (None, served.etag) else 0
@@ -78,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {first}-{size - 1}/{size}")
         self.send_header("Content-Length", str(len(body) if declared is None else declared))
         self.send_kind(served)
-        self.send(body[:cut])
+        return body
 
     def send_kind(self, served: Served) -> None:
         if served.etag is not None:
@@ -92,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.site.bytes_sent += len(body)
         except OSError:
-            pass  # the client has seen enough
+            self.gone = True  # the client has seen enough
 
     def log_message(self, *arguments: object) -> None:
         pass
@@ -101,6 +107,23 @@ class Handler(BaseHTTPRequestHandler):
 def cut_after(count: int) -> Fault:
     """Announce the whole file, send some bytes of what was asked for, and hang up."""
     return lambda handler, served: handler.send_file(served, cut=count)
+
+
+def trickle(after: int, until: threading.Event | None = None) -> Fault:
+    """Send ``after`` bytes at once, then a few now and then: for as long as the client stays, or until an event."""
+
+    enough = until or threading.Event()
+
+    def answer(handler: Handler, served: Served) -> None:
+        body = handler.send_head(served)
+        handler.send(body[:after])
+        body = body[after:]
+        while body and not handler.gone and not enough.wait(0.02):
+            handler.send(body[:1])
+            body = body[1:]
+        handler.send(body)
+
+    return answer
 
 
 def status(code: int) -> Fault:

@@ -1,0 +1,56 @@
+"""Every dialog that the panel opens. The logic never does: scripts are told, not asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+
+class Dialogs:
+    """Asks and tells the user."""
+
+    def error(self, sentence: str) -> None:
+        """Show what went wrong."""
+        slicer.util.errorDisplay(sentence)
+
+    def install_packages(self, question: str) -> bool:
+        """Ask whether to install Python packages."""
+        return bool(slicer.util.confirmOkCancelDisplay(question, _("TotalPassport: install packages")))
+
+    def confirm(self, title: str, question: str, button: str) -> bool:
+        """Ask whether to go on; ``button`` says what then happens, and the other one is Cancel."""
+        if slicer.app.testingEnabled():  # nobody is there to answer
+            return False
+        box = qt.QMessageBox(slicer.util.mainWindow())
+        box.windowTitle = title
+        box.icon = qt.QMessageBox.Question
+        box.text = question
+        # A standard button with a word of its own: its number comes back as the answer in every version of Qt.
+        box.setStandardButtons(qt.QMessageBox.Ok | qt.QMessageBox.Cancel)
+        box.button(qt.QMessageBox.Ok).text = button
+        box.setDefaultButton(qt.QMessageBox.Ok)
+        try:
+            return bool(box.exec_() == qt.QMessageBox.Ok)
+        finally:
+            box.deleteLater()
+
+    def choose_models(self) -> list[Path]:
+        """Ask for files of models; none if the user thinks better of it."""
+        kinds = _("Models (*.zip *.onnx);;All files (*)")
+        names = qt.QFileDialog.getOpenFileNames(slicer.util.mainWindow(), _("Import models"), "", kinds)
+        return [Path(name) for name in names]
+
+    def choose_folder(self) -> list[Path]:
+        """Ask for a folder of models; none if the user thinks better of it."""
+        name = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Import models from a folder"))
+        return [Path(name)] if name else []
+
+    def choose_export(self, suggestion: str) -> Path | None:
+        """Ask where to write a passport; None if the user thinks better of it."""
+        name = qt.QFileDialog.getSaveFileName(
+            slicer.util.mainWindow(), _("Export passport"), suggestion, _("Passport (*.json)")
+        )
+        return Path(name) if name else None
