@@ -25,6 +25,7 @@ from . import processes
 from .jobs import Event, Job, Outcome, RunListener, State, Status
 from .lifetime import Lifetime
 from .protocol import LineReader, parse_event
+from .time_left import duration_text
 from .workspace import Workspace
 
 CANCEL_GRACE_MS = 5000
@@ -175,6 +176,8 @@ class JobRunner:
             self.listener.progressed(str(event.get("stage", "")), _as_fraction(event.get("fraction")))
         elif kind == "warning":
             self._log(_("Note: {message}").format(message=self._job.in_users_words(str(event.get("message", "")))))
+        elif kind == "estimate":
+            self._log(_estimate_text(event))
         elif kind == "result":
             self._result = event
         elif kind == "error":
@@ -305,6 +308,16 @@ def python_program() -> str:
 def _bytes(data: Any) -> bytes:
     content = data.data()
     return content if isinstance(content, bytes) else bytes(content)
+
+
+def _estimate_text(event: Event) -> str:
+    """Return what the child expects its run to take; empty if it does not say."""
+    try:
+        seconds, gigabytes = float(event["seconds"]), float(event["memory_bytes"]) / 1e9
+    except (KeyError, TypeError, ValueError):
+        return ""
+    text = _("The network will take about {duration}, and at most {size} GB of memory.")
+    return str(text.format(duration=duration_text(seconds), size=f"{gigabytes:.1f}"))
 
 
 def _as_int(value: Any) -> int:

@@ -41,6 +41,11 @@ class TimeLeft:
         seconds = self.seconds(fraction)
         if seconds is None:
             return ""
-        if seconds < 90:
-            return _("about {n} s left").format(n=max(round(seconds), 1))
-        return _("about {n} min left").format(n=round(seconds / 60))
+        return _("about {duration} left").format(duration=duration_text(seconds))
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration in words, seconds up to a minute and a half, then minutes."""
+    if seconds < 90:
+        return str(_("{n} s").format(n=max(round(seconds), 1)))
+    return str(_("{n} min").format(n=round(seconds / 60)))

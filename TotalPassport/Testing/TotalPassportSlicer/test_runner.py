@@ -144,6 +144,11 @@ def test_events_with_nonsense_in_them_harm_nothing(run: Any, recorder: Recorder)
     assert recorder.outcomes[0].status.value == "done"
 
 
+def test_what_the_run_will_take_is_in_the_log(run: Any, recorder: Recorder) -> None:
+    run('emit(event="estimate", windows=9, seconds=200.0, memory_bytes=1.26e9); emit(event="estimate"); ' + OK)
+    assert recorder.lines == ["The network will take about 3 min, and at most 1.3 GB of memory."]
+
+
 def test_warnings_and_the_standard_error_are_in_the_log(run: Any, recorder: Recorder) -> None:
     run('emit(event="warning", code="w", message="\'ct.nii\' looks odd"); print("details", file=sys.stderr); ' + OK)
     assert "Note: 'Chest CT' looks odd" in recorder.lines
