@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Every developer task, with nothing but Python 3.11 or newer: ``python3 dev.py TASK``.
 
-    demo         run the main job on the bundled sample CT with the bundled demo model
-    test         run the tests (further arguments go to pytest)
-    lint         check style and types
-    parity       run the official TotalSegmentator and TotalPassport side by side (--help tells the options)
-    screenshots  make the README's pictures again
-    setup        only make the environment for development
+    demo             run the main job on the bundled sample CT with the bundled demo model
+    test             run the tests (further arguments go to pytest)
+    lint             check style and types
+    parity           run the official TotalSegmentator and TotalPassport side by side (--help tells the options)
+    bench-passport   measure passports against their definition computed plainly, label by label
+    bench-alignment  measure alignments of scans against known motions
+    screenshots      make the README's pictures again
+    setup            only make the environment for development
 
 The environment is the folder ``.venv``; each task makes it or brings it up to date first. ``make`` calls this file.
 """
@@ -19,6 +21,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -43,6 +46,7 @@ WITHOUT_DEPENDENCIES = ["trame-slicer==2.0.0"]
 def main() -> int:
     """Run the task named on the command line."""
     tasks = {"setup": setup, "demo": demo, "test": test, "lint": lint, "parity": parity, "screenshots": screenshots}
+    tasks |= {f"bench-{name}": partial(benchmark, name) for name in ("passport", "alignment")}
     name, *rest = sys.argv[1:] or ["help"]
     if name not in tasks:
         print(__doc__)
@@ -87,6 +91,13 @@ def parity(arguments: list[str]) -> int:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "TotalPassport" / "Testing")}
     # In the folder of the user, whose paths may be relative.
     return subprocess.run([PYTHON, "-m", "parity.side_by_side", *arguments], env=environment, check=False).returncode
+
+
+def benchmark(name: str, arguments: list[str]) -> int:
+    """Run one of the benchmarks, in the folder of the user."""
+    setup([])
+    script = ROOT / "TotalPassport" / "Testing" / "benchmarks" / f"{name}.py"
+    return subprocess.run([PYTHON, script, *arguments], check=False).returncode
 
 
 def screenshots(arguments: list[str]) -> int:
