@@ -71,11 +71,12 @@ def _align(options: argparse.Namespace) -> None:
 
 def residual_table(alignment: Alignment) -> str:
     """Return the organs as a text table, worst first: residual in mm, weight, remarks."""
-    width = max(len(organ.name) for organ in alignment.organs)
+    from .alignment.correspondences import shown_name
+
+    width = max(len(shown_name(organ.name)) for organ in alignment.organs)
     lines = [f"{'label':>5}  {'organ':{width}}  {'residual mm':>11}  {'weight':>6}  remarks"]
     for organ in sorted(alignment.organs, key=lambda organ: -organ.residual_mm):
         remark = "cut by an image's edge" if organ.truncated else "moved or mislabelled" if organ.is_misfit else "-"
-        lines.append(
-            f"{organ.fixed_label:5}  {organ.name:{width}}  {organ.residual_mm:11.1f}  {organ.weight:6.3f}  {remark}"
-        )
+        name = shown_name(organ.name)
+        lines.append(f"{organ.fixed_label:5}  {name:{width}}  {organ.residual_mm:11.1f}  {organ.weight:6.3f}  {remark}")
     return "\n".join(lines)

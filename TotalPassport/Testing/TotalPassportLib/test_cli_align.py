@@ -181,6 +181,17 @@ def test_a_file_that_is_no_passport_ends_in_one_sentence(name: str, folder: Path
     assert files_below(tmp_path) == ["bad.json"]
 
 
+def test_names_from_a_file_neither_steer_the_terminal_nor_flood_it(tmp_path: Path) -> None:
+    document = json.loads(passport_text(body()))
+    document["organs"]["5"]["name"] = "liver\x1b[2J\r\n" + "x" * 1_000_000
+    (tmp_path / "odd.json").write_text(json.dumps(document), encoding="utf-8")
+    process = run_cli("align", tmp_path / "odd.json", tmp_path / "odd.json", "-o", tmp_path / "t.tfm")
+    assert process.returncode == 0, process.stderr
+    assert "liver?[2J??xxx" in process.stdout
+    assert "\x1b" not in process.stdout
+    assert max(map(len, process.stdout.splitlines())) < 200
+
+
 def test_five_thousand_organs_are_no_reason_to_hang(tmp_path: Path) -> None:
     document = json.loads(passport_text(body()))
     many_organs(document)

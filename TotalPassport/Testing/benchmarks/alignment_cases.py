@@ -6,7 +6,7 @@ nearest neighbour, then cropped, deformed or mislabelled. Every organ that the i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -45,13 +45,13 @@ class Case:
     target_moving_ras_mm: np.ndarray
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Truth:
     """Fixed = matrix @ (moving + field): how the moving scan was made."""
 
     matrix: np.ndarray
     grid_affine: np.ndarray
-    field_mm: np.ndarray | None = field(default=None)
+    field_mm: np.ndarray | None = None
 
     def fixed_from_moving(self, points_ras_mm: np.ndarray) -> np.ndarray:
         points = points_ras_mm
@@ -74,13 +74,12 @@ def make_case(kind: str, seed: int, labels: Labels, affine: np.ndarray) -> Case:
         fixed, fixed_affine = _cropped(fixed, fixed_affine, rng, rng.uniform(0.8, 1.0))
     if kind == "noise":
         moving, fixed = _mislabelled(moving, rng), _without_some(fixed, rng, 0.1)
-    scans = (Scan(fixed, fixed_affine, _passport(fixed, fixed_affine)),)
-    scans += (Scan(moving, moving_affine, _passport(moving, moving_affine)),)
+    scans = _scan(fixed, fixed_affine), _scan(moving, moving_affine)
     return Case(kind, seed, *scans, truth.fixed_from_moving(targets), targets)
 
 
-def _passport(labels: Labels, affine: np.ndarray) -> Passport:
-    return extract_passport(labels, affine, load_label_table("total"))
+def _scan(labels: Labels, affine: np.ndarray) -> Scan:
+    return Scan(labels, affine, extract_passport(labels, affine, load_label_table("total")))
 
 
 def _apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:

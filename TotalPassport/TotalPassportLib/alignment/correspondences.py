@@ -20,12 +20,14 @@ TRUNCATED_WEIGHT = 0.1
 """Factor for an organ that reaches the edge of an image: its centroid is that of a part. Leaving such organs out
 altogether failed by up to 67 mm on cropped scans (measured on synthetic pairs made from a real label image)."""
 VOLUME_RATIO_SCALE = 0.3
-"""Difference of the logarithms of two volumes at which the weight is halved. Together with the three constants above
-this was the best of those measured; weights by volume alone were 5 to 8 mm off."""
+"""Difference of the logarithms of two volumes at which the weight is halved. These four constants worked best on
+synthetic pairs made from a real label image; weights by volume alone were 5 to 8 mm off."""
 LARGEST_COORDINATE_MM = 1e5
 """Farther from the origin than this lies no patient; squares of such numbers are still exact enough."""
 SMALLEST_VOLUME_MM3 = 1e-6
 """A cube of 0.01 mm: no voxel is smaller."""
+LONGEST_NAME = 60
+"""Characters of a name that are shown; the longest of the bundled tables has half as many."""
 MOST_ORGANS = 1000
 """More organs than this are no label table of ours; the heaviest ones are kept so that time stays bounded."""
 
@@ -94,6 +96,11 @@ def kish_effective_count(weights: Sequence[float] | np.ndarray) -> float:
     return total * total / float((weights**2).sum()) if total > 0 else 0.0
 
 
+def shown_name(name: str) -> str:
+    """Return a name from a file as it may be shown: of bounded length, and without what would steer a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in name[:LONGEST_NAME])
+
+
 def _by_name(passport: Passport, which: str) -> dict[str, OrganPassport]:
     """Return the organs whose names are unambiguous, after checking that numbers are of this world."""
     _check_geometry(passport, which)
@@ -103,7 +110,7 @@ def _by_name(passport: Passport, which: str) -> dict[str, OrganPassport]:
         places = np.vstack([organ.centroid_ras_mm, organ.boundary_points_ras_mm])
         if not (_is_near(places) and SMALLEST_VOLUME_MM3 <= organ.volume_mm3 <= LARGEST_COORDINATE_MM**3):
             raise BadInput(
-                f"The {which} passport says that '{organ.name[:100]}' has {organ.volume_mm3:g} mm3 and reaches "
+                f"The {which} passport says that '{shown_name(organ.name)}' has {organ.volume_mm3:g} mm3 and reaches "
                 f"{np.abs(places).max():g} mm from the origin, which no organ in a scan does.",
                 MEASURE_AGAIN,
             )

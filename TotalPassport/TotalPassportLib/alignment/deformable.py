@@ -28,6 +28,9 @@ AMPLITUDE_MM = 10.0
 CENTROID_ERROR_MM = 1.0
 SURFACE_ERROR_MM = 2.0
 """Errors of the displacements that a centroid and a single surface point ask for; normals from few points are rough."""
+SMALLEST_WEIGHT = 1e-3
+"""A centroid that is trusted less is left out: its error would be 30 times that of others, and the equations badly
+scaled."""
 POINTS = 40
 MOST_POINTS = 2400
 """Surface points of an organ, and of all organs together: the equations grow with the square of their number."""
@@ -38,7 +41,7 @@ CELL_MM = 15.0
 MOST_CELLS = 60
 """Along an axis."""
 FEWEST_WHOLE_ORGANS = 8
-"""Fewer organs that no image edge cuts leave the field to guesses: centroids of cut organs bend it by centimetres."""
+"""Fewer organs that no image edge cuts leave the field to guesses: centroids of cut ones may lie centimetres off."""
 SMALLEST_JACOBIAN = 0.1
 """A field that shrinks space to less than this share folds or is about to."""
 
@@ -85,7 +88,7 @@ def fit_field(
     ----------
     matrix : 4 x 4, maps moving RAS mm to fixed RAS mm.
     organs : the organs in common.
-    weights : ``[n]``, trust in each organ's centroid after the linear alignment; 0 leaves it out.
+    weights : ``[n]``, trust in each organ's centroid after the linear alignment.
     fixed, moving : their surfaces.
     fixed_passport : says which space the grid has to cover.
 
@@ -153,7 +156,7 @@ def _kernel(points: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def _of_centroids(matrix: np.ndarray, organs: Correspondences, weights: np.ndarray) -> _Observations:
     """Return what the centroids of whole organs ask for, along the three axes."""
-    kept = ~organs.truncated & (weights > 0)
+    kept = ~organs.truncated & (weights > SMALLEST_WEIGHT)
     points = organs.fixed_ras_mm[kept]
     wanted = apply(matrix, organs.moving_ras_mm[kept]) - points
     errors = np.repeat(CENTROID_ERROR_MM / np.sqrt(weights[kept]), 3)

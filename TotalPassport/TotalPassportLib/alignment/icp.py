@@ -14,6 +14,7 @@ import numpy as np
 from scipy.linalg import expm
 from scipy.spatial import cKDTree
 
+from ..errors import BadInput
 from ..passport.organ import OrganPassport, Passport
 from .closed_form import apply
 from .robust import geman_mcclure, weighted_median
@@ -43,6 +44,8 @@ partners counts less."""
 LABEL_DISTANCE_MM = 1e4
 """A fourth coordinate keeps the labels apart, so that one search tree serves all organs."""
 
+FEWEST_PARTNERS = 30
+"""More than twice the numbers of an affine map; fewer would say little."""
 DEGREES_OF_FREEDOM = {"rigid": 6, "similarity": 7, "affine": 12}
 
 
@@ -114,13 +117,21 @@ def refine(
     Returns
     -------
     The better matrix, and the weighted median distance of the partners along the normals in mm.
+
+    Raises
+    ------
+    BadInput : too few points find a partner.
     """
     distance_mm = np.inf
     coarse = [(scale_mm, COARSE_POINTS) for scale_mm in np.geomspace(FIRST_SCALE_MM, LAST_SCALE_MM, COARSE_ITERATIONS)]
     for scale_mm, count in coarse + [(LAST_SCALE_MM, FINE_POINTS)] * FINE_ITERATIONS:
         pairs = _pairs(matrix, fixed, moving, weights, count)
-        if len(pairs.gaps) < 2 * DEGREES_OF_FREEDOM[kind]:
-            break
+        if len(pairs.gaps) < FEWEST_PARTNERS:
+            raise BadInput(
+                f"The surfaces of the organs do not meet: only {len(pairs.gaps)} points find a partner within "
+                f"{LARGEST_DISTANCE_MM:g} mm.",
+                "Leave ICP out, and check that the boundary points belong to the organs.",
+            )
         distance_mm = weighted_median(np.abs(pairs.gaps), pairs.weights)
         step = _step(kind, pairs.reweighted(scale_mm).joined(_centroid_pairs(matrix, centroids, distance_mm)))
         shift = np.abs(apply(step, pairs.points) - pairs.points).max()
@@ -235,4 +246,5 @@ def _normals(points: np.ndarray, organ: np.ndarray, tree: cKDTree) -> np.ndarray
 
 
 def with_label(points: np.ndarray, organ: np.ndarray) -> np.ndarray:
+    """Return points ``[n, 4]`` whose fourth coordinate keeps those of different organs apart."""
     return np.column_stack([points, LABEL_DISTANCE_MM * organ])

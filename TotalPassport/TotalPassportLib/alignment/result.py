@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .closed_form import apply
+from .correspondences import shown_name
 from .deformable import DisplacementField
 from .robust import COARSE_SCALE_MM, weighted_median
 
@@ -14,6 +15,9 @@ GOOD_MM = 3.0
 FAIR_MM = 10.0
 """Median distances of corresponding centroids up to which an alignment is called good (a voxel of the fast models) or
 fair (about the motion of organs with breath)."""
+
+MOST_NAMED = 12
+"""Organs that a verdict names."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,9 @@ class Alignment:
         text = f"{word}: the centres of {len(self.organs)} organs lie {median_mm:.1f} mm apart (weighted median)"
         if self.surface_distance_mm is not None:
             text += f", their surfaces {self.surface_distance_mm:.1f} mm"
-        misfits = [organ.name for organ in self.organs if organ.is_misfit]
+        misfits = [shown_name(organ.name) for organ in self.organs if organ.is_misfit]
+        if len(misfits) > MOST_NAMED:
+            misfits = [*misfits[:MOST_NAMED], f"{len(misfits) - MOST_NAMED} more"]
         return text + (f". Moved by themselves or mislabelled: {', '.join(misfits)}." if misfits else ".")
 
 

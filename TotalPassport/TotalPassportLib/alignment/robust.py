@@ -20,7 +20,7 @@ LARGEST_ROTATION_DEG = 90.0
 """Patients lie the way their scan says; beyond this a fit is a flip of nearly collinear centroids."""
 SMALLEST_SPREAD_MM = 10.0
 """Root mean square distance of the centroids from the best line through them. Below it the rotation about that line
-hangs on a few millimetres: three vertebrae in a row gave fits turned by 180 degrees."""
+hangs on a few millimetres: triples of nearly collinear centroids gave fits turned by 180 degrees."""
 COARSE_SCALE_MM = 20.0
 FINE_SCALE_MM = 6.0
 """Distances at which a pair of centroids loses three quarters of its weight, at the first step and at the last. Going
@@ -28,8 +28,8 @@ on to 1 mm is better on perfect labels (0.10 for 0.23 mm) but follows few organs
 worst; synthetic pairs of the benchmark)."""
 STEPS = 12
 SETTLING_STEPS = 8
-SMALLEST_AGREEMENT = 0.35
-"""Least share of the weight within `COARSE_SCALE_MM` for an answer to be believed."""
+SMALLEST_AGREEMENT = 0.5
+"""Least share of the votes within `COARSE_SCALE_MM` for an answer to be believed: the majority."""
 FEWEST_EFFECTIVE_ORGANS = 8
 """An affine map has 12 numbers; with fewer (effective) organs it follows the errors of single ones."""
 
@@ -133,8 +133,17 @@ def _best_hypothesis(fixed: np.ndarray, moving: np.ndarray, weights: np.ndarray,
             "Check that both scans say correctly how the patient lay.",
         )
     squares = ((apply(matrices, moving) - fixed) ** 2).sum(axis=-1)
-    costs = np.minimum(squares, COARSE_SCALE_MM**2) @ weights
+    costs = np.minimum(squares, COARSE_SCALE_MM**2) @ _votes(weights)
     return np.asarray(matrices[np.argmin(costs)])
+
+
+def _votes(weights: np.ndarray) -> np.ndarray:
+    """Return what each organ counts in choosing between answers: the roots of the weights.
+
+    Weights are about precision. With them alone, three whole organs of which two are mixed up outvote dozens of cut
+    ones that agree.
+    """
+    return np.asarray(np.sqrt(weights))
 
 
 def _triples(count: int, weights: np.ndarray, seed: int) -> np.ndarray:
@@ -152,7 +161,8 @@ def _are_wide(triples: np.ndarray) -> np.ndarray:
 def require_agreement(matrix: np.ndarray, fixed: np.ndarray, moving: np.ndarray, weights: np.ndarray) -> None:
     """Refuse when too few organs fit: other patients, mixed-up labels, or a mirrored scan."""
     near = np.linalg.norm(apply(matrix, moving) - fixed, axis=1) <= COARSE_SCALE_MM
-    enough = near.sum() >= 3 and weights[near].sum() >= SMALLEST_AGREEMENT * weights.sum()
+    votes = _votes(weights)
+    enough = near.sum() >= 3 and votes[near].sum() >= SMALLEST_AGREEMENT * votes.sum()
     if enough and spread_mm(fixed[near], weights[near]) >= SMALLEST_SPREAD_MM:
         return
     raise BadInput(

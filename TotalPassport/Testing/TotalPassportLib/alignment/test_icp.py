@@ -9,6 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 from support.passports import body, edited, moved
 from TotalPassportLib.alignment.icp import FINE_POINTS, CentroidTerm, Surfaces, refine, surfaces
+from TotalPassportLib.errors import BadInput
 from TotalPassportLib.passport import Passport
 
 NO_CENTROIDS = CentroidTerm(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0), 1.0)
@@ -59,16 +60,17 @@ def test_points_without_a_surface_have_no_normal_and_few_points_are_no_surface()
     assert not surfaces_of(few).normals.any()
 
 
-def test_two_organs_in_one_place_are_not_taken_for_each_other() -> None:
-    """Every organ looks for its own: two that lie in each other, moved apart from one another, end in between."""
-    fixed = body((27, 28))
-    points = fixed.organs[27].boundary_points_ras_mm
-    fixed = edited(fixed, 28, boundary_points_ras_mm=points)
-    one = edited(fixed, 27, boundary_points_ras_mm=points + np.array([0, 0, 4.0]))
-    both = edited(one, 28, boundary_points_ras_mm=points - np.array([0, 0, 4.0]))
-    matrix, distance_mm = refine("rigid", np.eye(4), surfaces_of(fixed), surfaces_of(both), np.ones(2), NO_CENTROIDS)
-    assert abs(matrix[2, 3]) < 0.5
-    assert distance_mm > 0.5
+def test_an_organ_is_not_taken_for_its_neighbour() -> None:
+    """Two balls in a row, moved by more than half their distance: each surface is nearer to the other ball's."""
+    ball = np.random.default_rng(0).normal(size=(500, 3))
+    ball *= 14 / np.linalg.norm(ball, axis=1, keepdims=True)
+
+    def row(start_mm: float) -> Passport:
+        lower = edited(body((27, 28)), 27, boundary_points_ras_mm=ball + np.array([0, 0, start_mm]))
+        return edited(lower, 28, boundary_points_ras_mm=ball + np.array([0, 0, start_mm + 20]))
+
+    matrix, _ = refine("rigid", np.eye(4), surfaces_of(row(0)), surfaces_of(row(12)), np.ones(2), NO_CENTROIDS)
+    assert matrix[2, 3] == pytest.approx(-12, abs=0.2)
 
 
 @pytest.mark.parametrize("kind", ["rigid", "similarity", "affine"])
@@ -85,16 +87,12 @@ def test_a_small_shift_and_turn_is_undone_by_surfaces_alone(kind: str) -> None:
     assert distance_mm < 0.2
 
 
-def test_surfaces_that_nowhere_meet_leave_the_alignment_as_it_was() -> None:
+def test_surfaces_that_nowhere_meet_are_refused() -> None:
     far = np.eye(4)
     far[0, 3] = 5000.0
-    fixed = body()
-    weights = np.ones(len(fixed.organs))
-    matrix, distance_mm = refine(
-        "rigid", np.eye(4), surfaces_of(fixed), surfaces_of(moved(fixed, far)), weights, NO_CENTROIDS
-    )
-    assert np.array_equal(matrix, np.eye(4))
-    assert distance_mm == np.inf
+    sides = surfaces_of(body()), surfaces_of(moved(body(), far))
+    with pytest.raises(BadInput, match="do not meet: only 0 points"):
+        refine("rigid", np.eye(4), *sides, np.ones(len(body().organs)), NO_CENTROIDS)
 
 
 def test_the_first_points_of_each_organ_are_the_ones_that_look_for_partners() -> None:

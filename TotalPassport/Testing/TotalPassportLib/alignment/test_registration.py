@@ -91,6 +91,16 @@ def test_organs_that_an_edge_cuts_pull_little(method: str) -> None:
     assert not any(organ.is_misfit for organ in alignment.organs)
 
 
+def test_two_whole_bones_that_are_mixed_up_do_not_outvote_many_cut_organs_that_agree() -> None:
+    fixed, truth = body(), motion()
+    for label in set(LABELS) - {27, 29}:
+        fixed = edited(fixed, label, touches_border=True)
+    moving = swapped(moving_body(truth, body()), (27, 29))
+    for label in (27, 29):  # equal sizes, so that these do not give them away
+        fixed, moving = edited(fixed, label, volume_mm3=5e4), edited(moving, label, volume_mm3=5e4)
+    assert error_mm(align(fixed, moving, icp=False), truth, fixed) < 1.0
+
+
 def test_surfaces_outside_the_other_field_of_view_are_left_out() -> None:
     """Half of each large organ lies outside the moving image: ICP must not pull it inside."""
     fixed, truth = body(), motion(10.0)
