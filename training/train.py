@@ -1,8 +1,7 @@
 """Train the demo network on phantoms: ``python -m training.train --out DIR``.
 
 Makes the pool of phantoms first (or finds it), trains, writes a checkpoint every hundred steps and goes on from the
-last one when started again. About seventy-five minutes on two cores that compute in bfloat16; a GPU is used if PyTorch
-finds one.
+last one when started again. About an hour on two cores that compute in bfloat16; a GPU is used if PyTorch finds one.
 """
 
 from __future__ import annotations
@@ -188,8 +187,8 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for pool, checkpoint and log")
-    parser.add_argument("--steps", type=int, default=7000, help="training steps altogether")
-    parser.add_argument("--first-steps", type=int, default=3500, help="of these, steps of the first part")
+    parser.add_argument("--steps", type=int, default=4400, help="training steps altogether")
+    parser.add_argument("--first-steps", type=int, default=2300, help="of these, steps of the first part")
     parser.add_argument("--float32", action="store_true", help="for processors that have no bfloat16")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes that make phantoms")
     arguments = parser.parse_args()

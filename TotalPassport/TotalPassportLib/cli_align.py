@@ -56,10 +56,12 @@ def add_align(commands: argparse._SubParsersAction[argparse.ArgumentParser], epi
 def _align(options: argparse.Namespace) -> None:
     from .alignment import align  # here, so that --help answers at once
     from .alignment.transform_files import write_alignment, writer_for
+    from .files import refuse_overwriting
     from .passport import read_passport
 
     for path in options.output:
         writer_for(path)  # a wrong name is refused before any work
+        refuse_overwriting(path, options.fixed, options.moving)
     alignment = align(read_passport(options.fixed), read_passport(options.moving), options.kind, options.icp)
     for path in options.output:
         write_alignment(alignment, path)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .errors import BadInput
-
 
 def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
     """Add the command to the command line's parser."""
@@ -26,12 +24,12 @@ def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser], ep
 
 
 def _export(options: argparse.Namespace) -> None:
+    from .files import refuse_overwriting
     from .passport import read_passport
     from .passport.export import export_passport, text_format
 
     text_format(options.output)  # a wrong ending is told before the passport is read
-    if options.output.exists() and options.output.samefile(options.passport):
-        raise BadInput(f"The output '{options.output}' is the input itself.", "Choose another name.")
+    refuse_overwriting(options.output, options.passport)
     passport = read_passport(options.passport)
     export_passport(passport, options.output)
     print(f"{len(passport.organs)} organs\n  {'export':13}{options.output}")

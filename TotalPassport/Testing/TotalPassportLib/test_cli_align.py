@@ -199,3 +199,9 @@ def test_five_thousand_organs_are_no_reason_to_hang(tmp_path: Path) -> None:
     process = run_cli("align", tmp_path / "many.json", tmp_path / "many.json", "-o", tmp_path / "t.tfm")
     assert "Traceback" not in process.stderr
     assert process.returncode in (0, 2), process.stderr
+
+
+def test_a_passport_is_never_overwritten_by_the_transform(folder: Path) -> None:
+    before = (folder / "moving.json").read_bytes()
+    assert_one_sentence(align(folder, "-o", folder / "moving.json"), "is the input itself")
+    assert (folder / "moving.json").read_bytes() == before

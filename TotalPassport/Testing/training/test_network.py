@@ -101,7 +101,8 @@ def test_exported_network_computes_what_the_trained_one_does(tmp_path: Path) -> 
     (logits,) = session.run(None, {"input": image})
     with torch.no_grad():
         expected = trainer.averaged(torch.from_numpy(image)).numpy()
-    np.testing.assert_allclose(logits, expected, atol=2e-3)
+    # The larger weights lose 13 of their 24 bits.
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=0.01 * expected.std())
 
 
 def test_the_description_fits_the_network() -> None:

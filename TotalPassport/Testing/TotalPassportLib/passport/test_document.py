@@ -82,6 +82,8 @@ EDITS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no voxels": set_organ("voxel_count", 0),
     "no name": lambda document: document["organs"]["5"].pop("name"),
     "label 0": lambda document: document["organs"].update({"0": document["organs"]["5"]}),
+    "label with a line break": lambda document: document["organs"].update({"5\n": document["organs"]["5"]}),
+    "too many points": set_organ("boundary_points", [[0.0, 0.0, 0.0]] * 10_001),
     "label of letters": lambda document: document["organs"].update({"liver": document["organs"]["5"]}),
     "a later version": lambda document: document.update(schema="totalpassport-passport/2"),
     "negative eigenvalues": set_organ("eigenvalues", [-1, 1, 1]),
