@@ -271,7 +271,7 @@ def _passport_of(
         "version": model.version,
         "networks_sha256": [part.sha256 or sha256_of(part.network) for part in model.parts],
     }
-    return _with_provenance(passport, ct, identity, {"provider": found.provider})
+    return _with_provenance(passport, ct, identity, {"provider": found.provider, "precision": "float32"})
 
 
 def _with_provenance(

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """How well scans are aligned by their passports, on pairs whose true alignment is known.
 
-    python TotalPassport/Testing/benchmarks/alignment.py SEGMENTATION [--cases 20] [--kinds KIND...]
+    python TotalPassport/Testing/benchmarks/alignment.py [SEGMENTATION] [--cases 20] [--kinds KIND...]
 
-SEGMENTATION is a real label image of many organs. For every kind of case and every method the table shows the target
-registration error in mm (mean over labelled points; mean, worst case, cases over 10 mm), refusals and the processor
-time; the last line is the same as JSON. SimpleITK's CenteredTransformInitializer gets the label images' outlines, as
-one would give it. The exit code is 1 when a promise is not kept.
+SEGMENTATION is a real label image of many organs, by default one of ``../shared``. For every kind of case and every
+method the table shows the target registration error in mm (mean over labelled points; mean, worst case, cases over
+10 mm), refusals and the processor time; the last line is the same as JSON. SimpleITK's CenteredTransformInitializer gets
+the label images' outlines, as one would give it. The exit code is 1 when a promise is not kept.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ try:
 except ImportError:
     SimpleITK = None
 
+REAL_LABELS = Path(__file__).resolve().parents[4] / "shared" / "data" / "example_seg_fast_force_split.nii.gz"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 FAR_MM = 10.0
 PROMISES_MM = {
@@ -50,13 +51,15 @@ Method = Callable[[Case], MovesPoints]
 def main() -> int:
     """Run the benchmark; return 0 when every promise is kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("segmentation", type=Path)
+    parser.add_argument("segmentation", type=Path, nargs="?", default=REAL_LABELS, help="default: %(default)s")
     parser.add_argument("--cases", type=int, default=20, help="of each kind (default: %(default)s)")
     parser.add_argument("--first-seed", type=int, default=0, help="other cases than those that were looked at before")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     options = parser.parse_args()
     if not ONE_THREAD.items() <= os.environ.items():  # numpy asks for them when it is loaded, so start again
         return subprocess.run([sys.executable, *sys.argv], env={**os.environ, **ONE_THREAD}, check=False).returncode
+    if not options.segmentation.is_file():
+        parser.error(f"there is no '{options.segmentation}'; name a label image of many organs")
     image = nibabel.load(options.segmentation)
     labels = np.asarray(image.dataobj).astype(np.uint8)
     seeds = range(options.first_seed, options.first_seed + options.cases)
