@@ -5,8 +5,8 @@
 
 SEGMENTATION is a real label image of many organs, by default one of ``../shared``. For every kind of case and every
 method the table shows the target registration error in mm (mean over labelled points; mean, worst case, cases over
-10 mm), refusals and the processor time; the last line is the same as JSON. SimpleITK's CenteredTransformInitializer gets
-the label images' outlines, as one would give it. The exit code is 1 when a promise is not kept.
+10 mm), refusals and the processor time; the last line is the same as JSON. SimpleITK's CenteredTransformInitializer
+gets the label images' outlines, as one would give it. The exit code is 1 when a promise is not kept.
 """
 
 from __future__ import annotations
