@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable
 
+from ..passport.export import spreadsheet_text
 from .changes import Comparison, OrganChange
 
 Column = tuple[str, Callable[[OrganChange], float | None], int]
@@ -37,7 +38,9 @@ def comparison_csv(comparison: Comparison) -> str:
     writer.writerow(["label", "name", *(name for name, _, _ in _COLUMNS), "changed", "remark"])
     for organ in comparison.organs:
         values = [_cell(value(organ), decimals) for _, value, decimals in _COLUMNS]
-        writer.writerow([organ.first.label, organ.name, *values, " ".join(organ.beyond_floor), organ.remark])
+        writer.writerow(
+            [organ.first.label, spreadsheet_text(organ.name), *values, " ".join(organ.beyond_floor), organ.remark]
+        )
     return text.getvalue()
 
 

@@ -73,10 +73,15 @@ def csv_text(passport: Passport) -> str:
 def _cell(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
-    if isinstance(value, str):
-        # A spreadsheet takes such text for a formula and runs it; names may come from anybody's files.
-        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-    return rounded(value, DERIVED_DECIMALS)
+    return spreadsheet_text(value) if isinstance(value, str) else rounded(value, DERIVED_DECIMALS)
+
+
+def spreadsheet_text(text: str) -> str:
+    """Return a text for a table's cell: one that a spreadsheet would take for a formula, and run, gets a quote.
+
+    Names may come from anybody's files.
+    """
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _columns() -> Iterator[tuple[str, Callable[[OrganPassport], Any]]]:

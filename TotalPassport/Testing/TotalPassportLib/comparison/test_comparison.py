@@ -152,6 +152,13 @@ def test_the_table_has_a_row_for_every_organ_and_units_in_its_header(
     assert not [cell for row in rows for cell in row.values() if cell == "-0.0"]
 
 
+def test_a_name_that_a_spreadsheet_would_run_is_only_text(first: Passport) -> None:
+    organs = {label: replace(organ, name=f"=run({label})") for label, organ in first.organs.items()}
+    disguised = replace(first, organs=organs)
+    rows = list(csv.DictReader(io.StringIO(comparison_csv(compare(disguised, disguised)))))
+    assert all(row["name"].startswith("'=run(") for row in rows)
+
+
 def test_the_command_prints_the_table_and_writes_the_csv(
     scan: tuple[np.ndarray, np.ndarray], first: Passport, tmp_path: Path
 ) -> None:
