@@ -9,10 +9,8 @@ from pathlib import Path
 
 import slicer
 import vtk
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTextNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -21,19 +19,23 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 from TotalPassportLib.models import store
-from TotalPassportSlicer import documents, installation, presentation, segmentations, tasks, workspace
+from TotalPassportSlicer import alignment_nodes, comparison_nodes, installation, presentation, segmentations, tasks
 from TotalPassportSlicer.buttons import update_buttons
+from TotalPassportSlicer.compare_panel import ComparePanel
 from TotalPassportSlicer.dialogs import Dialogs
+from TotalPassportSlicer.documents import export_passport, stored_passport
 from TotalPassportSlicer.jobs import Outcome, RunListener, State, Status
 from TotalPassportSlicer.models_panel import ModelsPanel
 from TotalPassportSlicer.organ_table import OrganTable
-from TotalPassportSlicer.organs import organ_rows
+from TotalPassportSlicer.organs import organ_rows, scan_note
 from TotalPassportSlicer.panel import ErrorsShown, RunPanel
+from TotalPassportSlicer.parameters import TotalPassportParameterNode
 from TotalPassportSlicer.runner import JobRunner
 from TotalPassportSlicer.sample_data import register_sample_data
 from TotalPassportSlicer.scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
 from TotalPassportSlicer.starter import Starter
 from TotalPassportSlicer.story import run_story
+from TotalPassportSlicer.workspace import remove_stale
 
 
 class TotalPassport(ScriptedLoadableModule):
@@ -54,31 +56,6 @@ class TotalPassport(ScriptedLoadableModule):
             "The way a CT is processed follows TotalSegmentator and nnU-Net; their authors are gratefully acknowledged."
         )
         slicer.app.connect("startupCompleted()", register_sample_data)
-
-
-@parameterNodeWrapper
-class TotalPassportParameterNode:
-    """What the panel remembers, saved with the scene.
-
-    inputVolume - the CT to segment
-    model - name of the model in the catalogue
-    outputSegmentation - receives the organs; a new one if None
-    show3D - whether the organs' surfaces are shown
-    passport - the text node of the passport that the panel shows
-    showCentroids, showAxes - what is shown of all organs
-    segmentationToDescribe - input of "Passport from segmentation"
-    numberedSegments - whether its segments named by numbers are TotalSegmentator's labels
-    """
-
-    inputVolume: vtkMRMLScalarVolumeNode
-    model: str = "demo"
-    outputSegmentation: vtkMRMLSegmentationNode
-    show3D: bool = True
-    passport: vtkMRMLTextNode
-    showCentroids: bool = True
-    showAxes: bool = True
-    segmentationToDescribe: vtkMRMLSegmentationNode
-    numberedSegments: bool = False
 
 
 class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -107,7 +84,8 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.dialogs = Dialogs()
         self.start = Starter(self.panel, self.dialogs)
         self.models = ModelsPanel(self.ui, self.logic, self.panel, self.dialogs, self.start, self._onParametersChanged)
-        self.organTable = OrganTable(self.ui.organTableView, self.ui.searchLineEdit, self._onOrganSelected)
+        self.compare = ComparePanel(self.ui, self.logic, self.panel, self.dialogs)
+        self.organTable = OrganTable(self.ui, self._onOrganSelected)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self._onModelChosen)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.ui.describeButton.connect("clicked(bool)", self.onDescribeButton)
@@ -199,6 +177,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         nodes = outcome.value
         firstTime = self._parameterNode.passport is not nodes.document
         self._shown = None  # the same nodes may hold another passport now
+        self.compare.forget()
         with slicer.util.NodeModify(self._parameterNode):
             self._parameterNode.passport = nodes.document
             if nodes.source.IsA("vtkMRMLScalarVolumeNode"):
@@ -224,7 +203,8 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         shown = None
         if parameters is not None:
             self.ui.modelComboBox.currentIndex = self.ui.modelComboBox.findData(parameters.model)
-            shown = (parameters.passport, parameters.show3D, parameters.showCentroids, parameters.showAxes)
+            shown = (parameters.passport, parameters.show3D, parameters.showCentroids)
+            shown += (parameters.showAxes, parameters.showEllipsoids)
         if shown != self._shown:
             previous, self._shown = self._shown, shown
             if shown is None or previous is None or previous[0] is not shown[0]:
@@ -232,6 +212,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             if shown is not None and parameters.passport is not None:
                 with slicer.util.WaitCursor():  # surfaces may have to be made
                     self.logic.show(ScanNodes(parameters.passport), *shown[1:])
+        self.compare.follow(parameters)
         self._updateButtons()
 
     def _readPassport(self, node):
@@ -240,7 +221,11 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if node is not None:
             with ErrorsShown(self.panel, self.dialogs.error):
                 self._passport = self.logic.passportOf(node)
-        self.organTable.fill(organ_rows(self._passport) if self._passport is not None else [])
+        if self._passport is None:
+            self.organTable.fill([], None)
+        else:
+            colors = segmentations.organ_colors(ScanNodes(node).segmentation, self._passport)
+            self.organTable.fill(organ_rows(self._passport, colors), scan_note(self._passport))
 
     def _updateButtons(self):
         count = len(self._passport.organs) if self._passport is not None else 0
@@ -341,21 +326,21 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
 
     def removeStaleFolders(self):
         """Remove temporary folders that a Slicer which crashed has left."""
-        workspace.remove_stale(self.runner.temporary_root)
+        remove_stale(self.runner.temporary_root)
 
     def passportOf(self, textNode):
         """Return the TotalPassportLib.passport.Passport that a text node holds."""
-        return documents.stored_passport(textNode)
+        return stored_passport(textNode)
 
     def exportPassport(self, textNode, path):
         """Write a stored passport to a JSON file, whole or not at all."""
-        documents.export_passport(textNode, Path(path))
+        export_passport(textNode, Path(path))
 
-    def show(self, nodes: ScanNodes, surfaces: bool, centroids: bool, axes: bool):
+    def show(self, nodes: ScanNodes, surfaces: bool, centroids: bool, axes: bool, ellipsoids: bool = False):
         """Show or hide the parts of a scan's passport."""
         if nodes.segmentation is not None:
             segmentations.show_in_3d(nodes.segmentation, surfaces)
-        presentation.show(nodes, centroids, axes)
+        presentation.show(nodes, centroids, axes, ellipsoids)
 
     def showSource(self, nodes: ScanNodes):
         """Show the scan in the slice views, and all of it in the 3D view."""
@@ -365,6 +350,32 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         """Center the slice views on an organ and show its principal axes."""
         presentation.show_organ(nodes, organ)
         presentation.center_slices(nodes, organ)
+
+    def compare(self, first, second):
+        """Compare two passports' text nodes and make a table and a plot of the changes; return the Comparison.
+
+        :raises TotalPassportError: they cannot be compared; the text says why.
+        """
+        return comparison_nodes.compare(first, second)
+
+    def showPlot(self, first, second):
+        """Show the plot of a comparison in the views; the layout changes if it has none for plots."""
+        comparison_nodes.show_plot(first, second)
+
+    def align(self, fixed, moving, kind: str = "rigid", surfaces: bool = True):
+        """Lay the scan of one passport's text node onto that of another; return the Alignment.
+
+        :raises TotalPassportError: the passports cannot tell how the scans lie; the text says why.
+        """
+        return alignment_nodes.align(ScanNodes(fixed), ScanNodes(moving), kind, surfaces)
+
+    def undoAlignment(self, moving):
+        """Put a scan that was laid onto another one back to where it was; return whether it was."""
+        return alignment_nodes.undo(ScanNodes(moving))
+
+    def alignmentVerdict(self, moving):
+        """Return how well a scan lies on the one it was laid onto; an empty text if it is not aligned."""
+        return alignment_nodes.verdict(ScanNodes(moving))
 
     def _log(self, line: str):
         self.runner.listener.logged(line)

@@ -83,7 +83,14 @@ class Panel:
 
     def table_texts(self, column: int) -> list[str]:
         """Return what a column of the organ table shows, from top to bottom."""
-        model = self.ui.organTableView.model()
+        return self._column(self.ui.organTableView, column)
+
+    def change_texts(self, column: int) -> list[str]:
+        """Return what a column of the table of changes shows, from top to bottom."""
+        return self._column(self.ui.changesTableView, column)
+
+    def _column(self, view: Any, column: int) -> list[str]:
+        model = view.model()
         return [model.index(row, column).data() for row in range(model.rowCount())]
 
     def model_rows(self) -> list[tuple[str, ...]]:
@@ -205,6 +212,12 @@ class Panel:
     def click_organ(self, name: str) -> None:
         """Click a row of the organ table."""
         self._click_row(self.ui.organTableView, self.table_texts(0).index(name))
+
+    def choose_pair(self, first: Any, second: Any) -> None:
+        """Choose two passports in the section Compare and align."""
+        self.ui.compareCollapsibleButton.collapsed = False
+        self.ui.firstPassportSelector.setCurrentNode(first)
+        self.ui.secondPassportSelector.setCurrentNode(second)
 
     def click_model(self, title: str) -> None:
         """Open the section Models and click a row of its table."""

@@ -9,6 +9,7 @@ of real scans beside the project; without it the other pictures are made all the
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ THUMBNAIL = TESTING.parent / "Resources" / "Icons" / "TotalPassportDemoCT.png"
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 SURFACE_OPACITY = 0.35
+BLADDER = 21
 VIEW_SIZE = (900, 900)
 PANEL_WIDTH = 460
 
@@ -81,6 +83,73 @@ def torso_pictures(host: Any, folder: Path) -> None:
         folder / "passport_61_organs.png", folder / "passport_61_organs_panel.png", folder / "passport_61_organs_3d.png"
     )
     host.reset()
+
+
+def alignment_pictures(host: Any, folder: Path) -> None:
+    """Two scans before and after the click on Align, and the section of the panel that does it."""
+    import qt
+    import slicer
+
+    panel = open_panel(host)
+    slicer.util.loadVolume(str(SHARED_DATA / "example_ct.nii.gz"))
+    host.enter(panel.widget)
+    first = SHARED_DATA / "example_seg_fast_force_split.nii.gz"
+    with tempfile.TemporaryDirectory() as temporary:
+        second = Path(temporary, "second_scan.nii.gz")
+        write_second_scan(first, second)
+        for path in (first, second):
+            panel.parameters.segmentationToDescribe = slicer.util.loadSegmentation(str(path))
+            panel.parameters.numberedSegments = True
+            panel.ui.describeButton.click()
+            assert panel.wait(300).status.value == "done"
+    show_pair(panel)
+    pictures = [folder / "alignment_before.png", folder / "alignment_after.png"]
+    host.render_3d_view(pictures[0], VIEW_SIZE, "anterior", 1.2)
+    panel.ui.compareButton.click()
+    panel.ui.alignButton.click()
+    assert panel.ui.alignmentLabel.text.startswith("Good")
+    host.render_3d_view(pictures[1], VIEW_SIZE, None)
+    beside(folder / "alignment.png", *pictures)
+    for section in (panel.ui.segmentCollapsibleButton, panel.ui.passportCollapsibleButton):
+        section.collapsed = True
+    panel.ui.changesTableView.setMinimumHeight(300)
+    panel.ui.changesTableView.resizeColumnsToContents()
+    panel.ui.changesTableView.sortByColumn(7, qt.Qt.AscendingOrder)
+    grab_panel(host, panel, folder / "compare_panel.png", 835)
+    host.reset()
+
+
+def write_second_scan(source: Path, path: Path) -> None:
+    """Write the same patient again: turned, shifted, the urinary bladder filled, the top slices not taken."""
+    import nibabel
+    import numpy as np
+    from scipy import ndimage
+    from support.pairs import motion
+
+    image = nibabel.load(source)
+    labels = np.asarray(image.dataobj).copy()
+    labels[ndimage.binary_dilation(labels == BLADDER, iterations=3) & (labels == 0)] = BLADDER
+    affine = motion((0.1, -0.2, 0.25), (140.0, 30.0, 50.0)) @ image.affine
+    nibabel.save(nibabel.Nifti1Image(labels[:, :, :-12], affine), path)
+
+
+def show_pair(panel: Any) -> None:
+    """Choose both passports; the first scan is seen in the organs' colours, the second one in blue."""
+    import slicer
+    from TotalPassportSlicer.scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
+
+    nodes = slicer.util.getNodesByClass("vtkMRMLTextNode")
+    passports = [node for node in nodes if node.GetAttribute(PASSPORT_ATTRIBUTE)]
+    panel.choose_pair(*passports)
+    for number, node in enumerate(passports):
+        scan = ScanNodes(node)
+        panel.logic.show(scan, surfaces=True, centroids=False, axes=False, ellipsoids=False)
+        scan.segmentation.GetDisplayNode().SetOpacity3D(SURFACE_OPACITY)
+        name_segments(scan.segmentation)
+        segments = scan.segmentation.GetSegmentation()
+        for identifier in segments.GetSegmentIDs() if number else ():
+            segments.GetSegment(identifier).SetColor(0.1, 0.45, 1.0)
+    tidy_3d_view()
 
 
 def name_segments(segmentation: Any) -> None:
@@ -151,7 +220,7 @@ def main() -> int:
     SCREENSHOTS.mkdir(exist_ok=True)
     jobs: list[Callable[[Any, Path], None]] = [demo_pictures]
     if SHARED_DATA.is_dir():
-        jobs.append(torso_pictures)
+        jobs += [torso_pictures, alignment_pictures]
     else:
         print(f"{SHARED_DATA} is not there: the 61-organ passport is left as it is.")
     host = SlicerHost.start()

@@ -50,7 +50,12 @@ class Dialogs:
 
     def choose_export(self, suggestion: str) -> Path | None:
         """Ask where to write a passport; None if the user thinks better of it."""
-        name = qt.QFileDialog.getSaveFileName(
-            slicer.util.mainWindow(), _("Export passport"), suggestion, _("Passport (*.json)")
-        )
+        return self._choose_file(_("Export passport"), suggestion, _("Passport (*.json)"))
+
+    def choose_table(self, suggestion: str) -> Path | None:
+        """Ask where to write a table; None if the user thinks better of it."""
+        return self._choose_file(_("Export changes"), suggestion, _("Table (*.csv)"))
+
+    def _choose_file(self, title: str, suggestion: str, kind: str) -> Path | None:
+        name = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, suggestion, kind)
         return Path(name) if name else None

@@ -10,8 +10,11 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util import numpy_support
 
-from .organs import AXIS_COLORS, OrganRow, axis_ends, name_and_color, organ_rows
+from .columns import array_column, text_column
+from .ellipsoids import fill_ellipsoids
+from .organs import AXIS_COLORS, FAINT, OrganRow, axis_ends, has_unreliable_axes, name_and_color, organ_rows
 from .scan_nodes import ScanNodes
+from .segmentations import organ_colors
 
 if TYPE_CHECKING:
     from TotalPassportLib.passport import OrganPassport, Passport
@@ -25,6 +28,7 @@ def present(nodes: ScanNodes, passport: Passport) -> None:
     nodes.make_missing()
     fill_centroids(nodes.centroids, passport)
     fill_axes(nodes.axes, passport)
+    fill_ellipsoids(nodes.ellipsoids, passport, organ_colors(nodes.segmentation, passport))
     fill_table(nodes.table, organ_rows(passport))
     for line, color in zip(nodes.selected_axes, AXIS_COLORS, strict=True):
         _prepare_line(line, color)
@@ -58,7 +62,10 @@ def fill_centroids(node: Any, passport: Passport) -> None:
 
 
 def fill_axes(node: Any, passport: Passport) -> None:
-    """Put the principal axes of all organs into one model, as lines whose colour tells the axis."""
+    """Put the principal axes of all organs into one model, as lines whose colour tells the axis.
+
+    They are faint where their directions cannot be relied on.
+    """
     node.SetAndObservePolyData(_axes_polydata(list(passport.organs.values())))
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
@@ -71,7 +78,7 @@ def fill_axes(node: Any, passport: Passport) -> None:
 
 
 def _axes_polydata(organs: list[OrganPassport]) -> Any:
-    """Return lines along the axes; the array ``Axis`` holds red, green and blue for each of their points."""
+    """Return lines along the axes; the array ``Axis`` holds red, green, blue and opacity for each of their points."""
     points, lines = vtk.vtkPoints(), vtk.vtkCellArray()
     points.SetDataTypeToDouble()
     colors: list[np.ndarray] = []
@@ -82,11 +89,12 @@ def _axes_polydata(organs: list[OrganPassport]) -> Any:
             lines.InsertNextCell(2)
             lines.InsertCellPoint(points.InsertNextPoint(*first))
             lines.InsertCellPoint(points.InsertNextPoint(*last))
-            colors += [np.round(255 * np.array(AXIS_COLORS[axis])).astype(np.uint8)] * 2
+            opacity = FAINT if has_unreliable_axes(organ) else 1.0
+            colors += [np.round(255 * np.array([*AXIS_COLORS[axis], opacity])).astype(np.uint8)] * 2
     polydata = vtk.vtkPolyData()
     polydata.SetPoints(points)
     polydata.SetLines(lines)
-    array = numpy_support.numpy_to_vtk(np.array(colors, np.uint8).reshape(-1, 3), deep=True)
+    array = numpy_support.numpy_to_vtk(np.array(colors, np.uint8).reshape(-1, 4), deep=True)
     array.SetName(AXIS_ARRAY)
     polydata.GetPointData().AddArray(array)
     polydata.GetPointData().SetActiveScalars(AXIS_ARRAY)
@@ -105,33 +113,19 @@ def fill_table(node: Any, rows: list[OrganRow]) -> None:
         _("Least semi-axis (mm)"): [row.semi_axes_mm[2] for row in rows],
     }
     table = vtk.vtkTable()
-    table.AddColumn(_text_column(_("Organ"), [row.name for row in rows]))
-    table.AddColumn(_array_column(_("Label"), np.array([row.label for row in rows], np.int32)))
+    table.AddColumn(text_column(_("Organ"), [row.name for row in rows]))
+    table.AddColumn(array_column(_("Label"), np.array([row.label for row in rows], np.int32)))
     for name, values in numbers.items():
-        table.AddColumn(_array_column(name, np.array(values, np.float64)))
-    table.AddColumn(_text_column(_("Checks"), [row.checks_text for row in rows]))
+        table.AddColumn(array_column(name, np.array(values, np.float64)))
+    table.AddColumn(text_column(_("Checks"), [row.checks_text for row in rows]))
     node.SetAndObserveTable(table)
     node.SetUseColumnTitleAsColumnHeader(True)
     node.SetLocked(True)
 
 
-def _text_column(name: str, texts: list[str]) -> Any:
-    column = vtk.vtkStringArray()
-    column.SetName(name)
-    for text in texts:
-        column.InsertNextValue(text)
-    return column
-
-
-def _array_column(name: str, values: np.ndarray) -> Any:
-    column = numpy_support.numpy_to_vtk(values, deep=True)
-    column.SetName(name)
-    return column
-
-
-def show(nodes: ScanNodes, centroids: bool, axes: bool) -> None:
-    """Show or hide the centroids and the axes of all organs."""
-    for node, shown in ((nodes.centroids, centroids), (nodes.axes, axes)):
+def show(nodes: ScanNodes, centroids: bool, axes: bool, ellipsoids: bool) -> None:
+    """Show or hide the centroids, the axes and the equivalent ellipsoids of all organs."""
+    for node, shown in ((nodes.centroids, centroids), (nodes.axes, axes), (nodes.ellipsoids, ellipsoids)):
         if node is not None and node.GetDisplayNode() is not None:
             node.GetDisplayNode().SetVisibility(shown)
 
@@ -161,6 +155,7 @@ def show_organ(nodes: ScanNodes, organ: OrganPassport | None) -> None:
             line.SetNthControlPointLabel(1, _("{length:.0f} mm").format(length=length_mm))
             line.SetName(title.format(organ=name_and_color(organ)[0]))
             line.SetLocked(True)
+        line.GetDisplayNode().SetOpacity(2 * FAINT if has_unreliable_axes(organ) else 1.0)
         line.GetDisplayNode().SetVisibility(True)
 
 

@@ -76,6 +76,16 @@ class ScanNodes:
         return self._reference("axes")
 
     @property
+    def ellipsoids(self) -> Any | None:
+        """The model node with the equivalent ellipsoids of all organs."""
+        return self._reference("ellipsoids")
+
+    @property
+    def alignment(self) -> Any | None:
+        """The transform node that lays the scan onto another one, whether or not it is in use."""
+        return self._reference("alignment")
+
+    @property
     def table(self) -> Any | None:
         """The table node."""
         return self._reference("table")
@@ -89,20 +99,38 @@ class ScanNodes:
         """Create the nodes that are not there yet, or that the user has deleted."""
         self._ensure("centroids", "vtkMRMLMarkupsFiducialNode", _("{name} centroids"))
         self._ensure("axes", "vtkMRMLModelNode", _("{name} axes"))
+        self._ensure("ellipsoids", "vtkMRMLModelNode", _("{name} ellipsoids"))
         self._ensure("table", "vtkMRMLTableNode", _("{name} organs"))
         names = (_("{name} major axis"), _("{name} middle axis"), _("{name} least axis"))
         for role, name in zip(_AXIS_ROLES, names, strict=True):
             self._ensure(role, "vtkMRMLMarkupsLineNode", name)
 
+    def make_alignment(self) -> Any:
+        """Return the transform node of the scan's alignment, made if there is none yet."""
+        self._ensure("alignment", "vtkMRMLLinearTransformNode", _("{name} alignment"))
+        self.gather_in_folder()
+        return self.alignment
+
     def all_nodes(self) -> list[Any]:
         """Return every node that exists, the source left out when it is not one of the results."""
-        own = [self.segmentation, self.centroids, self.axes, self.table, self.document, *self.selected_axes]
+        own = [*self._results_in_space(), self.table, self.document, self.alignment]
         return [node for node in own if node is not None]
+
+    def nodes_in_space(self) -> list[Any]:
+        """Return what moves with the scan: its source, the volume that was segmented, and the results."""
+        segmentation = self.segmentation
+        role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
+        segmented = segmentation.GetNodeReference(role) if segmentation is not None else None
+        nodes = [node for node in (self.source, segmented, *self._results_in_space()) if node is not None]
+        return [node for index, node in enumerate(nodes) if node not in nodes[:index]]
+
+    def _results_in_space(self) -> list[Any]:
+        return [self.segmentation, self.centroids, self.axes, self.ellipsoids, *self.selected_axes]
 
     def follow_transform(self) -> None:
         """Put the results under the transform of their source."""
         source = self.source
-        for node in (self.segmentation, self.centroids, self.axes, *self.selected_axes):
+        for node in self._results_in_space():
             if source is not None and node is not None and node is not source:
                 node.SetAndObserveTransformNodeID(source.GetTransformNodeID())
 
@@ -129,7 +157,7 @@ class ScanNodes:
 
     def _ensure(self, role: str, class_name: str, name: str) -> None:
         if self._reference(role) is None:
-            source_name = self.source.GetName() if self.source is not None else ""
+            source_name = (self.source or self.document).GetName()
             node = slicer.mrmlScene.AddNewNodeByClass(class_name, name.format(name=source_name))
             self.document.SetNodeReferenceID(_ROLE + role, node.GetID())
 

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import slicer
@@ -15,7 +15,11 @@ from slicer.i18n import tr as _
 from TotalPassportLib.errors import BadInput
 from TotalPassportLib.labels import Label, LabelTable, load_label_table
 
+from .organs import name_and_color
 from .volumes import image_voxels, oriented_image, write_nifti
+
+if TYPE_CHECKING:
+    from TotalPassportLib.passport import Passport
 
 TERMINOLOGY_CONTEXT = "Segmentation category and type - TotalPassport"
 
@@ -89,6 +93,24 @@ def _terminology_text(terminology: Any) -> str:
         *fields(terminology.modifier),
         *([""] * 7),  # no anatomic region
     )
+
+
+def organ_colors(node: Any | None, passport: Passport) -> dict[int, tuple[int, int, int]]:
+    """Return label -> red, green, blue (0 to 255) of a passport's organs, as the segmentation shows them.
+
+    Organs that the segmentation does not have, or no longer, have the colours of the label table.
+    """
+    colors = {organ.label: name_and_color(organ)[1] for organ in passport.organs.values()}
+    segmentation = node.GetSegmentation() if node is not None else None
+    if segmentation is None:
+        return colors
+    segments = [segmentation.GetSegment(identifier) for identifier in segmentation.GetSegmentIDs()]
+    for numbered in (True, False):  # it is not kept which it was
+        for segment, label in zip(segments, _labels_of(segments, numbered), strict=True):
+            organ = passport.organs.get(label.value)
+            if organ is not None and organ.name == label.name:
+                colors[label.value] = _rgb(segment)
+    return colors
 
 
 def show_in_3d(node: Any, shown: bool) -> None:
@@ -172,8 +194,12 @@ def _plain(name: str) -> str:
 def _own_label(segment: Any, value: int, taken: set[str]) -> Label:
     name = segment.GetName().strip()[:200] or f"Segment {value}"
     unique = name if name not in taken else f"{name} ({value})"
+    return Label(value, unique, unique, _rgb(segment))
+
+
+def _rgb(segment: Any) -> tuple[int, int, int]:
     red, green, blue = (min(max(round(channel * 255), 0), 255) for channel in segment.GetColor())
-    return Label(value, unique, unique, (red, green, blue))
+    return red, green, blue
 
 
 def _merged_voxels(node: Any, ids: list[str], values: list[int]) -> tuple[np.ndarray, np.ndarray]:

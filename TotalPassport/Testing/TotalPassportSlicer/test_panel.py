@@ -135,11 +135,18 @@ def test_searching_leaves_the_organs_that_match(ready: Any) -> None:
     assert len(ready.table_texts(0)) == 3
 
 
-def test_showing_and_hiding_centroids_axes_and_surfaces(ready: Any) -> None:
+def test_showing_and_hiding_centroids_axes_ellipsoids_and_surfaces(ready: Any) -> None:
     ready.use_child(ready.phantom_child)
     ready.apply_and_wait()
     nodes = ready.nodes()
-    for box, node in ((ready.ui.showCentroidsCheckBox, nodes.centroids), (ready.ui.showAxesCheckBox, nodes.axes)):
+    assert not nodes.ellipsoids.GetDisplayNode().GetVisibility(), "they cover the organs: only when asked for"
+    ready.ui.showEllipsoidsCheckBox.checked = True
+    boxes = {
+        ready.ui.showCentroidsCheckBox: nodes.centroids,
+        ready.ui.showAxesCheckBox: nodes.axes,
+        ready.ui.showEllipsoidsCheckBox: nodes.ellipsoids,
+    }
+    for box, node in boxes.items():
         assert node.GetDisplayNode().GetVisibility()
         box.checked = False
         assert not node.GetDisplayNode().GetVisibility()

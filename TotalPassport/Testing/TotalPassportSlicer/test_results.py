@@ -88,12 +88,12 @@ def test_axes_are_one_model_with_a_colour_for_each_axis(ready: Any) -> None:
     model = ready.nodes().axes
     polydata = model.GetPolyData()
     points = vtk_to_numpy(polydata.GetPoints().GetData()).reshape(-1, 3, 2, 3)
-    colors = vtk_to_numpy(polydata.GetPointData().GetArray("Axis")).reshape(-1, 3, 2, 3)
+    colors = vtk_to_numpy(polydata.GetPointData().GetArray("Axis")).reshape(-1, 3, 2, 4)
     for organ, ends, color in zip(ready.passport().organs.values(), points, colors, strict=True):
         lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
         np.testing.assert_allclose(lengths, 2 * organ.semi_axes_mm[::-1], rtol=1e-9)
         np.testing.assert_allclose(ends.mean(axis=1), np.tile(organ.centroid_ras_mm, (3, 1)), atol=1e-9)
-        np.testing.assert_array_equal(color[:, 0], np.round(255 * np.array(AXIS_COLORS)))
+        np.testing.assert_array_equal(color[:, 0, :3], np.round(255 * np.array(AXIS_COLORS)))
     display = model.GetDisplayNode()
     assert display.GetScalarVisibility()
     assert display.GetScalarRangeFlag() == slicer.vtkMRMLDisplayNode.UseDirectMapping

@@ -47,6 +47,7 @@ def test_a_saved_scene_comes_back_with_its_passport(ready: Any, tmp_path: Path) 
 
     ready.use_child(ready.phantom_child)
     ready.ui.showAxesCheckBox.checked = False
+    ready.ui.showEllipsoidsCheckBox.checked = True
     ready.apply_and_wait()
     before = ready.passport()
     labels = ready.expected_labels()
@@ -65,7 +66,9 @@ def test_a_saved_scene_comes_back_with_its_passport(ready: Any, tmp_path: Path) 
     assert nodes.source is parameters.inputVolume
     assert ready.segment_names(nodes.segmentation) == ["Spleen", "Right kidney", "Liver"]
     assert nodes.centroids.GetLocked()
-    assert nodes.axes.GetPolyData().GetPointData().GetArray("Axis").GetNumberOfComponents() == 3
+    assert nodes.axes.GetPolyData().GetPointData().GetArray("Axis").GetNumberOfComponents() == 4
+    assert nodes.ellipsoids.GetPolyData().GetPointData().GetArray("Organ").GetNumberOfComponents() == 3
+    assert nodes.ellipsoids.GetDisplayNode().GetVisibility() == ready.ui.showEllipsoidsCheckBox.checked is True
     assert nodes.table.GetNumberOfRows() == 3
     np.testing.assert_array_equal(ready.exported_labels(nodes.segmentation)[0], labels)
     ready.click_organ("Spleen")
