@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def demo_pictures(host: Any, folder: Path) -> None:
     assert outcome.status.value == "done", outcome.sentence
     make_thumbnail(host, volume)
     panel.click_organ("Liver")
-    grab_panel(host, panel, folder / "panel.png", 840)
+    grab_panel(host, panel, folder / "panel.png", 880)
     tidy_3d_view()
     host.render_3d_view(folder / "organs_3d.png", VIEW_SIZE, "anterior", 1.1)
     slicer.util.setSliceViewerLayers(background=volume)
@@ -65,6 +65,7 @@ def torso_pictures(host: Any, folder: Path) -> None:
     slicer.util.loadVolume(str(SHARED_DATA / "example_ct.nii.gz"))
     host.enter(panel.widget)
     segmentation = slicer.util.loadSegmentation(str(SHARED_DATA / "example_seg_fast_force_split.nii.gz"))
+    color_segments(segmentation)  # before: the organ table takes over the segments' colours
     panel.parameters.segmentationToDescribe = segmentation
     panel.parameters.numberedSegments = True
     panel.ui.describeButton.click()
@@ -74,7 +75,7 @@ def torso_pictures(host: Any, folder: Path) -> None:
     panel.click_organ("Liver")
     panel.ui.describeCollapsibleButton.collapsed = False
     panel.ui.segmentCollapsibleButton.collapsed = True
-    panel.ui.organTableView.setMinimumHeight(420)
+    panel.ui.organTableView.setMinimumHeight(395)
     panel.nodes().segmentation.GetDisplayNode().SetOpacity3D(SURFACE_OPACITY)
     tidy_3d_view()
     grab_panel(host, panel, folder / "passport_61_organs_panel.png", 900)
@@ -145,24 +146,33 @@ def show_pair(panel: Any) -> None:
         scan = ScanNodes(node)
         panel.logic.show(scan, surfaces=True, centroids=False, axes=False, ellipsoids=False)
         scan.segmentation.GetDisplayNode().SetOpacity3D(SURFACE_OPACITY)
-        name_segments(scan.segmentation)
-        segments = scan.segmentation.GetSegmentation()
-        for identifier in segments.GetSegmentIDs() if number else ():
-            segments.GetSegment(identifier).SetColor(0.1, 0.45, 1.0)
+        color_segments(scan.segmentation)
+        for segment, _label in segments_and_labels(scan.segmentation) if number else ():
+            segment.SetColor(0.1, 0.45, 1.0)
     tidy_3d_view()
 
 
 def name_segments(segmentation: Any) -> None:
-    """Give the numbered segments of a TotalSegmentator file their names and colours, for the picture's sake."""
+    """Give the numbered segments of a TotalSegmentator file their names, for the picture's sake."""
+    for segment, label in segments_and_labels(segmentation):
+        segment.SetName(label.display_name)
+
+
+def color_segments(segmentation: Any) -> None:
+    """Give the numbered segments of a TotalSegmentator file their colours, for the picture's sake."""
+    for segment, label in segments_and_labels(segmentation):
+        segment.SetColor(*(channel / 255 for channel in label.color_rgb))
+
+
+def segments_and_labels(segmentation: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield the numbered segments of a TotalSegmentator file, each with what its number means."""
     from TotalPassportLib.labels import load_label_table
 
     table = load_label_table("total")
     segments = segmentation.GetSegmentation()
     for identifier in segments.GetSegmentIDs():
         segment = segments.GetSegment(identifier)
-        label = table.describe(segment.GetLabelValue())
-        segment.SetName(label.display_name)
-        segment.SetColor(*(channel / 255 for channel in label.color_rgb))
+        yield segment, table.describe(segment.GetLabelValue())
 
 
 def tidy_3d_view() -> None:
