@@ -83,6 +83,8 @@ def torso_pictures(host: Any, folder: Path) -> None:
     beside(
         folder / "passport_61_organs.png", folder / "passport_61_organs_panel.png", folder / "passport_61_organs_3d.png"
     )
+    panel.logic.show(panel.nodes(), surfaces=False, centroids=False, axes=True, ellipsoids=True)
+    host.render_3d_view(folder / "ellipsoids.png", VIEW_SIZE, "anterior", 1.35)
     host.reset()
 
 
