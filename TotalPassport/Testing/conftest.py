@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Its assertions then tell what they compared, as those in test files do.
+pytest.register_assert_rewrite("support.processes")
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

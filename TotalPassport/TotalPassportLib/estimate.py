@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .inference.windows import padding, window_starts
+from .inference.windows import padding, window_positions
 from .memory import peak_bytes, resident_bytes
 from .models.description import Part
 
@@ -82,8 +82,7 @@ def estimate(
 
 def count_windows(shape_zyx: tuple[int, ...], part: Part) -> int:
     """Return how many windows cover a CT."""
-    sizes = zip(shape_zyx, part.patch_size_zyx, strict=True)
-    return int(np.prod([len(window_starts(max(size, patch), patch, part.step)) for size, patch in sizes]))
+    return len(window_positions(shape_zyx, part))
 
 
 def slab_bytes(shape_zyx: tuple[int, ...], part: Part) -> int:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
 from .estimate import Cost, Estimate, count_windows, estimate, measured, slab_bytes
 from .inference.blending import LabelBlender
 from .inference.session import NetworkSession
-from .inference.windows import Size, gaussian_weights, padding, window_starts
+from .inference.windows import Size, gaussian_weights, padding, window_positions
 from .memory import require_memory, resident_bytes
 from .models.description import ModelDescription, Part
 from .preparation import PreparedCT, normalise
@@ -95,15 +94,6 @@ class Count:
             shape = self._ct.hounsfield_zyx.shape
             self._on_estimate(estimate(shape, input_voxels, self._parts, cost, self._resident_before))
         self._on_window(self._done, self._total)
-
-
-def window_positions(shape: tuple[int, ...], part: Part) -> list[Size]:
-    """Return the first voxel of every window on the padded volume, in order of rising z, then y, then x."""
-    starts = [
-        window_starts(max(size, patch), patch, part.step)
-        for size, patch in zip(shape, part.patch_size_zyx, strict=True)
-    ]
-    return [(z, y, x) for z, y, x in product(*starts)]
 
 
 def _segment_part(ct: PreparedCT, session: NetworkSession, on_window: Callable[[Cost], None]) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.networks import slow_layers, write_model
+from support.processes import Child
 from support.scans import grid_around, rasterise, save_nifti
 from support.web import Site, serve, trust
 from support.weights import isolate
@@ -24,6 +25,23 @@ def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that would take minutes: what is cancelled in its middle is surely not finished."""
     part = {"patch_size_zyx": [32, 32, 32], "step": 0.1}
     return write_model(tmp_path_factory.mktemp("models") / "slow", slow_layers(), part)
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    """The parent's private folder, with a blank and letters outside ASCII in its name."""
+    folder = tmp_path / "Überweisung Nr 1 – 肝"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def children() -> Iterator[list[Child]]:
+    """Children to be ended with the test."""
+    started: list[Child] = []
+    yield started
+    for child in started:
+        child.close()
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from support.networks import (
     threshold_layers,
     write_model,
 )
-from support.processes import command_line, environment, eventually, files_below, run_cli
+from support.processes import assert_one_sentence, command_line, environment, eventually, files_below, run_cli
 from support.scans import save_nifti
 from TotalPassportLib import __version__
 from TotalPassportLib.files import DATA_FOLDER
@@ -37,17 +37,6 @@ ADDRESS_SPACE = 4 * 2**30
 
 def limit_address_space() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-
-
-def assert_one_sentence(process: subprocess.CompletedProcess[str], code: int, says: str) -> None:
-    """The exit code, and one line on standard error: what happened and why, then what to do next."""
-    assert process.returncode == code, process.stderr
-    assert process.stderr.startswith("totalpassport: ")
-    assert process.stderr.count("\n") == 1, process.stderr
-    assert process.stderr.rstrip().endswith(".")
-    assert "Traceback" not in process.stderr
-    assert says in process.stderr
-    assert process.stdout == ""
 
 
 def digest(path: Path) -> str:

@@ -6,34 +6,15 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from support.bad_scans import BAD_SCANS
-from support.processes import JOB_SCRIPT, PACKAGES, Child, environment, eventually, files_below
-from TotalPassportLib import __version__
+from support.processes import JOB_SCRIPT, PACKAGES, Child, assert_contract, environment, eventually, files_below
 from TotalPassportLib.passport import read_passport
 from TotalPassportLib.pipeline import RUN_SHARES
-
-
-@pytest.fixture
-def scratch(tmp_path: Path) -> Path:
-    """The parent's private folder, with a blank and letters outside ASCII in its name."""
-    folder = tmp_path / "Überweisung Nr 1 – 肝"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def children() -> Iterator[list[Child]]:
-    """Children to be ended with the test."""
-    started: list[Child] = []
-    yield started
-    for child in started:
-        child.close()
 
 
 def run_job(scratch: Path, ct: Path, model: Path) -> dict[str, Any]:
@@ -47,16 +28,6 @@ def run_job(scratch: Path, ct: Path, model: Path) -> dict[str, Any]:
         "cancel_file": str(scratch / "cancel"),
         "scratch_folder": str(scratch),
     }
-
-
-def assert_contract(events: list[dict[str, Any]], stages: list[str]) -> None:
-    assert events[0] == {"event": "started", "pid": events[0]["pid"], "version": __version__, "stages": stages}
-    fractions = [event["fraction"] for event in events if event["event"] == "progress"]
-    assert fractions == sorted(fractions)
-    assert all(0 <= fraction <= 1 for fraction in fractions)
-    ends = [event["event"] for event in events if event["event"] in ("result", "error")]
-    assert len(ends) == 1
-    assert events[-1]["event"] == ends[0]
 
 
 def test_a_run_reports_itself_and_ends_with_its_result(

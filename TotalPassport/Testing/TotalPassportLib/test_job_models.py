@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.processes import Child, files_below
+from support.processes import Child, assert_contract, files_below
 from support.web import Site, cut_after, serve, status, trickle, trust
 from support.weights import FAST, FASTEST, dataset_document, isolate, model_entry, write_catalogue, zip_folder
-from TotalPassportLib import __version__
 from TotalPassportLib.models.catalogue import find_entry
 from TotalPassportLib.models.intake import DOWNLOAD_SHARES, IMPORT_SHARES
 from TotalPassportLib.models.store import read_record, verify
@@ -26,14 +25,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def scratch(tmp_path: Path) -> Path:
-    """The parent's private folder, with a blank and letters outside ASCII in its name."""
-    folder = tmp_path / "Überweisung Nr 2 – 肝"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: Path) -> Iterator[Site]:
     """A server on this machine with the small networks of ``fast``, and the catalogue that leads there."""
     with serve(tmp_path) as site:
@@ -42,15 +33,6 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: Path) -> Itera
         catalogue = write_catalogue(tmp_path / "catalogue.json", model_entry("fast", [dataset_document(FAST, url)]))
         monkeypatch.setenv("TOTALPASSPORT_CATALOGUE", str(catalogue))
         yield site
-
-
-@pytest.fixture
-def children() -> Iterator[list[Child]]:
-    """Children to be ended with the test."""
-    started: list[Child] = []
-    yield started
-    for child in started:
-        child.close()
 
 
 @pytest.fixture
@@ -66,11 +48,14 @@ def start(scratch: Path, children: list[Child]) -> Any:
     return begin
 
 
-def assert_contract(events: list[dict[str, Any]], stages: list[str]) -> None:
-    assert events[0] == {"event": "started", "pid": events[0]["pid"], "version": __version__, "stages": stages}
-    fractions = [event["fraction"] for event in events if event["event"] == "progress"]
-    assert fractions == sorted(fractions)
-    assert [event["event"] for event in events if event["event"] in ("result", "error")] == [events[-1]["event"]]
+def half_way(start: Any, site: Site) -> tuple[Child, int]:
+    """Return a child that has downloaded half of the archive and waits for the rest, and the archive's size."""
+    size = len(site.files[f"/{FAST}.zip"].content)
+    site.faults.append(trickle(after=size // 2))
+    child = start("download_model", model="fast")
+    while child.wait_for("progress", "download")["done"] < size // 2:
+        pass
+    return child, size
 
 
 def part_bytes(home: Path) -> int:
@@ -106,11 +91,7 @@ def test_a_model_that_is_there_is_not_downloaded_again(start: Any, site: Site) -
 def test_the_cancel_file_stops_a_download_and_the_next_one_continues_there(
     start: Any, site: Site, home: Path, scratch: Path
 ) -> None:
-    size = len(site.files[f"/{FAST}.zip"].content)
-    site.faults.append(trickle(after=size // 2))
-    child = start("download_model", model="fast")
-    while child.wait_for("progress", "download")["done"] < size // 2:
-        pass
+    child, size = half_way(start, site)
     (scratch / "cancel").touch()
     assert child.finish() == 5, child.log
     assert_contract(child.events, list(DOWNLOAD_SHARES))
@@ -129,11 +110,7 @@ def test_the_cancel_file_stops_a_download_and_the_next_one_continues_there(
 def test_a_download_that_is_ended_by_the_system_can_be_continued(
     number: signal.Signals, start: Any, site: Site, home: Path
 ) -> None:
-    size = len(site.files[f"/{FAST}.zip"].content)
-    site.faults.append(trickle(after=size // 2))
-    child = start("download_model", model="fast")
-    while child.wait_for("progress", "download")["done"] < size // 2:
-        pass
+    child, size = half_way(start, site)
     child.process.send_signal(number)
     assert child.finish() in (5, -signal.SIGKILL)
     kept = part_bytes(home)

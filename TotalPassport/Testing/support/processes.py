@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from TotalPassportLib import __version__
+
 PACKAGES = Path(__file__).resolve().parents[2]
 """The folder that holds the package TotalPassportLib."""
 JOB_SCRIPT = PACKAGES / "TotalPassportLib" / "job.py"
@@ -44,6 +46,28 @@ def run_cli(*arguments: object, cwd: Path | None = None, **options: Any) -> subp
         check=False,
         **options,
     )
+
+
+def assert_one_sentence(process: subprocess.CompletedProcess[str], code: int, says: str) -> None:
+    """The exit code, and one line on standard error: what happened and why, then what to do next."""
+    assert process.returncode == code, process.stderr
+    assert process.stderr.startswith("totalpassport: ")
+    assert process.stderr.count("\n") == 1, process.stderr
+    assert process.stderr.rstrip().endswith(".")
+    assert "Traceback" not in process.stderr
+    assert says in process.stderr
+    assert process.stdout == ""
+
+
+def assert_contract(events: list[dict[str, Any]], stages: list[str]) -> None:
+    """The child's events are as docs/architecture.md says: a start, fractions that never fall, one end."""
+    assert events[0] == {"event": "started", "pid": events[0]["pid"], "version": __version__, "stages": stages}
+    fractions = [event["fraction"] for event in events if event["event"] == "progress"]
+    assert fractions == sorted(fractions)
+    assert all(0 <= fraction <= 1 for fraction in fractions)
+    ends = [event["event"] for event in events if event["event"] in ("result", "error")]
+    assert len(ends) == 1
+    assert events[-1]["event"] == ends[0]
 
 
 class Child:

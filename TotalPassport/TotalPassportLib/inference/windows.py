@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
+
+if TYPE_CHECKING:
+    from ..models.description import Part
 
 Size = tuple[int, int, int]
 
@@ -17,6 +22,15 @@ def window_starts(size: int, patch: int, step: float) -> list[int]:
     count = int(np.ceil((size - patch) / (step * patch))) + 1
     spacing = (size - patch) / (count - 1)
     return [int(np.round(spacing * index)) for index in range(count)]  # numpy rounds half to even, as nnU-Net does
+
+
+def window_positions(shape: tuple[int, ...], part: Part) -> list[Size]:
+    """Return the first voxel of every window on the padded volume, in order of rising z, then y, then x."""
+    starts = [
+        window_starts(max(size, patch), patch, part.step)
+        for size, patch in zip(shape, part.patch_size_zyx, strict=True)
+    ]
+    return [(z, y, x) for z, y, x in product(*starts)]
 
 
 def padding(shape: tuple[int, ...], patch: Size) -> list[tuple[int, int]]:
