@@ -16,6 +16,7 @@ The environment is the folder ``.venv``; each task makes it or brings it up to d
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -120,7 +121,34 @@ def make_environment(extra: str, without_dependencies: list[str]) -> None:
     pip("-e", project)
     if without_dependencies:
         pip("--no-deps", *without_dependencies)
+    install_engine()
     stamp.touch()
+
+
+def install_engine() -> None:
+    """Install the distribution of onnxruntime that suits this machine, or the plain one where it cannot be had."""
+    # Asked in the environment itself, for whose Python and processor there has to be a wheel.
+    code = (
+        "import json; from TotalPassportLib.inference import distributions as d; wanted = (d.suitable(), d.plain()); "
+        "print(json.dumps([list(d.installed()), [[w.package, w.requirements, w.libraries] for w in wanted]]))"
+    )
+    answer = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True).stdout
+    present, wanted = json.loads(answer)
+    package, requirements, libraries = wanted[0]
+    if not can_install(*requirements):
+        package, requirements, libraries = wanted[1]
+        print(f"{wanted[0][0]} cannot be installed here; {package} runs the networks, more slowly.", flush=True)
+    if present not in ([], [package]):  # they exclude one another, and removing one takes files of the others
+        subprocess.run([PYTHON, "-m", "pip", "uninstall", "--quiet", "--yes", *present], check=True)
+    pip(*requirements)
+    if libraries:
+        pip("--no-deps", *libraries)
+
+
+def can_install(*requirements: str) -> bool:
+    """Tell whether pip finds packages for this environment."""
+    command = [PYTHON, "-m", "pip", "install", "--quiet", "--dry-run", *requirements]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def pip(*arguments: str) -> None:

@@ -24,6 +24,7 @@ from TotalPassportSlicer.buttons import update_buttons
 from TotalPassportSlicer.compare_panel import ComparePanel
 from TotalPassportSlicer.dialogs import Dialogs
 from TotalPassportSlicer.documents import export_passport, stored_passport
+from TotalPassportSlicer.engine_panel import EnginePanel
 from TotalPassportSlicer.jobs import Outcome, RunListener, State, Status
 from TotalPassportSlicer.models_panel import ModelsPanel
 from TotalPassportSlicer.organ_table import OrganTable
@@ -85,6 +86,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.start = Starter(self.panel, self.dialogs)
         self.models = ModelsPanel(self.ui, self.logic, self.panel, self.dialogs, self.start, self._onParametersChanged)
         self.compare = ComparePanel(self.ui, self.logic, self.panel, self.dialogs)
+        self.engine = EnginePanel(self.ui, self.logic, self.panel, self.dialogs, self._updateButtons)
         self.organTable = OrganTable(self.ui, self._onOrganSelected)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self._onModelChosen)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
@@ -93,7 +95,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.initializeParameterNode()
-        self.logic.removeStaleFolders()
+        remove_stale(self.logic.runner.temporary_root)  # what a Slicer which crashed has left
 
     def cleanup(self):
         """The module is unloaded or Slicer quits."""
@@ -105,6 +107,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The user opens the module."""
         self.initializeParameterNode()
         self.models.refresh()  # a shell may have brought in others meanwhile
+        self.engine.refresh()
 
     def onSceneStartClose(self, caller, event):
         """The run is ended by its own observer; forget the scene's nodes."""
@@ -140,15 +143,14 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.logic.cancel()
             return
         parameters = self._parameterNode
-        scan, model, output = parameters.inputVolume, parameters.model, parameters.outputSegmentation
-        self.models.when_installed(model, lambda: self._segment(scan, model, output))
+        what = parameters.inputVolume, parameters.model, parameters.outputSegmentation
+        how = parameters.precision, parameters.provider
+        self.models.when_installed(parameters.model, lambda: self._segment(*what, *how))
 
     def onDescribeButton(self):
         """Make the passport of an existing segmentation."""
-        parameters = self._parameterNode
-        self.start(
-            lambda: self.logic.processSegmentation(parameters.segmentationToDescribe, parameters.numberedSegments)
-        )
+        what = self._parameterNode.segmentationToDescribe, self._parameterNode.numberedSegments
+        self.start(lambda: self.logic.processSegmentation(*what))
 
     def onExportButton(self):
         """Ask for a file and write the passport to it."""
@@ -160,17 +162,18 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.logic.exportPassport(node, path)
             self.panel.say(_("Exported to {path}.").format(path=path))
 
-    def _segment(self, volume, model, outputSegmentation):
+    def _segment(self, volume, *choices):
         """Segment a CT, unless it went while its model was coming."""
         if volume.GetScene() is None:
             self.panel.say(_("'{name}' is no longer in the scene. Choose a CT.").format(name=volume.GetName()))
             return
-        self.logic.process(volume, model, outputSegmentation)
+        self.logic.process(volume, *choices)
 
     def _onFinished(self, outcome):
         """Show what a run has found, or why it failed."""
         if outcome.status is Status.FAILED:
             self.dialogs.error(outcome.sentence)
+        self.engine.refresh()
         ofModels = self.models.finished(outcome)
         if ofModels or outcome.status is not Status.DONE or self._parameterNode is None:
             return
@@ -213,6 +216,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 with slicer.util.WaitCursor():  # surfaces may have to be made
                     self.logic.show(ScanNodes(parameters.passport), *shown[1:])
         self.compare.follow(parameters)
+        self.engine.follow(parameters)
         self._updateButtons()
 
     def _readPassport(self, node):
@@ -231,6 +235,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         count = len(self._passport.organs) if self._passport is not None else 0
         update_buttons(self.ui, self._parameterNode, self.logic.state, count, self.models.models)
         self.models.update()
+        self.engine.update()
 
 
 class TotalPassportLogic(ScriptedLoadableModuleLogic):
@@ -266,16 +271,19 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         """Whether a run is under way."""
         return self.runner.busy
 
-    def process(self, inputVolume, model: str = "demo", outputSegmentation=None):
+    def process(self, inputVolume, model="demo", outputSegmentation=None, precision="exact", provider="auto"):
         """Start to segment a CT and to make its passport; returns at once.
 
         :param inputVolume: the CT, a vtkMRMLScalarVolumeNode in Hounsfield units.
         :param model: a model's name in the catalogue, or the path of a model folder.
         :param outputSegmentation: receives the organs; the one of an earlier run or a new one if None.
+        :param precision: "exact" or "turbo".
+        :param provider: where the network runs; "auto" takes the fastest that is installed and was measured.
         :raises TotalPassportError: it cannot start; the text says why and what to do.
         """
         installation.require()
-        self.runner.start(tasks.segment_volume_job(inputVolume, model, outputSegmentation, self._log))
+        log = self.runner.listener.logged
+        self.runner.start(tasks.segment_volume_job(inputVolume, model, outputSegmentation, log, precision, provider))
 
     def processSegmentation(self, segmentation, numberedSegments: bool = False):
         """Start to make the passport of an existing segmentation; returns at once.
@@ -285,7 +293,8 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         :raises TotalPassportError: it cannot start; the text says why and what to do.
         """
         installation.require()
-        self.runner.start(tasks.describe_segmentation_job(segmentation, numberedSegments, self._log))
+        log = self.runner.listener.logged
+        self.runner.start(tasks.describe_segmentation_job(segmentation, numberedSegments, log))
 
     def downloadModel(self, name: str):
         """Start to bring a model of the catalogue into the user's store; returns at once.
@@ -323,10 +332,6 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
     def shutdown(self):
         """End a run at once and leave nothing behind."""
         self.runner.shutdown()
-
-    def removeStaleFolders(self):
-        """Remove temporary folders that a Slicer which crashed has left."""
-        remove_stale(self.runner.temporary_root)
 
     def passportOf(self, textNode):
         """Return the TotalPassportLib.passport.Passport that a text node holds."""
@@ -376,9 +381,6 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
     def alignmentVerdict(self, moving):
         """Return how well a scan lies on the one it was laid onto; an empty text if it is not aligned."""
         return alignment_nodes.verdict(ScanNodes(moving))
-
-    def _log(self, line: str):
-        self.runner.listener.logged(line)
 
 
 class TotalPassportTest(ScriptedLoadableModuleTest):

@@ -1,4 +1,4 @@
-"""The graphs of `TotalPassportLib.inference.half`: ``python -m training.arithmetic`` writes them."""
+"""The graphs of `inference.blending` and `benchmark.matrix_peaks`: ``python -m training.arithmetic`` writes them."""
 
 from __future__ import annotations
 
@@ -15,23 +15,35 @@ SINGLE, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 
 def graphs() -> dict[str, bytes]:
     """Return the files' contents by name."""
-    return {"accumulate.onnx": _file(accumulate()), "average.onnx": _file(average())}
+    return {
+        "first.onnx": _file(first()),
+        "further.onnx": _file(further()),
+        "mean.onnx": _file(mean()),
+        "logits.onnx": _file(logits()),
+        "product.onnx": _file(product()),
+    }
 
 
-def accumulate() -> ModelProto:
-    """``half(single(sums) + values * weights)``, all ``[n]``."""
+def first() -> ModelProto:
+    """``half((features head + bias) * weights)``: a voxel's first window."""
+    nodes = [*_weighted_logits(), helper.make_node("Cast", ["weighted"], ["result"], to=HALF)]
+    return _model("first", nodes, _window_ports(), _port("result", HALF, "n", "channels"))
+
+
+def further() -> ModelProto:
+    """``half(single(sums) + (features head + bias) * weights)``: a window on top of others."""
     nodes = [
+        *_weighted_logits(),
         helper.make_node("Cast", ["sums"], ["wide"], to=SINGLE),
-        helper.make_node("Mul", ["values", "weights"], ["weighted"]),
         helper.make_node("Add", ["wide", "weighted"], ["total"]),
         helper.make_node("Cast", ["total"], ["result"], to=HALF),
     ]
-    inputs = [_port("sums", HALF, "n"), _port("values", SINGLE, "n"), _port("weights", SINGLE, "n")]
-    return _model("accumulate", nodes, inputs, _port("result", HALF, "n"))
+    inputs = [_port("sums", HALF, "n", "channels"), *_window_ports()]
+    return _model("further", nodes, inputs, _port("result", HALF, "n", "channels"))
 
 
-def average() -> ModelProto:
-    """``single(half(single(sums) / single(counts)))`` for sums ``[channels, n]`` and counts ``[n]``."""
+def mean() -> ModelProto:
+    """``single(half(single(sums) / single(counts)))`` for sums ``[n, channels]`` and counts ``[n, 1]``."""
     nodes = [
         helper.make_node("Cast", ["sums"], ["wide_sums"], to=SINGLE),
         helper.make_node("Cast", ["counts"], ["wide_counts"], to=SINGLE),
@@ -39,11 +51,46 @@ def average() -> ModelProto:
         helper.make_node("Cast", ["mean"], ["rounded"], to=HALF),
         helper.make_node("Cast", ["rounded"], ["result"], to=SINGLE),
     ]
-    inputs = [_port("sums", HALF, "channels", "n"), _port("counts", HALF, "n")]
-    return _model("average", nodes, inputs, _port("result", SINGLE, "channels", "n"))
+    inputs = [_port("sums", HALF, "n", "channels"), _port("counts", HALF, "n", 1)]
+    return _model("mean", nodes, inputs, _port("result", SINGLE, "n", "channels"))
 
 
-def _port(name: str, kind: int, *shape: str) -> ValueInfoProto:
+def logits() -> ModelProto:
+    """``features head + bias * counts``: logits of blended features, each times the voxel's count."""
+    nodes = [
+        helper.make_node("MatMul", ["features", "head"], ["bare"]),
+        helper.make_node("Mul", ["counts", "bias"], ["offset"]),
+        helper.make_node("Add", ["bare", "offset"], ["result"]),
+    ]
+    inputs = [*_window_ports()[:2], _port("bias", SINGLE, 1, "channels"), _port("counts", SINGLE, "n", 1)]
+    return _model("logits", nodes, inputs, _port("result", SINGLE, "n", "channels"))
+
+
+def _weighted_logits() -> list:
+    return [
+        helper.make_node("Gemm", ["features", "head", "bias"], ["values"]),
+        helper.make_node("Mul", ["values", "weights"], ["weighted"]),
+    ]
+
+
+def _window_ports() -> list[ValueInfoProto]:
+    return [
+        _port("features", SINGLE, "n", "features"),
+        _port("head", SINGLE, "features", "channels"),
+        _port("bias", SINGLE, 1, "channels"),
+        _port("weights", SINGLE, "n", 1),
+    ]
+
+
+def product() -> ModelProto:
+    """``a @ b`` for single ``[m, k]`` and ``[k, n]``."""
+    inputs = [_port("a", SINGLE, "m", "k"), _port("b", SINGLE, "k", "n")]
+    return _model(
+        "product", [helper.make_node("MatMul", ["a", "b"], ["result"])], inputs, _port("result", SINGLE, "m", "n")
+    )
+
+
+def _port(name: str, kind: int, *shape: str | int) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, kind, shape)
 
 

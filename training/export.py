@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ import onnx.helper
 import onnx.numpy_helper
 import torch
 from TotalPassportLib.models.architecture import PlainConvUNet
+from TotalPassportLib.models.convert import write_network_files
 from TotalPassportLib.models.description import DESCRIPTION_FILE
-from TotalPassportLib.models.graph import write_network
 
 from training import settings
 
@@ -51,22 +50,22 @@ def read_weights(checkpoint: Path) -> dict[str, np.ndarray]:
     return {name: tensor.numpy() for name, tensor in content["network_weights"].items()}
 
 
-def description(sha256: str) -> dict[str, Any]:
+def description(files: dict[str, Any]) -> dict[str, Any]:
     """The content of ``model.json``.
 
     Parameters
     ----------
-    sha256 : of the ONNX file, hexadecimal.
+    files : what it says about the network's files, see `write_network_files`.
     """
     normalisation = {"scheme": "ct", "clip_low_hu": settings.CLIP_LOW_HU, "clip_high_hu": settings.CLIP_HIGH_HU}
     normalisation |= {"mean_hu": settings.MEAN_HU, "std_hu": settings.STD_HU}
     part = {
         "name": "demo",
-        "network": NETWORK_NAME,
-        "sha256": sha256,
+        **files,
         "patch_size_zyx": list(settings.PATCH_ZYX),
         "divisor_zyx": [settings.PLAN.divisor] * 3,
         "step": settings.WINDOW_STEP,
+        "gigaflop_per_window": round(architecture().gigaflop(settings.PATCH_ZYX), 3),
         "normalisation": normalisation,
         "label_values": list(settings.CHANNEL_LABELS),
     }
@@ -86,17 +85,15 @@ def description(sha256: str) -> dict[str, Any]:
 
 
 def export(checkpoint: Path, folder: Path) -> Path:
-    """Write ``demo.onnx`` and ``model.json``.
+    """Write ``demo.onnx``, its head and ``model.json``.
 
     Returns
     -------
     the ONNX file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    network = stored_in_half(write_network(architecture(), read_weights(checkpoint)))
-    document = description(hashlib.sha256(network).hexdigest())
-    _replace(folder / NETWORK_NAME, network)
-    _replace(folder / DESCRIPTION_FILE, (json.dumps(document, indent=2) + "\n").encode())
+    files = write_network_files(architecture(), read_weights(checkpoint), folder / NETWORK_NAME, stored_in_half)
+    _replace(folder / DESCRIPTION_FILE, (json.dumps(description(files), indent=2) + "\n").encode())
     return folder / NETWORK_NAME
 
 

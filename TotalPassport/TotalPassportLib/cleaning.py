@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import ndimage
 
 SMALL_BLOB_MM3 = 200.0
 """TotalSegmentator's limit: its `remove_small_blobs` removes what is not larger than this."""
-FACES, CORNERS = ndimage.generate_binary_structure(3, 1), ndimage.generate_binary_structure(3, 3)
-"""Which neighbours belong to one piece: those that share a face, or those that touch at all."""
+FACES, CORNERS = 1, 3
+"""Which neighbours belong to one piece: those that share a face, or those that touch at all (scipy's connectivity)."""
 
 
 def remove_small_blobs(labels: np.ndarray, voxel_volume_mm3: float) -> np.ndarray:
@@ -40,8 +39,11 @@ def remove_small_pieces(labels: np.ndarray, least_fraction: float) -> np.ndarray
     return _keep_pieces(labels, CORNERS, lambda sizes: sizes >= least_fraction * sizes.max())
 
 
-def _keep_pieces(labels: np.ndarray, neighbours: np.ndarray, kept: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def _keep_pieces(labels: np.ndarray, connectivity: int, kept: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Return the labels with the pieces whose place in the list of sizes (voxels) is chosen by ``kept``."""
+    from scipy import ndimage  # lazily: it takes longer to import than most scans to load, and few runs need it
+
+    neighbours = ndimage.generate_binary_structure(3, connectivity)
     cleaned = labels.copy()
     for value, box in enumerate(ndimage.find_objects(labels), start=1):
         if box is None:

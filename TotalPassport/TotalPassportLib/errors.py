@@ -77,9 +77,22 @@ def user_error(error: BaseException) -> TotalPassportError:
         return Cancelled()
     if isinstance(error, OSError):
         return os_error(error)
+    if isinstance(error, ModuleNotFoundError) and error.name == "onnxruntime":
+        return _engine_missing()
     return TotalPassportError(
         f"Internal error: {type(error).__name__}: {error}.",
         "This is a defect of TotalPassport; please report it with the log.",
+    )
+
+
+def _engine_missing() -> BadInput:
+    from .inference.distributions import plain, suitable  # which reads files, and so needs this module
+
+    command = f'pip install "totalpassport[{suitable().extra}]"'
+    other = f" (or [{plain().extra}], the plain one)" if suitable() != plain() else ""
+    return BadInput(
+        "The package that runs networks, onnxruntime, is not installed.",
+        f"Install the one for this machine: {command}{other}.",
     )
 
 

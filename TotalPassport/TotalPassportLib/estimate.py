@@ -10,12 +10,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
-from .inference.windows import padding, window_positions
+from .inference.blending import held_bytes
+from .inference.cells import Cells
+from .inference.windows import padding, window_axes
 from .memory import peak_bytes, resident_bytes
-from .models.description import Part
+from .models.description import Part, read_head
 
 LONG_SECONDS = 600.0
 """From here on a run is worth a warning."""
@@ -60,7 +63,12 @@ def measured() -> Iterator[Cost]:
 
 
 def estimate(
-    shape_zyx: tuple[int, ...], input_voxels: int, parts: Sequence[Part], window: Cost, resident_before: int
+    shape_zyx: tuple[int, ...],
+    input_voxels: int,
+    parts: Sequence[Part],
+    precision: str,
+    window: Cost,
+    resident_before: int,
 ) -> Estimate:
     """Return the estimate of a run.
 
@@ -69,31 +77,32 @@ def estimate(
     shape_zyx : the CT's box at the model's spacing.
     input_voxels : number of voxels of the input's grid.
     parts : the parts that run; a window of each is taken to cost what the measured one did, by its voxels.
+    precision : one of `inference.engines.PRECISIONS`.
     window : cost of a window of the first part.
     resident_before : this process's memory before the first part began, bytes.
     """
     voxels = [int(np.prod(part.patch_size_zyx)) for part in parts]
     counts = [count_windows(shape_zyx, part) for part in parts]
     seconds = sum(window.seconds * count * size / voxels[0] for count, size in zip(counts, voxels, strict=True))
-    inferring = max(pipeline_bytes(shape_zyx, part) for part in parts) + window.memory_bytes
+    inferring = max(pipeline_bytes(shape_zyx, part, precision) for part in parts) + window.memory_bytes
     further = max(inferring, OUTPUT_COPIES * input_voxels)
     return Estimate(sum(counts), seconds, resident_before + further, further)
 
 
 def count_windows(shape_zyx: tuple[int, ...], part: Part) -> int:
     """Return how many windows cover a CT."""
-    return len(window_positions(shape_zyx, part))
+    return prod(len(starts) for starts in window_axes(shape_zyx, part))
 
 
-def slab_bytes(shape_zyx: tuple[int, ...], part: Part) -> int:
-    """Return the size of the sums and counts that one part holds: a patch's height of planes, float16."""
-    _, height, width = _padded(shape_zyx, part)
-    return 2 * (len(part.label_values) + 1) * part.patch_size_zyx[0] * height * width
+def held_by_part(shape_zyx: tuple[int, ...], part: Part, precision: str) -> int:
+    """Return the size of what one part holds while voxels wait for their last window."""
+    cells = Cells(window_axes(shape_zyx, part), part.patch_size_zyx)
+    return held_bytes(cells, read_head(part), len(part.label_values), precision)
 
 
-def pipeline_bytes(shape_zyx: tuple[int, ...], part: Part) -> int:
-    """Return the size of all arrays that one part needs beside the network: slab, float32 image, labels."""
-    return slab_bytes(shape_zyx, part) + 6 * int(np.prod(_padded(shape_zyx, part)))
+def pipeline_bytes(shape_zyx: tuple[int, ...], part: Part, precision: str) -> int:
+    """Return the size of all arrays that one part needs beside the network: cells, float32 image, labels."""
+    return held_by_part(shape_zyx, part, precision) + 6 * int(np.prod(_padded(shape_zyx, part)))
 
 
 def _padded(shape_zyx: tuple[int, ...], part: Part) -> tuple[int, ...]:

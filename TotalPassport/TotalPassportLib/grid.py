@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
-from scipy import ndimage
 
 
 @dataclass(frozen=True)
@@ -67,25 +66,111 @@ def resample_ct(voxels: np.ndarray, spacing_mm: np.ndarray, target_mm: tuple[flo
     zoom = spacing_mm / np.asarray(target_mm)
     if np.array_equal(spacing_mm, np.asarray(target_mm)):
         return voxels
-    return np.asarray(ndimage.zoom(voxels, zoom, output=np.float64, order=1, mode="nearest")).astype(np.int32)
+    targets = [round(size * factor) for size, factor in zip(voxels.shape, zoom, strict=True)]
+    right, anterior, superior = (_Samples.of(*sizes) for sizes in zip(voxels.shape, targets, strict=True))
+    resampled = np.empty(targets[::-1], np.int32)
+    planes = _Planes(voxels.transpose(2, 1, 0), anterior, right)
+    total, product = np.empty((2, *resampled.shape[1:]))
+    for plane, places, weights in zip(resampled, superior.places.T, superior.weights.T, strict=True):
+        total.fill(0)
+        # The corners in scipy's own order: the one further along the last axis comes next.
+        for corners in zip(*(planes.at(int(place)) for place in places), strict=True):
+            for corner, weight in zip(corners, weights, strict=True):
+                total += np.multiply(corner, weight, out=product)
+        plane[...] = total
+    return resampled.transpose(2, 1, 0)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Linear samples along an axis: ``places`` are the voxels before and after each, ``[2, n]``, with ``weights``."""
+
+    places: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, size: int, target: int) -> _Samples:
+        """Return the places of ``target`` samples among ``size`` voxels, and scipy's weights down to the last bit."""
+        position = _positions(size, target)
+        before = np.floor(position).astype(np.intp)
+        weight = 1.0 - (position - before)
+        # Rounding may put the last sample a little beyond the last voxel, which then counts twice.
+        return cls(np.minimum([before, before + 1], size - 1), np.stack([weight, 1.0 - weight]))
+
+
+class _Planes:
+    """Planes of a volume ``[s, a, r]``, sampled along a and r; the latest ones are kept, for they are asked for twice.
+
+    Each comes as four planes, float64 ``[a, r]``: for the voxel before and after each sample along r, and for each of
+    these along a, their values times the weights.
+    """
+
+    def __init__(self, voxels: np.ndarray, anterior: _Samples, right: _Samples) -> None:
+        self._voxels, self._right = voxels, right
+        # Of a scan much finer than the model only a few rows are looked at.
+        self._rows, self._places = np.unique(anterior.places, return_inverse=True)
+        self._places = self._places.reshape(anterior.places.shape)
+        self._weights = anterior.weights[..., None]
+        self._kept: dict[int, list[np.ndarray]] = {}
+
+    def at(self, plane: int) -> list[np.ndarray]:
+        """Return the four planes: r before with a before and after, r after with a before and after."""
+        if plane not in self._kept:
+            self._kept = {number: kept for number, kept in self._kept.items() if number == plane - 1}
+            rows = self._voxels[plane][self._rows]
+            along_r = [
+                rows.take(places, axis=1) * weights
+                for places, weights in zip(self._right.places, self._right.weights, strict=True)
+            ]
+            self._kept[plane] = []
+            for values in along_r:
+                for places, weights in zip(self._places, self._weights, strict=True):
+                    along_a = values[places]
+                    along_a *= weights
+                    self._kept[plane].append(along_a)
+        return self._kept[plane]
 
 
 def restore_labels(labels: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """Resample labels to ``shape`` by nearest neighbour, corner aligned.
 
-    Equal to ``scipy.ndimage.zoom(labels, shape / labels.shape, order=0, mode="nearest")``: scipy samples each axis on
-    its own, so it is asked once per axis which voxel it would take, and the volume is gathered with three takes.
+    Equal to ``scipy.ndimage.zoom(labels, shape / labels.shape, order=0, mode="nearest")``.
     """
     if labels.shape == shape:
         return labels
-    for axis, (size, target) in enumerate(zip(labels.shape, shape, strict=True)):
-        labels = labels.take(_nearest_indices(size, target), axis=axis)
-    return labels
+    i, j, k = (_nearest(*sizes) for sizes in zip(labels.shape, shape, strict=True))
+    return _gathered(labels, i, j, k)
 
 
-def _nearest_indices(size: int, target: int) -> np.ndarray:
-    zoomed = ndimage.zoom(np.arange(size, dtype=np.int64), target / size, order=0, mode="nearest")
-    return np.asarray(zoomed)
+def labels_on_stored_grid(labels: np.ndarray, grid: CanonicalGrid) -> np.ndarray:
+    """Return ``from_canonical(restore_labels(labels, grid.shape), grid)`` in the order in which files store voxels."""
+    places = [_nearest(*sizes) for sizes in zip(labels.shape, grid.shape, strict=True)]
+    order = grid.orientation[:, 0].astype(int)
+    i, j, k = (places[axis][:: int(flip)] for axis, flip in zip(order, grid.orientation[:, 1], strict=True))
+    return _gathered(labels.transpose(order), i, j, k)
+
+
+def _gathered(voxels: np.ndarray, i: np.ndarray, j: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Return ``voxels[np.ix_(i, j, k)]`` in Fortran order, plane by plane: a plane that comes again is copied."""
+    turned = np.ascontiguousarray(voxels.transpose(2, 1, 0))
+    gathered = np.empty((len(k), len(j), len(i)), voxels.dtype)
+    for number, plane in enumerate(k):
+        if number and plane == k[number - 1]:
+            gathered[number] = gathered[number - 1]
+        else:
+            turned[plane].take(i, axis=1).take(j, axis=0, out=gathered[number], mode="clip")
+    return gathered.transpose(2, 1, 0)
+
+
+def _nearest(size: int, target: int) -> np.ndarray:
+    """Return for each of ``target`` samples which of ``size`` voxels is nearest, ties to the higher, as scipy does."""
+    return np.minimum(np.floor(_positions(size, target) + 0.5), size - 1).astype(np.intp)
+
+
+def _positions(size: int, target: int) -> np.ndarray:
+    """Return where ``target`` samples lie among ``size`` voxels: from the first to the last one."""
+    step = (size - 1) / (target - 1) if target > 1 else 1.0
+    return np.asarray(np.arange(target) * step)
 
 
 def sampled_affine(grid: CanonicalGrid, shape: tuple[int, ...]) -> np.ndarray:

@@ -63,8 +63,8 @@ class ParentWatch:
 def main(arguments: list[str] | None = None) -> int:
     """Run the job of a job file and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    events = _claim_standard_output()
-    emit = _line_writer(events)
+    events = claim_standard_output()
+    emit = line_writer(events)
     watch: ParentWatch | None = None
     try:
         if len(arguments) != 1:
@@ -79,13 +79,13 @@ def main(arguments: list[str] | None = None) -> int:
         emit(_run(job, emit, cancellation))
         return 0
     except (Exception, KeyboardInterrupt) as error:
-        return _report(error, emit)
+        return report_failure(error, emit)
     finally:
         if watch is not None and watch.parent_gone:
             watch.remove_scratch()
 
 
-def _claim_standard_output() -> TextIO:
+def claim_standard_output() -> TextIO:
     """Keep standard output for events: whatever else a library prints goes to standard error, the log."""
     sys.stdout.flush()
     events = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
@@ -93,7 +93,9 @@ def _claim_standard_output() -> TextIO:
     return events
 
 
-def _line_writer(stream: TextIO) -> EventCallback:
+def line_writer(stream: TextIO) -> EventCallback:
+    """Return what writes an event as one line of JSON."""
+
     def emit(event: Event) -> None:
         # A parent that is gone breaks the pipe; its watch ends the run.
         with contextlib.suppress(BrokenPipeError):
@@ -121,6 +123,7 @@ def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation
         return {"event": "result", "passport": job["output"], "n_organs": len(passport.organs)}
     result = pipeline.run(
         *(job["ct"], job["output_folder"], job.get("model", "demo"), job.get("provider", "auto")),
+        precision=job.get("precision", "exact"),
         on_event=emit,
         cancellation=cancellation,
     )
@@ -130,7 +133,10 @@ def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation
         "passport": str(result.passport_path),
         "n_organs": len(result.passport.organs),
         "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
+        "network_seconds": round(result.network_seconds, 3),
         "provider": result.provider,
+        "precision": result.precision,
+        "arithmetic": result.arithmetic,
     }
 
 
@@ -146,7 +152,8 @@ def _bring_in(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancell
     return {"event": "result", "models": {folder.name: str(folder) for folder in folders}}
 
 
-def _report(error: BaseException, emit: EventCallback) -> int:
+def report_failure(error: BaseException, emit: EventCallback) -> int:
+    """Emit an error event and return the exit code."""
     failure = user_error(error)
     if failure.exit_code == 1:
         traceback.print_exception(error)  # a defect: the log gets what the window does not show

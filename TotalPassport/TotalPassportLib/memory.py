@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -9,14 +10,17 @@ from pathlib import Path
 
 from .errors import OutOfMemory
 
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in one unit of the system's ``ru_maxrss``."""
+
 
 def available_bytes() -> int | None:
     """Return how many bytes can be allocated before the system swaps or kills, or None where it cannot be told."""
     if sys.platform == "win32":
-        return _available_on_windows()
+        return _windows_memory("available")
     free = _available_on_linux()
     if free is None:
-        return _physical_bytes()
+        return physical_bytes()
     limit = _cgroup_room()
     return free if limit is None else min(free, limit)
 
@@ -32,6 +36,13 @@ def require_memory(needed_bytes: float, purpose: str) -> None:
         )
 
 
+def return_free_memory() -> None:
+    """Give memory that was freed back to the system where the C library would keep it for itself (glibc)."""
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, AttributeError):  # another C library has no such function
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 def resident_bytes() -> int:
     """Return how much memory this process occupies now; 0 where it cannot be told."""
     return _process_bytes("VmRSS", "working_set")
@@ -40,6 +51,49 @@ def resident_bytes() -> int:
 def peak_bytes() -> int:
     """Return the most memory that this process has occupied so far; 0 where it cannot be told."""
     return _process_bytes("VmHWM", "peak_working_set")
+
+
+def tree_bytes(root: int, known_bytes: int = 0) -> int | None:
+    """Return how much memory a process and all its descendants occupy now, or None where that cannot be told.
+
+    Pages that several of them share count once. To find those, the system walks over all pages, which holds the
+    processes up; so that is done only where the plain sum of the resident sets is above ``known_bytes``.
+    """
+    try:
+        pages = _tree_pages(root)
+    except OSError:
+        return None
+    resident = sum(pages.values()) * os.sysconf("SC_PAGE_SIZE")
+    if len(pages) < 2 or resident <= known_bytes:
+        return resident
+    return sum(_proportional_bytes(pid) for pid in pages)
+
+
+def _tree_pages(root: int) -> dict[int, int]:
+    """Return process id -> resident pages of a process and its descendants, from Linux' /proc."""
+    parents: dict[int, int] = {}
+    pages: dict[int, int] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):  # it may have ended meanwhile
+                fields = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
+                parents[int(name)], pages[int(name)] = int(fields[1]), int(fields[21])
+    found = {root} & parents.keys()
+    newest = found
+    while newest:
+        newest = {pid for pid, parent in parents.items() if parent in newest} - found
+        found = found | newest
+    return {pid: pages[pid] for pid in found}
+
+
+def _proportional_bytes(pid: int) -> int:
+    """Return a process's share of its pages; the resident set where the system keeps that to itself."""
+    for file, field in ((f"/proc/{pid}/smaps_rollup", "Pss:"), (f"/proc/{pid}/status", "VmRSS:")):
+        with contextlib.suppress(OSError):
+            for line in Path(file).read_text(encoding="ascii", errors="replace").splitlines():
+                if line.startswith(field):
+                    return int(line.split()[1]) * 1024
+    return 0
 
 
 def _process_bytes(linux_field: str, windows_field: str) -> int:
@@ -56,8 +110,7 @@ def _process_bytes(linux_field: str, windows_field: str) -> int:
 def _largest_so_far() -> int:
     import resource  # not on Windows
 
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT
 
 
 def _available_on_linux() -> int | None:
@@ -85,7 +138,10 @@ def _cgroup_room(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
         return None
 
 
-def _physical_bytes() -> int | None:
+def physical_bytes() -> int | None:
+    """Return how much memory the machine has, or None where it cannot be told."""
+    if sys.platform == "win32":
+        return _windows_memory("total")
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
@@ -103,11 +159,11 @@ class _MemoryStatus(ctypes.Structure):
     )
 
 
-def _available_on_windows() -> int | None:
+def _windows_memory(field: str) -> int | None:
     status = _MemoryStatus()
     status.length = ctypes.sizeof(status)
     kernel = getattr(ctypes, "windll").kernel32  # noqa: B009 - the attribute exists on Windows only
-    return int(status.available) if kernel.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+    return int(getattr(status, field)) if kernel.GlobalMemoryStatusEx(ctypes.byref(status)) else None
 
 
 class _ProcessMemory(ctypes.Structure):

@@ -25,8 +25,9 @@ from .errors import BadInput, as_user_error
 from .estimate import LONG_SECONDS, Estimate
 from .events import Cancellation, EventCallback, Progress, ignore_event
 from .files import atomic_write, make_folder, refuse_overwriting, sha256_of
-from .grid import canonical_grid, from_canonical, restore_labels, to_canonical
-from .inference.session import AUTO, execution_provider
+from .grid import canonical_grid, labels_on_stored_grid, to_canonical
+from .inference.choice import Networks
+from .inference.engines import AUTO, EXACT, version_of_onnxruntime
 from .labels import Label, LabelTable, load_label_table
 from .memory import available_bytes
 from .models.catalogue import find_model
@@ -36,7 +37,7 @@ from .passport.document import passport_text
 from .passport.extraction import extract_passport
 from .preparation import PreparedCT, prepare
 from .preview import write_preview
-from .segmentation import LowResolutionLabels, segment
+from .segmentation import LowResolutionLabels, needed_parts, segment
 from .statistics import official_statistics, statistics_text
 from .volume import Volume, check_same_grid, load_ct, load_segmentation, save_labels, stem_of, stored_label_names
 
@@ -61,7 +62,11 @@ class Wishes:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run wrote, and the passport itself; ``seconds`` is the wall time of each stage."""
+    """What a run wrote, and the passport itself.
+
+    ``provider`` (onnxruntime's name) and ``arithmetic`` are what really ran. ``seconds`` is the wall time of each
+    stage, ``network_seconds`` the part of ``infer`` that was spent in the network.
+    """
 
     segmentation_path: Path
     passport_path: Path
@@ -69,7 +74,10 @@ class RunResult:
     statistics_path: Path | None
     passport: Passport
     provider: str
+    precision: str
+    arithmetic: str
     seconds: Mapping[str, float]
+    network_seconds: float
 
 
 def run(
@@ -77,6 +85,7 @@ def run(
     output_folder: Path | str,
     model: str = "demo",
     provider: str = AUTO,
+    precision: str = EXACT,
     *,
     preview: bool = False,
     roi: Sequence[str] = (),
@@ -95,7 +104,8 @@ def run(
     ----------
     ct_path : NIfTI file in Hounsfield units.
     model : name in the catalogue, or path of a model.
-    provider : where the network runs, see `inference.session.PROVIDER_CHOICES`.
+    provider : where the network runs, see `inference.engines.provider_choices`.
+    precision : ``exact`` or ``turbo``, see `inference.engines.PRECISIONS`.
     preview : also write ``<stem>_preview.png``.
     roi : names of the structures to keep, all if empty; parts of the model that find none of them do not run.
     statistics : also write ``<stem>_statistics.json`` with TotalSegmentator's own numbers, see `statistics`.
@@ -111,11 +121,13 @@ def run(
     ct_path, output_folder = Path(ct_path), Path(output_folder)
     wishes = Wishes(preview, roi, statistics, statistics_include_incomplete, remove_small_blobs)
     progress = _start(RUN_SHARES, on_event, cancellation)
-    with as_user_error():
+    with as_user_error(), ExitStack() as stack:
         with progress.stage("load"):
             description = find_model(model)
             wanted = wanted_labels(description, wishes.roi)
-            execution_provider(provider)
+            networks = stack.enter_context(Networks(provider, precision, progress.warn))
+            # Opening a network takes about as long as loading a CT, and mostly one core.
+            networks.prepare(needed_parts(description, wanted)[0])
             ct = load_ct(ct_path, progress.warn)
             outputs = _outputs(ct_path, output_folder, wishes)
         with progress.stage("prepare"):
@@ -123,21 +135,22 @@ def run(
         with progress.stage("infer"):
             free = available_bytes()
             found = segment(
-                *(prepared, description, provider, progress.step, wanted),
+                *(prepared, description, networks, progress.step, wanted),
                 lambda estimate: _report_estimate(estimate, free, progress),
             )
         with progress.stage("restore"):
             found = _cleaned(found, description, wishes)
-            labels = _on_input_grid(found, prepared)
+            labels = labels_on_stored_grid(found.voxels, prepared.grid)
         with progress.stage("describe"):
-            passport = _passport_of(ct, prepared, found, description, progress, wanted)
+            passport = _passport_of(ct, prepared, found, description, precision, progress, wanted)
             if not passport.organs:
                 progress.warn("nothing_found", "The model found no organ in this scan.")
         with progress.stage("write"):
             table = _statistics(ct, prepared, found, labels, description, wanted, wishes)
             looked_for = wanted or description.label_values
             _write(outputs, ct, labels, passport, description.labels, looked_for, table)
-        return RunResult(*outputs, passport, found.provider, progress.seconds)
+        engine = found.provider, precision, found.arithmetic
+        return RunResult(*outputs, passport, *engine, progress.seconds, found.network_seconds)
 
 
 def wanted_labels(model: ModelDescription, roi: Sequence[str]) -> list[int]:
@@ -251,15 +264,12 @@ def _cleaned(found: LowResolutionLabels, model: ModelDescription, wishes: Wishes
     return replace(found, voxels=voxels)
 
 
-def _on_input_grid(found: LowResolutionLabels, prepared: PreparedCT) -> np.ndarray:
-    return from_canonical(restore_labels(found.voxels, prepared.grid.shape), prepared.grid)
-
-
 def _passport_of(
     ct: Volume,
     prepared: PreparedCT,
     found: LowResolutionLabels,
     model: ModelDescription,
+    precision: str,
     progress: Progress,
     wanted: Sequence[int],
 ) -> Passport:
@@ -271,7 +281,8 @@ def _passport_of(
         "version": model.version,
         "networks_sha256": [part.sha256 or sha256_of(part.network) for part in model.parts],
     }
-    return _with_provenance(passport, ct, identity, {"provider": found.provider, "precision": "float32"})
+    running = {"provider": found.provider, "precision": precision, "arithmetic": found.arithmetic}
+    return _with_provenance(passport, ct, identity, {**running, "onnxruntime": version_of_onnxruntime()})
 
 
 def _with_provenance(

@@ -43,11 +43,11 @@ def prepare(ct: Volume, spacing_mm: tuple[float, float, float]) -> PreparedCT:
     """Bring a CT to canonical orientation and the model's spacing, cropped to the box of its non-zero voxels."""
     grid = canonical_grid(ct.affine, ct.voxels.shape)
     stored_mm = ct.spacing_mm[grid.stored_axes]
-    # scipy's float64 result, its int32 copy and the float32 one: known before anything is allocated.
+    # The int32 result and its float32 copy: known before anything is allocated.
     sizes = np.round(np.array(grid.shape) * stored_mm / np.array(spacing_mm))
     if sizes.min() < 1:
         raise BadInput(f"'{ct.path}' is smaller than one voxel of the model.", "Give a larger scan.")
-    require_memory(16 * float(np.prod(sizes)), f"Resampling '{ct.path.name}'")
+    require_memory(8 * float(np.prod(sizes)), f"Resampling '{ct.path.name}'")
     resampled = resample_ct(to_canonical(ct.voxels, grid), stored_mm, spacing_mm)
     turned = resampled.transpose(2, 1, 0)
     box = nonzero_box(turned)
@@ -59,12 +59,17 @@ def prepare(ct: Volume, spacing_mm: tuple[float, float, float]) -> PreparedCT:
 def nonzero_box(voxels: np.ndarray) -> tuple[slice, slice, slice]:
     """Return the smallest box that holds every non-zero voxel; the whole array when there is none."""
     slices = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        filled = np.flatnonzero(np.any(voxels, axis=others))
-        slices.append(slice(int(filled[0]), int(filled[-1]) + 1) if filled.size else slice(0, voxels.shape[axis]))
-    first, second, third = slices
-    return first, second, third
+    for axis, size in enumerate(voxels.shape):
+        planes = np.moveaxis(voxels, axis, 0)
+        # From both ends inwards: most scans are filled to their faces.
+        first = next((number for number in range(size) if planes[number].any()), None)
+        if first is None:
+            slices.append(slice(0, size))
+            continue
+        last = next(number for number in reversed(range(size)) if planes[number].any())
+        slices.append(slice(first, last + 1))
+    first_axis, second_axis, third_axis = slices
+    return first_axis, second_axis, third_axis
 
 
 def normalise(hounsfield: np.ndarray, normalisation: Normalisation) -> np.ndarray:

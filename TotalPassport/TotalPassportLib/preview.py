@@ -7,10 +7,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from .files import atomic_write
 from .labels import LabelTable
+from .preparation import nonzero_box
 
 WINDOW_HU = (-250.0, 350.0)
 """Grey values from black to white: soft tissue and bone both visible."""
@@ -43,14 +43,14 @@ def write_preview(path: Path, ct: np.ndarray, labels: np.ndarray, affine: np.nda
 
 def _center(labels: np.ndarray) -> tuple[int, ...]:
     """Return the voxel in the middle of the labels' bounding box, or of the image if nothing was found."""
-    boxes = ndimage.find_objects((labels > 0).view(np.uint8))
-    if not boxes:
-        return tuple(size // 2 for size in labels.shape)
-    return tuple((part.start + part.stop) // 2 for part in boxes[0])
+    # Of an image without any label the box is the whole.
+    return tuple((part.start + part.stop) // 2 for part in nonzero_box(labels))
 
 
 def _panel(ct: np.ndarray, labels: np.ndarray, spacing_mm: np.ndarray, colors: np.ndarray) -> np.ndarray:
     """Return one slice as RGB uint8, in radiological view: patient right on the left, head or front up."""
+    from scipy import ndimage  # lazily: it takes longer to import than most scans to load, and few runs need it
+
     zoom = spacing_mm / PIXEL_MM
     grey = ndimage.zoom(ct.astype(np.float32), zoom, order=1, mode="nearest")
     overlay = ndimage.zoom(labels, zoom, order=0, mode="nearest")

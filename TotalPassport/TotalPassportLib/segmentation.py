@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
-from .estimate import Cost, Estimate, count_windows, estimate, measured, slab_bytes
-from .inference.blending import LabelBlender
+from .estimate import Cost, Estimate, count_windows, estimate, held_by_part, measured
+from .inference.blending import ExactBlender, TurboBlender
+from .inference.choice import Networks
+from .inference.engines import EXACT, Engine
 from .inference.session import NetworkSession
-from .inference.windows import Size, gaussian_weights, padding, window_positions
-from .memory import require_memory, resident_bytes
+from .inference.windows import gaussian_weights, padding, window_axes
+from .memory import require_memory, resident_bytes, return_free_memory
 from .models.description import ModelDescription, Part
 from .preparation import PreparedCT, normalise
 
@@ -21,17 +24,23 @@ EstimateCallback = Callable[[Estimate], None]
 
 @dataclass(frozen=True)
 class LowResolutionLabels:
-    """Label values, uint8 ``[x, y, z]`` on the model's grid; ``affine`` maps its indices to RAS mm."""
+    """Label values, uint8 ``[x, y, z]`` on the model's grid; ``affine`` maps its indices to RAS mm.
+
+    ``provider`` and ``arithmetic`` are what really ran, of all parts; ``network_seconds`` is the wall time inside the
+    networks.
+    """
 
     voxels: np.ndarray
     affine: np.ndarray
     provider: str
+    arithmetic: str
+    network_seconds: float
 
 
 def segment(
     ct: PreparedCT,
     model: ModelDescription,
-    provider: str,
+    networks: Networks,
     on_window: StepCallback,
     wanted: Collection[int] = (),
     on_estimate: EstimateCallback = lambda estimate: None,
@@ -41,31 +50,37 @@ def segment(
     Parameters
     ----------
     ct : the CT at the model's spacing.
-    provider : see `NetworkSession`.
+    networks : opens them where they are to run.
     on_window : called with (finished, all) windows before the first and after each one.
     wanted : label values to keep, all if empty; parts that have none of them do not run.
     on_estimate : called once, when the first window has shown what a window takes.
 
     Raises
     ------
-    ModelError, OutOfMemory, Cancelled, BadInput : see `NetworkSession` and the callbacks.
+    ModelError, OutOfMemory, Cancelled, BadInput : see `Networks.open` and the callbacks.
     """
     parts = needed_parts(model, wanted)
-    count = Count(ct, parts, on_window, on_estimate)
+    count = Count(ct, parts, networks.precision, on_window, on_estimate)
     labels_zyx = np.zeros(ct.shape_zyx, np.uint8)
     inside = labels_zyx[ct.box_zyx]
-    ran_on = ""
+    ran = []
     for part in parts:
-        session = NetworkSession(part, provider)
-        found = _segment_part(ct, session, count.window_done)
+        # Inside the call, so that one network is gone before the next one comes.
+        found, engine, seconds = _segment_part(ct, networks.open(part), networks.precision, count.window_done)
         np.copyto(inside, found, where=found != 0)
-        ran_on = session.provider
+        ran.append((engine, seconds))
     if wanted:
         # After the parts are put together, as in TotalSegmentator: what a later part claims is lost to an earlier one.
         kept = np.zeros(256, np.uint8)
         kept[list(wanted)] = list(wanted)
         labels_zyx = kept[labels_zyx]
-    return LowResolutionLabels(labels_zyx.transpose(2, 1, 0), ct.affine, ran_on)
+    return LowResolutionLabels(
+        labels_zyx.transpose(2, 1, 0),
+        ct.affine,
+        "+".join(dict.fromkeys(engine.execution_provider for engine, _ in ran)),
+        "+".join(dict.fromkeys(engine.arithmetic for engine, _ in ran)),
+        sum(seconds for _, seconds in ran),
+    )
 
 
 def needed_parts(model: ModelDescription, wanted: Collection[int]) -> list[Part]:
@@ -77,9 +92,14 @@ class Count:
     """Counts the windows of all parts, and after the first one says what all of them will take."""
 
     def __init__(
-        self, ct: PreparedCT, parts: list[Part], on_window: StepCallback, on_estimate: EstimateCallback
+        self,
+        ct: PreparedCT,
+        parts: list[Part],
+        precision: str,
+        on_window: StepCallback,
+        on_estimate: EstimateCallback,
     ) -> None:
-        self._ct, self._parts = ct, parts
+        self._ct, self._parts, self._precision = ct, parts, precision
         self._on_window, self._on_estimate = on_window, on_estimate
         self._resident_before = resident_bytes()
         self._done = 0
@@ -92,25 +112,30 @@ class Count:
         if self._done == 1:
             input_voxels = int(np.prod(self._ct.grid.shape))
             shape = self._ct.hounsfield_zyx.shape
-            self._on_estimate(estimate(shape, input_voxels, self._parts, cost, self._resident_before))
+            about = estimate(shape, input_voxels, self._parts, self._precision, cost, self._resident_before)
+            self._on_estimate(about)
         self._on_window(self._done, self._total)
 
 
-def _segment_part(ct: PreparedCT, session: NetworkSession, on_window: Callable[[Cost], None]) -> np.ndarray:
-    """Return label values ``[z, y, x]`` of one part in the CT's box."""
+def _segment_part(
+    ct: PreparedCT, session: NetworkSession, precision: str, on_window: Callable[[Cost], None]
+) -> tuple[np.ndarray, Engine, float]:
+    """Return label values ``[z, y, x]`` of one part in the CT's box, what it ran on, and the network's seconds."""
     part = session.part
-    depth, height, width = part.patch_size_zyx
-    borders = padding(ct.hounsfield_zyx.shape, part.patch_size_zyx)
+    shape, patch = ct.hounsfield_zyx.shape, part.patch_size_zyx
+    borders = padding(shape, patch)
     image = np.pad(normalise(ct.hounsfield_zyx, part.normalisation), borders)
-    shape: Size = image.shape
-    channels = len(part.label_values)
-    require_memory(slab_bytes(ct.hounsfield_zyx.shape, part), f"Collecting the results of part '{part.name}'")
-    blender = LabelBlender(shape, part.patch_size_zyx, gaussian_weights(part.patch_size_zyx), channels)
-    for z, y, x in window_positions(shape, part):
-        window = image[z : z + depth, y : y + height, x : x + width]
+    require_memory(held_by_part(shape, part, precision), f"Collecting the results of part '{part.name}'")
+    kind = ExactBlender if precision == EXACT else TurboBlender
+    axes = window_axes(shape, part)
+    blender = kind(axes, gaussian_weights(patch), session.head, len(part.label_values))
+    for z, y, x in product(*axes):
+        start = z, y, x
+        window = image[tuple(slice(first, first + size) for first, size in zip(start, patch, strict=True))]
         with measured() as cost:
-            blender.add((z, y, x), session.run(np.ascontiguousarray(window)))
+            blender.add(start, session.run(window))
+            return_free_memory()  # cells come and go in all sizes, and would leave holes of hundreds of megabytes
         on_window(cost)
-    labels = np.asarray(part.label_values, np.uint8)[blender.finish()]
-    unpadded = tuple(slice(low, size - high) for (low, high), size in zip(borders, shape, strict=True))
-    return np.asarray(labels[unpadded])
+    labels = np.asarray(part.label_values, np.uint8)[blender.labels]
+    unpadded = tuple(slice(low, size - high) for (low, high), size in zip(borders, image.shape, strict=True))
+    return np.asarray(labels[unpadded]), session.engine, session.seconds

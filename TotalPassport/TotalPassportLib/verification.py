@@ -16,7 +16,7 @@ import numpy as np
 from .errors import BadInput, as_user_error
 from .events import Cancellation, EventCallback, Progress, ignore_event
 from .files import make_folder, sha256_of
-from .inference.session import AUTO
+from .inference.engines import AUTO
 from .labels import LabelTable
 from .models.catalogue import CatalogueEntry, PublishedFile, Verification, find_entry, find_model
 from .models.download import DownloadSettings, Source, download

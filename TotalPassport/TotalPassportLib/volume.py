@@ -36,6 +36,8 @@ MAX_SPACING_MISMATCH = 1e-2
 """Largest relative difference between the header's voxel sizes and the affine's."""
 MAX_DEFLATE_RATIO = 1032
 """No deflate stream unpacks to more than this many times its size (zlib's documentation)."""
+UNPACKED_AT_ONCE = 2**20
+"""Bytes: small enough for the processor's cache."""
 NIFTI_2_HEADER = 540
 """Bytes of a NIfTI-2 header, which begins with this number; that of NIfTI-1 has 348."""
 CARET_XML = 0
@@ -219,7 +221,7 @@ def _load(path: Path) -> Volume:
 
 def _read(path: Path) -> tuple[Any, np.ndarray]:
     """Return nibabel's image and its voxels; the header is checked before a voxel is read."""
-    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+    with _Gzip(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
         kind = nibabel.Nifti2Image if _header_size(file) == NIFTI_2_HEADER else nibabel.Nifti1Image
         with _quiet_nibabel():
             image = kind.from_stream(file)
@@ -229,6 +231,19 @@ def _read(path: Path) -> tuple[Any, np.ndarray]:
             while file.read(2**20):  # to the very end, where the checksum stands: nibabel stops at the last voxel
                 pass
     return image, voxels
+
+
+class _Gzip(gzip.GzipFile):
+    """A compressed file that unpacks into an array's own memory; the library's unpacks beside it and copies."""
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer and return how many bytes came before the end."""
+        view = memoryview(buffer).cast("B")
+        filled = 0
+        while filled < len(view) and (chunk := self.read1(min(len(view) - filled, UNPACKED_AT_ONCE))):
+            view[filled : filled + len(chunk)] = chunk
+            filled += len(chunk)
+        return filled
 
 
 def _header_size(file: IO[bytes] | gzip.GzipFile) -> int:

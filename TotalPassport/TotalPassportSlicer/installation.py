@@ -7,44 +7,37 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import os
-import re
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import slicer
-import slicer.util
 from slicer.i18n import tr as _
-from TotalPassportLib.errors import TotalPassportError
+from TotalPassportLib.inference import distributions
+from TotalPassportLib.inference.distributions import Distribution
+
+from . import pip_commands
+from .engine_exchange import install_engine
+from .pip_commands import InstallationError
 
 REQUIREMENTS_FILE = Path(__file__).with_name("requirements.txt")
 CONVERSION_FILE = Path(__file__).with_name("requirements-conversion.txt")
 """What the conversion of weights needs on top."""
-
-
-class InstallationError(TotalPassportError):
-    """Packages could not be installed.
-
-    Parameters
-    ----------
-    shown : Slicer has already told the user in a dialog of its own.
-    """
-
-    code = "installation"
-
-    def __init__(self, message: str, hint: str, shown: bool = False) -> None:
-        super().__init__(message, hint)
-        self.shown = shown
+_OTHERS_MB = 20
+"""About what the other packages of one requirements file and their dependencies take to download."""
 
 
 def missing_requirements(requirements_file: Path = REQUIREMENTS_FILE) -> list[str]:
-    """Return the requirements that are not met, such as ``nibabel>=5.2``, without importing any of the packages."""
+    """Return the requirements that are not met, such as ``nibabel>=5.2``, without importing any of the packages.
+
+    Any distribution of onnxruntime will do. Where there is none, the one that suits this machine is missing.
+    """
     importlib.invalidate_caches()
-    return [str(requirement) for requirement in _requirements(requirements_file) if not _is_met(requirement)]
+    missing = []
+    for requirement in _requirements(requirements_file):
+        if requirement.name == distributions.PLAIN:
+            missing += _missing_engine(requirement)
+        elif not _is_met(requirement):
+            missing.append(str(requirement))
+    return missing
 
 
 def require(conversion: bool = False) -> None:
@@ -67,16 +60,40 @@ def require(conversion: bool = False) -> None:
         )
 
 
-def install(missing: list[str], requirements_file: Path = REQUIREMENTS_FILE) -> None:
+def proposed_engine(missing: list[str]) -> Distribution | None:
+    """Return the distribution of onnxruntime that is among what is missing because it suits this machine, or None."""
+    wanted = distributions.suitable()
+    is_proposed = wanted.package != distributions.PLAIN and set(wanted.needs) <= set(missing)
+    return wanted if is_proposed else None
+
+
+def download_mb(missing: list[str]) -> int:
+    """Return about how much installing what is missing of one requirements file downloads, in 10^6 bytes."""
+    names = {pip_commands.package_name(requirement) for requirement in missing}
+    return _OTHERS_MB + sum(each.size_mb for each in distributions.available() if each.package in names)
+
+
+def install(missing: list[str], requirements_file: Path = REQUIREMENTS_FILE) -> str:
     """Install what is missing: wheels only, every other installed package held at its present version.
+
+    Where the proposed distribution of onnxruntime cannot be installed, the plain one is.
+
+    Returns
+    -------
+    A sentence for the user if something else was installed than what was missing; else an empty text.
 
     Raises
     ------
     InstallationError : pip failed, or the packages are still missing afterwards.
     """
-    names = {_canonical(requirement) for requirement in missing}
-    with _constraints_file(names) as constraints:
-        _install_with_slicer(missing, constraints, requirements_file)
+    engine = proposed_engine(missing)
+    libraries = [] if engine else [name for name in missing if name in distributions.suitable().libraries]
+    others = [name for name in missing if name not in libraries and (engine is None or name not in engine.needs)]
+    if others:  # first, for without a network they fail at once, and nothing else need be tried
+        pip_commands.ensure(others)
+    if libraries:
+        pip_commands.install(libraries, "--no-deps")
+    note = install_engine(engine) if engine is not None else ""
     still_missing = missing_requirements(requirements_file)
     if still_missing:
         raise InstallationError(
@@ -85,77 +102,23 @@ def install(missing: list[str], requirements_file: Path = REQUIREMENTS_FILE) -> 
             ),
             _("Restart Slicer and try again."),
         )
+    return note
 
 
-def _install_with_slicer(missing: list[str], constraints: Path, requirements_file: Path) -> None:
-    """Use the newest way to install that this Slicer has."""
-    packaging = _slicer_packaging()
-    try:
-        if packaging is not None:
-            _pip_ensure(packaging, constraints, requirements_file)
-        else:
-            slicer.util.pip_install([*missing, "--only-binary=:all:", "-c", str(constraints)])
-    except (subprocess.CalledProcessError, RuntimeError, OSError) as error:
-        raise InstallationError(
-            _("Installing {packages} failed: {reason}.").format(packages=", ".join(missing), reason=error),
-            _("Check the internet connection or ask for a package mirror, then click Apply again."),
-            # From 5.12 on Slicer shows pip's log in a dialog when it fails; a second one would say less.
-            shown=packaging is not None and not slicer.app.testingEnabled(),
-        ) from error
-
-
-def _pip_ensure(packaging: Any, constraints: Path, requirements_file: Path) -> None:
-    """Call Slicer's own installer (5.12 and newer); it has no option for wheels only, but pip reads the environment."""
-    with _environment("PIP_ONLY_BINARY", ":all:"):
-        packaging.pip_ensure(
-            packaging.load_requirements(requirements_file),
-            constraints=constraints,
-            prompt_install=False,  # the panel has asked, and said what for
-            skip_in_testing=False,
-            requester="TotalPassport",
-        )
-
-
-def _slicer_packaging() -> Any | None:
-    """Return the module ``slicer.packaging`` if this Slicer has it with everything that is used here."""
-    try:
-        packaging = importlib.import_module("slicer.packaging")
-    except ImportError:
-        return None
-    return packaging if hasattr(packaging, "pip_ensure") and hasattr(packaging, "load_requirements") else None
-
-
-@contextmanager
-def _constraints_file(excluded: set[str]) -> Iterator[Path]:
-    """Yield a pip constraints file that holds every installed package, apart from those excluded, where it is."""
-    lines = sorted(
-        f"{name}=={distribution.version}"
-        for distribution in importlib.metadata.distributions()
-        if (name := distribution.metadata["Name"]) and _canonical(name) not in excluded
-    )
-    with tempfile.TemporaryDirectory(prefix="TotalPassport-pip-") as folder:
-        path = Path(folder) / "constraints.txt"
-        path.write_text("\n".join(dict.fromkeys(lines)) + "\n", encoding="utf-8")
-        yield path
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    previous = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if previous is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = previous
+def _missing_engine(requirement: Any) -> list[str]:
+    """Return what has to be installed to run networks; where there is something, it is never another one beside it."""
+    present = distributions.installed()
+    if not present:
+        return list(distributions.suitable().needs)
+    known = {each.package: each.needs for each in distributions.available()}
+    needs = [known.get(name, (f"{name}{requirement.specifier}",)) for name in present]
+    unmet = [[each for each in group if not _is_met(_parsed(each))] for group in needs]
+    return min(unmet, key=len)
 
 
 def _requirements(path: Path) -> list[Any]:
-    requirement_class = _packaging_requirements().Requirement
     lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return [requirement_class(line) for line in lines if line]
+    return [_parsed(line) for line in lines if line]
 
 
 def _is_met(requirement: Any) -> bool:
@@ -166,15 +129,10 @@ def _is_met(requirement: Any) -> bool:
     return bool(requirement.specifier.contains(version, prereleases=True))
 
 
-def _canonical(requirement: str) -> str:
-    """Return a package's name as pip compares it: ``Onnx_Runtime>=1.2`` -> ``onnx-runtime``."""
-    name = re.split(r"[\s<>=!~;\[(]", requirement.strip(), maxsplit=1)[0]
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _packaging_requirements() -> Any:
-    """Return the module that parses requirements; pip always carries a copy when it is not installed by itself."""
+def _parsed(requirement: str) -> Any:
+    """Return a requirement in parts; pip always carries a copy of the parser when it is not installed by itself."""
     try:
-        return importlib.import_module("packaging.requirements")
+        module = importlib.import_module("packaging.requirements")
     except ImportError:
-        return importlib.import_module("pip._vendor.packaging.requirements")
+        module = importlib.import_module("pip._vendor.packaging.requirements")
+    return module.Requirement(requirement)

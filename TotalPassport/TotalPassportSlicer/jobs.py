@@ -43,6 +43,8 @@ class Outcome:
     hint: str = ""
     value: Any = None
     """What the job's ``load`` made of the result, such as the nodes of a scan."""
+    engine: str = ""
+    """What ran the network, in words; empty if none ran."""
 
     @property
     def sentence(self) -> str:

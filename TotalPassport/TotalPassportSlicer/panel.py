@@ -30,6 +30,7 @@ class RunPanel(RunListener):
         self._on_state = on_state
         self._on_finished = on_finished
         self._time_left = TimeLeft()
+        self._note = ""
         ui.logText.maximumBlockCount = _MAX_LOG_LINES
         self._show_progress(False)
 
@@ -60,12 +61,19 @@ class RunPanel(RunListener):
     def finished(self, outcome: Outcome) -> None:
         """Say how the run ended."""
         if outcome.status is Status.DONE:
-            sentence = _("Finished in {seconds:.0f} s.").format(seconds=self._time_left.elapsed_s)
+            sentence = _done_text(self._time_left.elapsed_s, outcome.engine)
         else:
             sentence = outcome.sentence
-        self.say(sentence)
+        note, self._note = self._note, ""
+        self.say(f"{sentence} {note}".strip())
         self.logged(sentence)
         self._on_finished(outcome)
+
+    def remember(self, note: str) -> None:
+        """Log a sentence that should not be missed, and show it again at the end of the run that is about to start."""
+        self._note = note
+        if note:
+            self.logged(note)
 
     def say(self, sentence: str) -> None:
         """Show one sentence below the Apply button."""
@@ -77,6 +85,12 @@ class RunPanel(RunListener):
 
     def _show_progress(self, shown: bool) -> None:
         self._ui.progressBar.visible = shown
+
+
+def _done_text(seconds: float, engine: str) -> str:
+    if not engine:
+        return str(_("Finished in {seconds:.0f} s.").format(seconds=seconds))
+    return str(_("Finished in {seconds:.0f} s with {engine}.").format(seconds=seconds, engine=engine))
 
 
 def stage_text(stage: str) -> str:

@@ -11,6 +11,8 @@ class TotalPassportParameterNode:
 
     inputVolume - the CT to segment
     model - name of the model in the catalogue
+    precision - exact or turbo
+    provider - where the network runs; "auto" leaves the choice to the program
     outputSegmentation - receives the organs; a new one if None
     show3D - whether the organs' surfaces are shown
     passport - the text node of the passport that the panel shows
@@ -24,6 +26,8 @@ class TotalPassportParameterNode:
 
     inputVolume: vtkMRMLScalarVolumeNode
     model: str = "demo"
+    precision: str = "exact"
+    provider: str = "auto"
     outputSegmentation: vtkMRMLSegmentationNode
     show3D: bool = True
     passport: vtkMRMLTextNode

@@ -22,6 +22,7 @@ from slicer.i18n import tr as _
 from TotalPassportLib.errors import TotalPassportError, user_error
 
 from . import processes
+from .engines import engine_text
 from .jobs import Event, Job, Outcome, RunListener, State, Status
 from .lifetime import Lifetime
 from .protocol import LineReader, parse_event
@@ -235,7 +236,7 @@ class JobRunner:
         if self._result is None or self._exit_code() != 0:
             return self._unexpected_end()
         try:
-            return Outcome(Status.DONE, value=self._job.load(self._result))
+            return Outcome(Status.DONE, value=self._job.load(self._result), engine=engine_text(self._result))
         except Exception as error:
             self._log(f"{type(error).__name__}: {error}")
             shown = user_error(error)

@@ -54,22 +54,27 @@ class Starter:
         self._panel.say(_("Installing {packages}…").format(packages=", ".join(names)))
         slicer.app.processEvents()
         with slicer.util.WaitCursor():
-            installation.install(names, file)
-        self._panel.logged(_("Installed {packages}.").format(packages=", ".join(names)))
+            note = installation.install(names, file)
+        if note:  # not what was asked for; it says what was installed instead
+            self._panel.remember(note)
+        else:
+            self._panel.logged(_("Installed {packages}.").format(packages=", ".join(names)))
 
 
 def _question(missing: dict[Path, list[str]]) -> str:
-    why = ""
+    why = []
+    engine = installation.proposed_engine(missing.get(installation.REQUIREMENTS_FILE, []))
+    if engine is not None:
+        why.append(_("{package} runs networks fastest on this computer.").format(package=engine.package))
     if installation.CONVERSION_FILE in missing:
-        why = _("{packages} turns TotalSegmentator's weights into a network that runs without PyTorch.").format(
-            packages=", ".join(missing[installation.CONVERSION_FILE])
-        )
+        conversion = _("{packages} turns TotalSegmentator's weights into a network that runs without PyTorch.")
+        why.append(conversion.format(packages=", ".join(missing[installation.CONVERSION_FILE])))
     question = _(
         "TotalPassport needs these Python packages:\n\n{packages}\n\n{why}Install them into Slicer now? Packages that "
         "Slicer brings along stay as they are. This needs an internet connection once, for about {megabytes} MB."
     )
     return question.format(
         packages="\n".join(name for names in missing.values() for name in names),
-        why=f"{why}\n\n" if why else "",
-        megabytes=20 * len(missing),
+        why="".join(f"{sentence}\n\n" for sentence in why),
+        megabytes=sum(installation.download_mb(names) for names in missing.values()),
     )

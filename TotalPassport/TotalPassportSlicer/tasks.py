@@ -16,6 +16,7 @@ from TotalPassportLib.models.own import is_own_layout
 
 from . import presentation, segmentations, volumes
 from .documents import store_passport
+from .engines import AUTO, EXACT
 from .jobs import Event, Job
 from .scan_nodes import ScanNodes
 
@@ -31,13 +32,16 @@ class BroughtIn:
     names: tuple[str, ...]
 
 
-def segment_volume_job(volume_node: Any, model: str, segmentation_node: Any | None, log: Log) -> Job:
+def segment_volume_job(
+    volume_node: Any, model: str, segmentation_node: Any | None, log: Log, precision: str = EXACT, provider: str = AUTO
+) -> Job:
     """Segment a CT and describe its organs; the job's value is the scan's `ScanNodes`.
 
     Parameters
     ----------
     model : a model's name in the catalogue, or the path of a model.
     segmentation_node : receives the segments; the node of an earlier run or a new one if None.
+    precision, provider : how and where the network runs, as in the job file.
     """
 
     def prepare(folder: Path) -> dict[str, Any]:
@@ -52,7 +56,8 @@ def segment_volume_job(volume_node: Any, model: str, segmentation_node: Any | No
             "ct": str(path),
             "output_folder": str(output),
             "model": model,
-            "provider": "auto",
+            "provider": provider,
+            "precision": precision,
         }
 
     def load(result: Event) -> ScanNodes:

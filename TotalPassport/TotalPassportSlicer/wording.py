@@ -6,6 +6,8 @@ import re
 
 from slicer.i18n import tr as _
 
+from .engines import AUTO, precision_titles, provider_titles
+
 
 def in_the_window(sentence: str) -> str:
     """Return a sentence with the shell's commands replaced by what does the same in the panel."""
@@ -17,4 +19,14 @@ def in_the_window(sentence: str) -> str:
     )
     for command, words in replacements:
         sentence = re.sub(command, lambda _match, words=words: words, sentence)
-    return sentence
+    return re.sub(r"'?--(provider|precision) (\w+)'?", _choice, sentence)
+
+
+def _choice(option: re.Match[str]) -> str:
+    """Return an option of the command line as the panel's choice."""
+    kind, name = option.groups()
+    titles = {AUTO: _("Automatic"), **provider_titles()} if kind == "provider" else precision_titles()
+    of_kind = _("the provider '{title}' in the section Advanced")
+    if kind == "precision":
+        of_kind = _("the precision '{title}' in the section Advanced")
+    return str(of_kind.format(title=titles.get(name, name)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.networks import slow_layers, write_model
+from support.networks import slow_layers, write_model, write_unet_model
 from support.processes import Child
 from support.scans import grid_around, rasterise, save_nifti
 from support.web import Site, serve, trust
@@ -18,6 +18,12 @@ from support.weights import isolate
 def threshold_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that labels each voxel by the nearest of four grey levels."""
     return write_model(tmp_path_factory.mktemp("models") / "threshold")
+
+
+@pytest.fixture(scope="session")
+def small_plain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small U-Net of random weights, written as official ones are: its head is a file of its own."""
+    return write_unet_model(tmp_path_factory.mktemp("models") / "unet")
 
 
 @pytest.fixture(scope="session")

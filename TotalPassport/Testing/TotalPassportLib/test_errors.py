@@ -26,6 +26,7 @@ from TotalPassportLib.errors import (
         (OSError(errno.EROFS, "x", "/a/b"), BadInput, 2, "No permission"),
         (FileNotFoundError(errno.ENOENT, "x", "/a/b"), BadInput, 2, "There is no file or folder '/a/b'"),
         (IsADirectoryError(errno.EISDIR, "x", "/a/b"), BadInput, 2, "found a folder: '/a/b'"),
+        (ModuleNotFoundError("no", name="onnxruntime"), BadInput, 2, 'pip install "totalpassport['),
         (OSError(errno.EIO, "Input/output error", "/a/b"), BadInput, 2, "Input/output error"),
         (ModelError("It is broken.", "Mend it."), ModelError, 4, "It is broken. Mend it."),
         (ZeroDivisionError("division by zero"), TotalPassportError, 1, "ZeroDivisionError: division by zero"),

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from support.networks import write_model
 from TotalPassportLib import pipeline
-from TotalPassportLib.estimate import Cost, Estimate, count_windows, estimate, measured, pipeline_bytes, slab_bytes
+from TotalPassportLib.estimate import Cost, Estimate, count_windows, estimate, held_by_part, measured, pipeline_bytes
 from TotalPassportLib.events import Event
+from TotalPassportLib.inference.cells import Cells
+from TotalPassportLib.inference.windows import window_axes
 from TotalPassportLib.memory import peak_bytes, resident_bytes
 from TotalPassportLib.models.description import Part, read_model
 from TotalPassportLib.pipeline import run
-from TotalPassportLib.segmentation import window_positions
 
 MEGABYTE = 2**20
 
@@ -26,25 +27,26 @@ def part(tmp_path: Path) -> Part:
 
 @pytest.mark.parametrize("shape", [(16, 20, 24), (9, 50, 7), (100, 90, 80), (1, 1, 1)])
 def test_the_windows_that_are_counted_are_those_that_run(shape: tuple[int, int, int], part: Part) -> None:
-    assert count_windows(shape, part) == len(window_positions(shape, part))
+    assert count_windows(shape, part) == len(Cells(window_axes(shape, part), part.patch_size_zyx).starts)
 
 
-def test_the_slab_is_bounded_by_the_patch_along_z_and_by_the_scan_across(part: Part) -> None:
-    assert slab_bytes((40, 50, 60), part) == 2 * (4 + 1) * 16 * 50 * 60
-    assert slab_bytes((4000, 50, 60), part) == slab_bytes((40, 50, 60), part)
-    assert slab_bytes((4, 5, 6), part) == 2 * (4 + 1) * 16 * 20 * 24, "a small scan is padded to the patch"
+def test_what_is_held_does_not_grow_with_the_length_of_the_scan(part: Part) -> None:
+    """Windows come along z, and what lies behind them is finished."""
+    long, longer = (held_by_part((length, 50, 60), part, "exact") for length in (400, 4000))
+    assert 0 < longer <= 1.2 * long
+    assert held_by_part((4, 5, 6), part, "exact") == 0, "a scan of one window has nothing to wait for"
 
 
 def test_time_is_that_of_a_window_for_every_window_of_every_part(part: Part) -> None:
-    expected = estimate((40, 50, 60), 10**6, [part, part], Cost(0.5, 0), 0)
+    expected = estimate((40, 50, 60), 10**6, [part, part], "exact", Cost(0.5, 0), 0)
     assert expected.windows == 2 * count_windows((40, 50, 60), part)
     assert expected.seconds == pytest.approx(0.5 * expected.windows)
 
 
 def test_memory_is_what_there_is_and_the_larger_of_inferring_and_writing(part: Part) -> None:
     shape, window, before = (40, 50, 60), Cost(1.0, 80 * MEGABYTE), 100 * MEGABYTE
-    inferring = pipeline_bytes(shape, part) + window.memory_bytes
-    small, large = (estimate(shape, voxels, [part], window, before) for voxels in (10**6, 10**9))
+    inferring = pipeline_bytes(shape, part, "exact") + window.memory_bytes
+    small, large = (estimate(shape, voxels, [part], "exact", window, before) for voxels in (10**6, 10**9))
     assert (small.further_bytes, small.memory_bytes) == (inferring, before + inferring)
     assert large.further_bytes == 3 * 10**9
 

@@ -12,6 +12,7 @@ from support.scans import orientations, rotation
 from TotalPassportLib.grid import (
     canonical_grid,
     from_canonical,
+    labels_on_stored_grid,
     resample_ct,
     restore_labels,
     sampled_affine,
@@ -58,6 +59,47 @@ def test_labels_of_a_clinical_size_are_restored_exactly_as_scipy_would() -> None
     labels = np.random.default_rng(3).integers(0, 118, (137, 7, 91)).astype(np.uint8)
     expected = ndimage.zoom(labels, (512 / 137, 5 / 7, 300 / 91), order=0, mode="nearest")
     assert np.array_equal(restore_labels(labels, (512, 5, 300)), expected)
+
+
+@pytest.mark.parametrize("directions", orientations(), ids=lambda d: str(np.flatnonzero(d)))
+@pytest.mark.parametrize("shape", [(9, 14, 23), (5, 7, 6)], ids=["finer", "as it is"])
+def test_labels_come_back_to_a_file_of_any_orientation_in_the_order_it_stores_them(
+    directions: np.ndarray, shape: tuple
+) -> None:
+    low = np.random.default_rng(2).integers(0, 118, (5, 7, 6)).astype(np.uint8)
+    grid = canonical_grid(affine_of(directions, (1.0, 1.0, 1.0)), from_canonical_shape(directions, shape))
+    stored = labels_on_stored_grid(low, grid)
+    assert np.array_equal(stored, from_canonical(restore_labels(low, grid.shape), grid))
+    assert stored.flags.f_contiguous, "written without turning it once more"
+
+
+def from_canonical_shape(directions: np.ndarray, shape: tuple) -> tuple:
+    """Return the stored shape of a canonical one."""
+    return tuple(shape[axis] for axis in np.abs(directions).argmax(axis=0))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    shape=SIZES,
+    spacing=st.tuples(*[st.floats(0.5, 6, width=32)] * 3),
+    target=st.sampled_from([(1.5, 1.5, 1.5), (3.0, 3.0, 3.0), (1.0, 2.0, 6.0)]),
+    dtype=st.sampled_from([np.int16, np.int32, np.uint8, np.float32, np.float64]),
+    turned=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_a_ct_is_resampled_to_scipys_very_values(
+    shape: tuple, spacing: tuple, target: tuple, dtype: type, turned: bool, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    # A flat image is where a last bit shows: one step below a whole number is cut to the next.
+    voxels = (rng.normal(100, 400, shape) if seed % 3 else np.full(shape, 117)).astype(dtype)
+    voxels = np.asfortranarray(voxels)[::-1, :, ::-1] if turned else voxels
+    spacing_mm = np.array(spacing, np.float32)
+    zoom = spacing_mm / np.array(target)
+    if np.round(shape * zoom).min() < 1:
+        return
+    expected = ndimage.zoom(voxels, zoom, output=np.float64, order=1, mode="nearest").astype(np.int32)
+    assert np.array_equal(resample_ct(voxels, spacing_mm, target), expected)
 
 
 @settings(max_examples=100, deadline=None)

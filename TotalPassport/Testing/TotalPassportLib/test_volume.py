@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import nibabel
@@ -54,6 +55,19 @@ def test_the_suffix_may_be_written_in_any_case(suffix: str, tmp_path: Path) -> N
     path = save_nifti(tmp_path / f"x{suffix.lower()}", voxels, SPACING).rename(tmp_path / f"ct{suffix}")
     assert np.array_equal(load_ct(path).voxels, voxels)
     assert stem_of(path) == "ct"
+
+
+def test_a_compressed_scan_is_unpacked_into_its_place_not_beside_it(tmp_path: Path) -> None:
+    voxels = np.random.default_rng(0).integers(-1000, 1000, (160, 160, 100)).astype(np.int16)
+    path = save_nifti(tmp_path / "ct.nii.gz", voxels, SPACING)
+    tracemalloc.start()
+    try:
+        loaded = load_ct(path).voxels
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.array_equal(loaded, voxels)
+    assert peak_bytes < 1.7 * voxels.nbytes
 
 
 def test_scaled_and_big_endian_voxels_give_hounsfield_units(tmp_path: Path) -> None:

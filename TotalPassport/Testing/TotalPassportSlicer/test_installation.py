@@ -52,7 +52,7 @@ def pip_install(monkeypatch: pytest.MonkeyPatch, installation: Any) -> PipInstal
 
     pip = PipInstall()
     monkeypatch.setattr(slicer.util, "pip_install", pip, raising=False)
-    monkeypatch.setattr(installation, "_slicer_packaging", lambda: None)
+    monkeypatch.setattr(installation.pip_commands, "_slicer_packaging", lambda: None)
     return pip
 
 
@@ -93,7 +93,7 @@ def test_installing_holds_every_other_package_where_it_is(
 
 
 def test_pip_accepts_the_constraints(installation: Any) -> None:
-    with installation._constraints_file(set()) as path:
+    with installation.pip_commands._constraints_file(()) as path:
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "-q", "-c", str(path), "numpy"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -128,7 +128,7 @@ def test_newer_slicers_install_by_their_own_means(
         calls.update(options, needed=needed, only_binary=os.environ.get("PIP_ONLY_BINARY"))
 
     packaging = types.SimpleNamespace(pip_ensure=pip_ensure, load_requirements=lambda path: [f"from {path.name}"])
-    monkeypatch.setattr(installation, "_slicer_packaging", lambda: packaging)
+    monkeypatch.setattr(installation.pip_commands, "_slicer_packaging", lambda: packaging)
     installation.install(["nibabel>=1"], requirements("nibabel>=1"))
     assert calls["needed"] == ["from requirements.txt"]
     assert calls["prompt_install"] is False

@@ -46,6 +46,13 @@ def test_no_command_of_the_library_reaches_the_panel_unless_only_a_shell_can_do_
     assert [s for s in left if "totalpassport models" in s and not any(way in s for way in FOR_THE_SHELL_ALONE)] == []
 
 
+def test_options_of_the_command_line_are_choices_of_the_panel(in_the_window: Any) -> None:
+    words = in_the_window("Check its drivers, or choose --provider cpu.")
+    assert words == "Check its drivers, or choose the provider 'onnxruntime (CPU)' in the section Advanced."
+    assert "'Automatic' in the section Advanced" in in_the_window("Use --provider auto.")
+    assert "the precision 'Exact" in in_the_window("Use '--precision exact'.")
+
+
 def test_other_sentences_stay_as_they_are(in_the_window: Any) -> None:
     for sentence in ("", "The scan has NaN.", "Set TOTALPASSPORT_HOME to a folder on a larger disk."):
         assert in_the_window(sentence) == sentence

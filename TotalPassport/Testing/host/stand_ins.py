@@ -31,11 +31,13 @@ def build_i18n() -> types.ModuleType:
 class Packaging:
     """Behind ``slicer.packaging``: nothing is installed unless a test says what installing means.
 
-    A test sets :attr:`installer` to a function that gets the list of requirements, and may set :attr:`is_installed`.
+    A test sets :attr:`installer` to a function that gets the list of requirements, :attr:`uninstaller` to one that gets
+    the packages to remove, and may set :attr:`is_installed`.
     """
 
     def __init__(self) -> None:
         self.installer: Callable[[list[str]], None] | None = None
+        self.uninstaller: Callable[[list[str]], None] | None = None
         self.is_installed: Callable[[Any], bool] = requirement_is_met
         self.calls: list[tuple[list[str], dict[str, Any]]] = []
 
@@ -50,6 +52,13 @@ class Packaging:
         if self.installer is None:
             raise RuntimeError(f"a module wanted to install {names}, and the test did not say what happens then")
         self.installer(names)
+
+    def uninstall(self, requirements: Any, **options) -> None:
+        """``pip_uninstall``."""
+        names = requirements.split() if isinstance(requirements, str) else list(requirements)
+        if self.uninstaller is None:
+            raise RuntimeError(f"a module wanted to uninstall {names}, and the test did not say what happens then")
+        self.uninstaller(names)
 
     def check(self, requirements: Any) -> bool:
         """``pip_check``: whether all requirements are met."""
@@ -106,14 +115,11 @@ def build_packaging(packaging: Packaging) -> types.ModuleType:
         lines = (line.split("#")[0].strip() for line in Path(path).read_text(encoding="utf-8").splitlines())
         return [_requirement(line) for line in lines if line]
 
-    def refuse(requirements: Any, **options) -> None:
-        raise RuntimeError(f"a module wanted to uninstall {requirements}")
-
     module.load_requirements = load_requirements
     module.pip_check = packaging.check
     module.pip_install = packaging.install
     module.pip_ensure = packaging.ensure
-    module.pip_uninstall = refuse
+    module.pip_uninstall = packaging.uninstall
     return module
 
 

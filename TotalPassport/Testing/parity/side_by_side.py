@@ -10,13 +10,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+from TotalPassportLib.benchmark.contenders import OFFICIAL_SCRIPT, foreign_environment
+from TotalPassportLib.benchmark.processes import Effort, run_measured
 
 from .cases import Case
 from .comparison import SHARE, Agreement, allowed_differences, compare_labels, header_differences
@@ -42,14 +42,6 @@ MEBIBYTE = 2**20
 LARGEST_LOGIT_DIFFERENCE = 1e-4
 """In standard deviations of the logits: between float32 sums in another order. A wrong layer makes 1000 times that."""
 COLUMNS = (28, 9, 11, 12, 8, 7, 12, 9)
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What a command took: ``peak_mb`` is the memory of its largest process, None where the system does not tell."""
-
-    seconds: float
-    peak_mb: float | None
 
 
 def main() -> int:
@@ -115,8 +107,9 @@ def _random_weights(oracle: str, folder: Path, modes: Sequence[str]) -> Path:
 
 def _compare(case: Case, oracle: str, model: str, work: Path) -> bool:
     paths = [str(path) for path in (case.weights, case.scan, case.labels)]
-    theirs = _effort(oracle, "-m", "parity.official", case.mode, *paths)
-    ours = _effort(sys.executable, "-m", "TotalPassportLib", "run", paths[1], "-o", str(work), "--model", model)
+    theirs = _effort([oracle, str(OFFICIAL_SCRIPT), case.mode, *paths], foreign_environment())
+    run = ["-m", "TotalPassportLib", "run", paths[1], "-o", str(work), "--model", model]
+    ours = _effort([sys.executable, *run], _environment())
     labels = work / f"{case.name.removesuffix('.' + case.mode)}_segmentation.nii.gz"
     agreement = compare_labels(labels, case.labels)
     _print_row(
@@ -131,6 +124,7 @@ def _compare(case: Case, oracle: str, model: str, work: Path) -> bool:
 
 def _compare_network(oracle: str, weights: Path, work: Path) -> bool:
     """Compare the logits of one patch: PyTorch's network and the ONNX one made of it."""
+    from TotalPassportLib.inference.engines import plain_engine
     from TotalPassportLib.inference.session import NetworkSession
     from TotalPassportLib.models.description import read_model
     from TotalPassportLib.models.official import find_datasets
@@ -141,7 +135,10 @@ def _compare_network(oracle: str, weights: Path, work: Path) -> bool:
     np.save(work / "patch.npy", patch)
     trainer = find_datasets(weights)[297]
     _output_of(oracle, "-m", "parity.networks", "logits", str(trainer), str(work / "patch.npy"), str(work / "out.npy"))
-    theirs, ours = np.load(work / "out.npy", mmap_mode="r"), NetworkSession(part).run(patch)
+    session = NetworkSession(part, plain_engine())
+    output = session.run(patch)
+    logits = output if session.head is None else output @ session.head[:, :-1].T + session.head[:, -1]
+    theirs, ours = np.load(work / "out.npy", mmap_mode="r"), np.moveaxis(logits, -1, 0)
     largest = max(float(np.abs(one - other).max()) for one, other in zip(theirs, ours, strict=True))
     largest /= float(np.mean([channel.std() for channel in theirs]))
     flips = Agreement(int(np.count_nonzero(theirs.argmax(0) != ours.argmax(0))), patch.size)
@@ -149,22 +146,13 @@ def _compare_network(oracle: str, weights: Path, work: Path) -> bool:
     return largest <= LARGEST_LOGIT_DIFFERENCE and flips.share >= SHARE
 
 
-def _effort(*command: str) -> Effort:
+def _effort(command: Sequence[str], environment: Mapping[str, str]) -> Effort:
     """Run a command and return what it took; end with its own words if it fails."""
-    with tempfile.TemporaryFile("w+") as log:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, cwd=TESTING, env=_environment(), stdout=log, stderr=log)
-        peak_mb = None
-        if hasattr(os, "wait4"):
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            peak_mb = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / MEBIBYTE
-        process.wait()
-        seconds = time.perf_counter() - start
-        if process.returncode != 0:
-            log.seek(0)
-            _fail(command, log.read())
-    return Effort(seconds, peak_mb)
+    with tempfile.TemporaryDirectory() as folder:
+        effort = run_measured(command, Path(folder), environment)
+    if effort.exit_code != 0:
+        _fail(command, effort.log)
+    return effort
 
 
 def _output_of(*command: str) -> str:
@@ -183,7 +171,7 @@ def _fail(command: Sequence[str], log: str) -> NoReturn:
 
 
 def _megabytes(effort: Effort) -> str:
-    return "-" if effort.peak_mb is None else f"{effort.peak_mb:.0f}"
+    return "-" if effort.peak_bytes is None else f"{effort.peak_bytes / MEBIBYTE:.0f}"
 
 
 def _print_row(first: str, *others: str) -> None:

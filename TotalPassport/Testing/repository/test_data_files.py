@@ -13,6 +13,7 @@ SCHEMAS = sorted(path.name.removesuffix(".schema.json") for path in (DATA_FOLDER
 DOCUMENTS = {
     "catalogue.json": "catalogue",
     "checks.json": "checks",
+    "engines.json": "engines",
     "official_datasets.json": "official_datasets",
     **{str(path.relative_to(DATA_FOLDER)): "labels" for path in (DATA_FOLDER / "labels").glob("*.json")},
     **{str(path.relative_to(DATA_FOLDER)): "model" for path in DATA_FOLDER.glob("*/model.json")},

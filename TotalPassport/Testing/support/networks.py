@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from TotalPassportLib.models.architecture import PlainConvUNet
+from TotalPassportLib.models.convert import write_network_files
 from TotalPassportLib.models.description import METADATA_KEY
+
+from .checkpoints import random_weights
 
 OPSET = 17
 IR_VERSION = 8
@@ -121,6 +125,19 @@ def write_model(
     folder.mkdir(parents=True, exist_ok=True)
     network = save_network(folder / "network.onnx", threshold_layers() if layers is None else layers)
     document = model_document([part_document(network, **(part or {}))], **changes)
+    (folder / "model.json").write_text(json.dumps(document), encoding="utf-8")
+    return folder
+
+
+def write_unet_model(folder: Path) -> Path:
+    """Write a model folder whose network is nnU-Net's, with two levels, random weights and a head of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    unet = PlainConvUNet(
+        input_channels=1, output_channels=len(LABEL_VALUES), features_per_stage=(6, 8), strides=((1, 1, 1), (2, 2, 2)),
+        kernel_sizes=((3, 3, 3), (3, 3, 3)), n_conv_per_stage=(2, 2), n_conv_per_stage_decoder=(2,),
+    )  # fmt: skip
+    files = write_network_files(unet, random_weights(unet), folder / "network.onnx")
+    document = model_document([part_document(None, divisor_zyx=[2, 2, 2]) | files])
     (folder / "model.json").write_text(json.dumps(document), encoding="utf-8")
     return folder
 

@@ -29,6 +29,16 @@ class TestPackages:
         slicer.util.pip_install(["onnxruntime>=1.23", "nibabel"])
         assert installed == ["onnxruntime>=1.23", "nibabel"]
 
+    def test_removing_is_up_to_the_test_too(self, slicer_host: Any) -> None:
+        import slicer
+
+        with pytest.raises(RuntimeError, match="wanted to uninstall"):
+            slicer.util.pip_uninstall(["onnxruntime"])
+        removed: list[str] = []
+        slicer_host.packaging.uninstaller = removed.extend
+        slicer.util.pip_uninstall("onnxruntime nibabel")
+        assert removed == ["onnxruntime", "nibabel"]
+
     def test_ensuring_checks_asks_and_installs(self, slicer_host: Any, tmp_path: Path) -> None:
         import slicer.packaging
 

@@ -173,6 +173,28 @@ class UNet:
         shapes = {name: shape for layer in layers for name, shape in layer.tensors().items()}
         return {**shapes, **self.head().tensors()}
 
+    def gigaflop(self, size_zyx: Triple) -> float:
+        """How many billions of operations one run takes, head included; a multiplication and its addition are two.
+
+        Parameters
+        ----------
+        size_zyx : voxels of the input, multiples of `divisor_zyx`.
+        """
+        voxels, operations = prod(size_zyx), 0
+        levels: list[int] = []
+        for stage, stride in zip(self.encoder(), self.strides, strict=True):
+            inner = [tensor for layer in stage for tensor in layer.tensors().values()]
+            voxels //= prod(stride)
+            levels.append(voxels)
+            operations += voxels * sum(map(_multiplications, inner))
+        for level, step in zip(reversed(levels[:-1]), self.decoder(), strict=True):
+            inner = [tensor for layer in step.convolutions for tensor in layer.tensors().values()]
+            # Every voxel of an upsampled image comes from one coarse voxel, by one place of the kernel.
+            upsampled = step.upsampling.input_channels * step.upsampling.output_channels
+            operations += level * (sum(map(_multiplications, inner)) + upsampled)
+        operations += levels[0] * sum(map(_multiplications, self.head().tensors().values()))
+        return 2e-9 * operations
+
     def _decoder_stage(self, index: int) -> DecoderStage:
         below, level = self.n_stages - 1 - index, self.n_stages - 2 - index
         coarse, fine = self.features_per_stage[below], self.features_per_stage[level]
@@ -283,6 +305,11 @@ def _stack(
         Convolution(f"{key}.{j}", after if j else before, after, kernel, (1, 1, 1) if j else stride, bias)
         for j in range(count)
     )
+
+
+def _multiplications(weight: Shape) -> int:
+    """How many multiplications one voxel of a convolution's output takes; none for a bias or a normalisation."""
+    return prod(weight) if len(weight) == 5 else 0
 
 
 def _frozen(values: object) -> object:

@@ -10,17 +10,21 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..errors import BadInput, ModelError, os_error
 from ..files import make_folder, read_json
 from ..labels import LabelTable, load_label_table
+from .architecture import UNet
 from .catalogue import list_models
 from .checkpoint import read_checkpoint
 from .description import DESCRIPTION_FILE, SCHEMA_VERSION, read_model
-from .graph import write_network
+from .graph import write_head, write_network
 from .official import NEEDED_FILES, dataset_number, find_datasets, release
 from .plans import Plans, read_plans
 
@@ -154,16 +158,38 @@ def _label_values(trainer: Path, plans: Plans, table: LabelTable) -> list[int]:
 
 
 def _write_part(trainer: Path, plans: Plans, label_values: list[int], file: Path) -> dict[str, Any]:
-    network = write_network(plans.architecture, read_checkpoint(trainer / CHECKPOINT))
-    file.write_bytes(network)
     scheme = plans.normalisation
     return {
-        "name": _dataset(trainer)[:100], "network": file.name, "sha256": hashlib.sha256(network).hexdigest(),
+        "name": _dataset(trainer)[:100],
+        **write_network_files(plans.architecture, read_checkpoint(trainer / CHECKPOINT), file),
         "patch_size_zyx": plans.patch_size_zyx, "divisor_zyx": plans.architecture.divisor_zyx,
         "step": release().step,
+        "gigaflop_per_window": round(plans.architecture.gigaflop(plans.patch_size_zyx), 3),
         "normalisation": {
             "scheme": "ct", "clip_low_hu": scheme.clip_low_hu, "clip_high_hu": scheme.clip_high_hu,
             "mean_hu": scheme.mean_hu, "std_hu": scheme.std_hu,
         },
         "label_values": label_values,
+    }  # fmt: skip
+
+
+def write_network_files(
+    architecture: UNet, weights: Mapping[str, np.ndarray], file: Path, finish: Callable[[bytes], bytes] = bytes
+) -> dict[str, Any]:
+    """Write a network and, beside it, its head; return what a part's description says about the two files.
+
+    Parameters
+    ----------
+    weights : see `write_network`.
+    file : the ONNX file; the head is called after it.
+    finish : makes the file's content of the network's.
+    """
+    network, head = finish(write_network(architecture, weights)), BytesIO()
+    np.save(head, write_head(architecture, weights), allow_pickle=False)
+    head_file = file.with_name(f"{file.stem}-head.npy")
+    file.write_bytes(network)
+    head_file.write_bytes(head.getvalue())
+    return {
+        "network": file.name, "sha256": hashlib.sha256(network).hexdigest(),
+        "head": {"file": head_file.name, "sha256": hashlib.sha256(head.getvalue()).hexdigest()},
     }  # fmt: skip

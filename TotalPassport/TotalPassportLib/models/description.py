@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import ModelError
 from ..files import parse_json, read_json, sha256_of, validate
 from ..labels import LabelTable, bundled_tables, load_label_table, table_from_document
@@ -35,7 +37,8 @@ class Part:
     """One network of a model.
 
     ``label_values[c]`` is the label value of output channel ``c``; channel 0 is background. Sizes are in voxels,
-    ``[z, y, x]``. ``step`` is the largest step between windows as a fraction of the patch.
+    ``[z, y, x]``. ``step`` is the largest step between windows as a fraction of the patch. A network with a ``head``
+    (see `read_head`) gives features, one without gives logits. ``gigaflop_per_window`` is what one run of it takes.
     """
 
     name: str
@@ -46,6 +49,9 @@ class Part:
     step: float
     normalisation: Normalisation
     label_values: tuple[int, ...]
+    head: Path | None = None
+    head_sha256: str | None = None
+    gigaflop_per_window: float | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +164,9 @@ def _part(entry: Mapping[str, Any], folder: Path, network: Path | None, what: st
         float(entry["step"]),
         Normalisation(**normalisation),
         tuple(entry["label_values"]),
+        folder / entry["head"]["file"] if "head" in entry else None,
+        entry["head"]["sha256"] if "head" in entry else None,
+        entry.get("gigaflop_per_window"),
     )
 
 
@@ -180,16 +189,42 @@ def _check_part(part: Part, labels: LabelTable, what: str) -> None:
 
 
 def verify_network(part: Part) -> None:
-    """Check that the part's network file is there and is the one that the description means.
+    """Check that the part's files are there and are those that the description means.
 
     Raises
     ------
-    ModelError : the file is missing or its SHA-256 differs.
+    ModelError : a file is missing or its SHA-256 differs.
     """
-    if not part.network.is_file():
-        raise ModelError(f"The network file '{part.network}' is missing.", "Bring the model in again.")
-    if part.sha256 is not None and sha256_of(part.network) != part.sha256:
+    files = [(part.network, part.sha256), *([(part.head, part.head_sha256)] if part.head else ())]
+    for file, sha256 in files:
+        if not file.is_file():
+            raise ModelError(f"The network file '{file}' is missing.", "Bring the model in again.")
+        if sha256 is not None and sha256_of(file) != sha256:
+            raise ModelError(
+                f"The network file '{file}' is not the one its description was made for (SHA-256 differs).",
+                "The file is damaged or was exchanged; bring the model in again.",
+            )
+
+
+def read_head(part: Part) -> np.ndarray | None:
+    """Return the part's head, float32 ``[channels, features + 1]``, or None if its network gives logits itself.
+
+    ``logits = head[:, :-1] @ features + head[:, -1]``.
+
+    Raises
+    ------
+    ModelError : the file is missing or holds something else.
+    """
+    if part.head is None:
+        return None
+    try:
+        head: np.ndarray = np.load(part.head, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ModelError(f"The file '{part.head}' cannot be read ({error}).", "Bring the model in again.") from error
+    good = isinstance(head, np.ndarray) and head.dtype == np.float32 and head.ndim == 2
+    if not good or len(head) != len(part.label_values) or head.shape[1] < 2 or not np.isfinite(head).all():
         raise ModelError(
-            f"The network file '{part.network}' is not the one its description was made for (SHA-256 differs).",
-            "The file is damaged or was exchanged; bring the model in again.",
+            f"The file '{part.head}' does not hold the head of a network with {len(part.label_values)} channels.",
+            "Its description is not its own; bring the model in again.",
         )
+    return head

@@ -1,8 +1,11 @@
 """An architecture and its weights, written as an ONNX model.
 
-The network takes `input`, float32 `[1, channels, z, y, x]`, and gives `logits`, float32 `[1, classes, z, y, x]`; the
-three sizes are free, as long as they are multiples of the architecture's `divisor_zyx`. The package `onnx` is needed
-here and nowhere else, and is imported when the first network is written.
+The network takes `input`, float32 `[1, channels, z, y, x]`, and gives `features`, float32 `[1, z, y, x, features]`; the
+three sizes are free, as long as they are multiples of the architecture's `divisor_zyx`. The head, which makes logits of
+features, is no part of it (`write_head`): it is linear and can be applied where memory and time allow. The package
+`onnx` is needed here and nowhere else, and is imported when the first network is written.
+
+`docs/performance.md` tells what each peculiarity of the graph is worth.
 """
 
 from __future__ import annotations
@@ -18,7 +21,6 @@ from .architecture import (
     Convolution,
     DecoderStage,
     EncoderLayer,
-    Head,
     ResidualBlock,
     Triple,
     UNet,
@@ -27,7 +29,7 @@ from .architecture import (
 
 OPSET = 17
 IR_VERSION = 8
-INPUT, OUTPUT = "input", "logits"
+INPUT, OUTPUT = "input", "features"
 
 
 def write_network(
@@ -47,7 +49,11 @@ def write_network(
     tensors = select_tensors(architecture, weights)
     onnx = _onnx()
     writer = _Writer(onnx, architecture, tensors)
-    ports = _port(onnx, INPUT, architecture.input_channels), _port(onnx, OUTPUT, architecture.output_channels)
+    sizes = ["z", "y", "x"]
+    ports = (
+        _port(onnx, INPUT, [1, architecture.input_channels, *sizes]),
+        _port(onnx, OUTPUT, [1, *sizes, architecture.head().input_channels]),
+    )
     model = onnx.helper.make_model(
         onnx.helper.make_graph(writer.write(), "network", [ports[0]], [ports[1]]),
         producer_name="TotalPassport",
@@ -59,6 +65,16 @@ def write_network(
     onnx.helper.set_model_props(model, dict(sorted((metadata or {}).items())))
     data: bytes = model.SerializeToString(deterministic=True)
     return data
+
+
+def write_head(architecture: UNet, weights: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The head as a matrix, float32 `[classes, features + 1]`, whose last column is the bias.
+
+    Logits are `head[:, :-1] @ features + head[:, -1]`. For parameters and errors see `write_network`.
+    """
+    tensors, key = select_tensors(architecture, weights), architecture.head().key
+    weight, bias = tensors[f"{key}.weight"], tensors[f"{key}.bias"]
+    return np.ascontiguousarray(np.column_stack([weight.reshape(len(bias), -1), bias]))
 
 
 def select_tensors(architecture: UNet, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -120,8 +136,8 @@ def _onnx() -> ModuleType:
     return module
 
 
-def _port(onnx: ModuleType, name: str, channels: int) -> Any:
-    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, channels, "z", "y", "x"])
+def _port(onnx: ModuleType, name: str, shape: list[int | str]) -> Any:
+    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
 
 
 class _Writer:
@@ -144,41 +160,51 @@ class _Writer:
         for step in self.architecture.decoder():
             skips.pop()
             value = self.decoder_stage(value, skips[-1], step)
-        self.head(value, self.architecture.head())
+        # Channels last, as OpenVINO computes and as the head wants them: turning them costs 300 ms a window.
+        self.node("Transpose", [value], OUTPUT, output=OUTPUT, perm=[0, 2, 3, 4, 1])
         return self.nodes
 
     def encoder_layer(self, value: str, layer: EncoderLayer) -> str:
         if isinstance(layer, ResidualBlock):
             return self.residual_block(value, layer)
-        return self.convolution([value], layer)
+        return self.convolution(value, layer)
 
-    def convolution(self, values: list[str], layer: Convolution) -> str:
-        """A convolution of the values (as if joined along the channels), the normalisation and the activation."""
+    def convolution(self, value: str, layer: Convolution) -> str:
+        """A convolution, the normalisation and the activation."""
+        return self.finish(self.bare_convolution(value, layer, self.tensors[f"{layer.key}.conv.weight"]), layer)
+
+    def bare_convolution(self, value: str, layer: Convolution, weight: np.ndarray, part: str = "") -> str:
         # The convolution's bias is left out: the normalisation subtracts the mean, and every constant with it.
-        weights = np.split(self.tensors[f"{layer.key}.conv.weight"], len(values), axis=1)
+        key = f"{layer.key}.conv{part}"
         pads = [(size - 1) // 2 for size in layer.kernel] * 2
         attributes: dict[str, Any] = {"kernel_shape": layer.kernel, "strides": layer.stride, "pads": pads}
-        outputs = []
-        for number, (value, weight) in enumerate(zip(values, weights, strict=True)):
-            key = f"{layer.key}.conv.{number}"
-            outputs.append(self.node("Conv", [value, self.constant(f"{key}.weight", weight)], key, **attributes))
-        # Convolving two halves and adding is what convolving their concatenation means, without its copy in memory.
-        value = outputs[0] if len(outputs) == 1 else self.node("Add", outputs, f"{layer.key}.conv.sum")
+        return self.node("Conv", [value, self.constant(f"{key}.weight", weight)], key, **attributes)
+
+    def finish(self, value: str, layer: Convolution) -> str:
         value = self.normalisation(value, f"{layer.key}.norm")
         return self.activation(value, layer.key) if layer.activation else value
 
     def normalisation(self, value: str, key: str) -> str:
-        """Instance normalisation written out, because the built-in operators are not accurate enough."""
-        shape = (1, -1, 1, 1, 1)
-        centred = self.node("Sub", [value, self.mean(value, f"{key}.mean")], f"{key}.centred")
-        squared = self.node("Mul", [centred, centred], f"{key}.squared")
-        variance = self.mean(squared, f"{key}.variance")
+        """Instance normalisation written out, because the built-in operators are not accurate enough.
+
+        The variance is the mean of the squares less the square of the mean. What is lost by that is bounded: a
+        convolution without bias sees zeros beyond the border, so even over an image of one value its results differ.
+        """
+        mean = self.mean(value, f"{key}.mean")
+        squares = self.mean_of_squares(value, f"{key}.squares")
+        spread = self.node("Sub", [squares, self.node("Mul", [mean, mean], f"{key}.mean.squared")], f"{key}.spread")
+        nought = self.constant("nought", np.zeros(1, np.float32))
+        variance = self.node("Max", [spread, nought], f"{key}.variance")  # rounding may take it below
         epsilon = self.constant("epsilon", np.array(self.architecture.norm_eps, np.float32))
         deviation = self.node("Sqrt", [self.node("Add", [variance, epsilon], f"{key}.padded")], f"{key}.deviation")
-        gain = self.constant(f"{key}.weight", self.tensors[f"{key}.weight"].reshape(shape))
-        scaled = self.node("Mul", [centred, self.node("Div", [gain, deviation], f"{key}.gain")], f"{key}.scaled")
-        offset = self.constant(f"{key}.bias", self.tensors[f"{key}.bias"].reshape(shape))
-        return self.node("Add", [scaled, offset], key)
+        weight, bias = (
+            self.constant(f"{key}.{name}", self.tensors[f"{key}.{name}"].reshape(1, -1, 1, 1, 1))
+            for name in ("weight", "bias")
+        )
+        gain = self.node("Div", [weight, deviation], f"{key}.gain")
+        # One gain and one offset a channel, so that the large array is read and written once.
+        offset = self.node("Sub", [bias, self.node("Mul", [mean, gain], f"{key}.mean.scaled")], f"{key}.offset")
+        return self.node("Add", [self.node("Mul", [value, gain], f"{key}.scaled"), offset], key)
 
     def mean(self, value: str, key: str) -> str:
         """The mean over z, y and x for each channel: along x first, then y, then z.
@@ -186,7 +212,20 @@ class _Writer:
         A sum over a million voxels in one go loses three to four digits in float32, and thousands of labels with
         them; three short sums lose none. OpenVINO merges neighbouring means back into one unless `keepdims` differs.
         """
-        for axis, keepdims in ((4, 1), (3, 0), (2, 1)):
+        return self.mean_of_rows(self.node("ReduceMean", [value], f"{key}.x", axes=[4], keepdims=1), key)
+
+    def mean_of_squares(self, value: str, key: str) -> str:
+        """The mean of the squares for each channel; the length of a row is had without an array of squares."""
+        length = self.node("ReduceL2", [value], f"{key}.length", axes=[4], keepdims=1)
+        shape = self.node("Shape", [value], f"{key}.shape")
+        four, five = (self.constant(name, np.array([number])) for name, number in (("four", 4), ("five", 5)))
+        size = self.node("Slice", [shape, four, five], f"{key}.size")
+        size = self.node("Cast", [size], f"{key}.size.float", to=self.onnx.TensorProto.FLOAT)
+        total = self.mean_of_rows(self.node("Mul", [length, length], f"{key}.x"), key)
+        return self.node("Div", [total, size], f"{key}.mean")
+
+    def mean_of_rows(self, value: str, key: str) -> str:
+        for axis, keepdims in ((3, 0), (2, 1)):
             value = self.node("ReduceMean", [value], f"{key}.{'zyx'[axis - 2]}", axes=[axis], keepdims=keepdims)
         return self.node("Reshape", [value, self.constant("per_channel", np.array([1, -1, 1, 1, 1]))], key)
 
@@ -195,32 +234,48 @@ class _Writer:
 
     def residual_block(self, value: str, block: ResidualBlock) -> str:
         key = block.first.key.rpartition(".")[0]
-        straight = self.convolution([self.convolution([value], block.first)], block.second)
+        straight = self.convolution(self.convolution(value, block.first), block.second)
         shortcut = value
         if block.pool:
             shortcut = self.average_pool(shortcut, f"{key}.pool", block.pool)
         if block.projection:
-            shortcut = self.convolution([shortcut], block.projection)
+            shortcut = self.convolution(shortcut, block.projection)
         return self.activation(self.node("Add", [straight, shortcut], f"{key}.sum"), key)
 
     def average_pool(self, value: str, key: str, stride: Triple) -> str:
         return self.node("AveragePool", [value], key, kernel_shape=stride, strides=stride)
 
     def decoder_stage(self, value: str, skip: str, stage: DecoderStage) -> str:
-        values = [self.upsampling(value, stage.upsampling), skip]
-        for layer in stage.convolutions:
-            values = [self.convolution(values, layer)]
-        return values[0]
+        """Upsample, join with the skip connection, convolve.
+
+        Convolving two halves and adding is what convolving their concatenation means, without its copy in memory. The
+        skip's half comes first, so that the skip's own memory is free before the upsampled half needs some.
+        """
+        first, *others = stage.convolutions
+        upsampled_weight, skip_weight = np.split(self.tensors[f"{first.key}.conv.weight"], 2, axis=1)
+        skip_half = self.bare_convolution(skip, first, skip_weight, ".skip")
+        value = self.upsampling(self.after(value, skip_half, stage.upsampling.key), stage.upsampling)
+        upsampled_half = self.bare_convolution(value, first, upsampled_weight, ".upsampled")
+        value = self.finish(self.node("Add", [upsampled_half, skip_half], f"{first.key}.conv"), first)
+        for layer in others:
+            value = self.convolution(value, layer)
+        return value
+
+    def after(self, value: str, other: str, key: str) -> str:
+        """The same value, but not before the other one is there: nought times one of its numbers is added.
+
+        Runtimes choose the order of nodes by what they depend on, and ONNX has no other way to ask for one.
+        """
+        zeros, ones = (self.constant(name, np.full(5, number)) for name, number in (("zeros", 0), ("ones", 1)))
+        number = self.node("Slice", [other, zeros, ones], f"{key}.other")
+        nothing = self.node("Mul", [number, self.constant("nought", np.zeros(1, np.float32))], f"{key}.nothing")
+        return self.node("Add", [value, nothing], f"{key}.after")
 
     def upsampling(self, value: str, layer: Upsampling) -> str:
         inputs = [value, self.tensor(f"{layer.key}.weight")]
         if layer.bias:
             inputs.append(self.tensor(f"{layer.key}.bias"))
         return self.node("ConvTranspose", inputs, layer.key, kernel_shape=layer.stride, strides=layer.stride)
-
-    def head(self, value: str, layer: Head) -> str:
-        inputs = [value, self.tensor(f"{layer.key}.weight"), self.tensor(f"{layer.key}.bias")]
-        return self.node("Conv", inputs, layer.key, output=OUTPUT, kernel_shape=(1, 1, 1))
 
     def node(self, operator: str, inputs: list[str], key: str, output: str | None = None, **attributes: Any) -> str:
         output = output or f"{key}.out"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from .components import Pieces
 from .contacts import contacts
 from .intensity import label_intensities
 from .moments import label_moments
+from .neighbours import neighbours, runs_are_many
 from .organ import OrganPassport, Passport
 from .points import farthest_points, spread_points
 from .runs import Runs, in_c_order, label_runs
@@ -58,14 +60,18 @@ def extract_passport(
     grid = canonical_grid(affine, labels.shape)
     canonical = in_c_order(to_canonical(labels, grid))
     runs = label_runs(canonical)
-    surfaces, strays = _surfaces(runs, grid)
-    basics = measure_basics(canonical, runs, grid, on_organ, even_points, strays)
-    organs = {label: fields | {"name": table.describe(label).name} for label, fields in basics.items()}
-    _add(organs, _extents(runs, grid, basics))
-    _add(organs, surfaces)
+    # Two halves of about the same time, side by side: numpy lets other threads work meanwhile.
+    with ThreadPoolExecutor(1) as helper:
+        surfaces = helper.submit(_surfaces, canonical, runs, grid)
+        if hounsfield is not None:
+            intensities = helper.submit(_intensities, canonical, to_canonical(hounsfield, grid), surfaces)
+        basics = measure_basics(canonical, runs, grid, on_organ, even_points, lambda: surfaces.result()[1])
+        organs = {label: fields | {"name": table.describe(label).name} for label, fields in basics.items()}
+        _add(organs, _extents(runs, grid, basics))
+    _add(organs, surfaces.result()[0])
     _add(organs, {label: {"terminology": table.describe(label).terminology} for label in organs})
     if hounsfield is not None:
-        _add(organs, _intensities(canonical, to_canonical(hounsfield, grid), list(organs)))
+        _add(organs, intensities.result())
     if confidence is not None:
         _add(organs, {label: {"confidence": float(value)} for label, value in confidence.items() if label in organs})
     measured = {label: OrganPassport(label=label, **fields) for label, fields in organs.items()}
@@ -80,7 +86,7 @@ def measure_basics(
     grid: CanonicalGrid,
     on_organ: Callable[[int, int], None] = lambda done, total: None,
     even_points: bool = True,
-    strays: np.ndarray | None = None,
+    strays: Callable[[], np.ndarray] | None = None,
 ) -> dict[int, Fields]:
     """Return what the seed's format has of every label, by rising label: moments, axes, boundary points, volume.
 
@@ -90,7 +96,7 @@ def measure_basics(
     runs : its runs.
     grid : the canonical grid of the image.
     on_organ, even_points : as for `extract_passport`.
-    strays : for every run, whether it is a part of a stray piece; points of those come last.
+    strays : gives for every run whether it is a part of a stray piece; points of those come last.
     """
     moments = label_moments(runs)
     if not moments:
@@ -100,11 +106,14 @@ def measure_basics(
     voxel_mm3 = float(abs(np.cross(linear[:, 0], linear[:, 1]) @ linear[:, 2]))
     covariance = linear @ np.stack([measured.covariance_index for measured in moments.values()]) @ linear.T
     eigenvalues, vectors = principal_axes(covariance)
-    points = dict.fromkeys(moments, np.empty((0, 3)))
-    sampled = _boundary_points(boundary_voxels(labels), runs, linear, even_points, strays)
+    points = dict.fromkeys(moments, np.empty((0, 3), np.intp))
+    boundaries = boundary_voxels(labels)
+    sampled = farthest_points(boundaries, runs.shape, linear) if even_points else spread_points(boundaries, runs.shape)
     for done, (label, indices) in enumerate(sampled):
         on_organ(done, len(moments))
-        points[label] = indices @ linear.T + origin
+        points[label] = indices
+    if strays is not None:
+        _put_strays_last(points, runs, strays())
     return {
         label: {
             "voxel_count": measured.voxel_count,
@@ -113,28 +122,21 @@ def measure_basics(
             "covariance_mm2": covariance[row],
             "eigenvalues_mm2": eigenvalues[row],
             "eigenvectors": vectors[row],
-            "boundary_points_ras_mm": points[label],
+            "boundary_points_ras_mm": points[label] @ linear.T + origin,
         }
         for row, (label, measured) in enumerate(moments.items())
     }
 
 
-def _boundary_points(
-    boundaries: Mapping[int, np.ndarray], runs: Runs, linear: np.ndarray, even: bool, strays: np.ndarray | None
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield label and boundary points as indices ``[n, 3]``, those of stray pieces last.
+def _put_strays_last(points: dict[int, np.ndarray], runs: Runs, strays: np.ndarray) -> None:
+    """Order each label's boundary points, indices ``[n, 3]``, anew: those of stray pieces come last.
 
-    A stray voxel is farther from everything than any true point, and would be chosen first.
+    A stray voxel is farther from everything than any true point, and was chosen first.
     """
-    sampled = farthest_points(boundaries, runs.shape, linear) if even else spread_points(boundaries, runs.shape)
-    astray = set() if strays is None else set(np.unique(runs.labels[strays]).tolist())
-    for label, indices in sampled:
-        if label in astray and strays is not None:
-            voxels = np.ravel_multi_index(tuple(indices.T), runs.shape)
-            which = np.searchsorted(runs.starts, voxels, side="right") - 1
-            yield label, indices[np.argsort(strays[which], kind="stable")]
-        else:
-            yield label, indices
+    for label, indices in points.items():
+        voxels = np.ravel_multi_index(tuple(indices.T), runs.shape).astype(runs.starts.dtype)
+        which = np.searchsorted(runs.starts, voxels, side="right") - 1
+        points[label] = indices[np.argsort(strays[which], kind="stable")]
 
 
 def _add(organs: dict[int, Fields], further: Mapping[int, Fields]) -> None:
@@ -153,7 +155,7 @@ def _extents(runs: Runs, grid: CanonicalGrid, basics: Mapping[int, Fields]) -> d
     directions = np.concatenate([own, shared], axis=1)
     # A voxel reaches half a step to both sides of its centre along each axis of the image.
     half = np.abs(directions).sum(axis=2) / 2
-    low, high = label_extents(runs, np.array(list(basics)), directions)
+    low, high = label_extents(runs, directions)
     box_low, box_high = low - half, high + half
     boxes = np.stack([box_low[:, 3:6], box_high[:, 3:6]], axis=1) + origin
     corners = np.einsum("nij,nj->ni", axes, box_low[:, :3]) + origin
@@ -173,12 +175,16 @@ def _extents(runs: Runs, grid: CanonicalGrid, basics: Mapping[int, Fields]) -> d
     }
 
 
-def _surfaces(runs: Runs, grid: CanonicalGrid) -> tuple[dict[int, Fields], np.ndarray]:
+def _surfaces(labels: np.ndarray, runs: Runs, grid: CanonicalGrid) -> tuple[dict[int, Fields], np.ndarray]:
     """Return surface areas and pieces of every label, and whether each run is a part of a stray piece."""
-    crossings, pieces = Crossings(runs), Pieces(runs)
-    for step, first, second in contacts(runs):
-        crossings.add(step, first, second)
-        pieces.add(first, second)
+    if runs_are_many(runs):
+        found = neighbours(labels, runs.starts)
+        crossings, pieces = Crossings(runs, found.inner), Pieces(runs, found.pieces)
+    else:
+        crossings, pieces = Crossings(runs), Pieces(runs)
+        for step, first, second in contacts(runs):
+            crossings.add(step, first, second)
+            pieces.add(first, second)
     areas = crossings.areas_mm2(grid.affine[:3, :3])
     fields = {
         label: {
@@ -191,8 +197,11 @@ def _surfaces(runs: Runs, grid: CanonicalGrid) -> tuple[dict[int, Fields], np.nd
     return fields, pieces.strays()
 
 
-def _intensities(labels: np.ndarray, hounsfield: np.ndarray, present: Iterable[int]) -> dict[int, Fields]:
+def _intensities(
+    labels: np.ndarray, hounsfield: np.ndarray, measured: Future[tuple[dict[int, Fields], np.ndarray]]
+) -> dict[int, Fields]:
+    """Return intensities of the labels that something else was measured of."""
     return {
         label: {"hu_mean": found.mean_hu, "hu_sd": found.sd_hu, "hu_percentiles": found.percentiles_hu}
-        for label, found in label_intensities(labels, hounsfield, list(present)).items()
+        for label, found in label_intensities(labels, hounsfield, sorted(measured.result()[0])).items()
     }

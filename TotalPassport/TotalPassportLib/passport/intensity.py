@@ -39,30 +39,46 @@ def label_intensities(labels: np.ndarray, hounsfield: np.ndarray, present: list[
 def _intensities(labels: np.ndarray, hounsfield: np.ndarray, present: list[int]) -> dict[int, Intensity]:
     number = np.full(int(np.iinfo(labels.dtype).max) + 1, -1, np.int32)
     number[present] = np.arange(len(present))
-    histogram = np.zeros(len(present) * _BINS, np.int64)
+    lowest, highest = (
+        int(np.clip(np.rint(end), LOWEST_HU, HIGHEST_HU)) for end in (hounsfield.min(), hounsfield.max())
+    )
+    table = np.zeros((len(present), highest - lowest + 1), np.int64)
     sums = np.zeros((2, len(present)))
     for thick in slabs(labels.shape, 32):
         slab_labels, slab_hounsfield = labels[thick], in_c_order(hounsfield[thick])
         for thin in slabs(slab_labels.shape):
             which = number[slab_labels[thin]]
             inside = which >= 0
-            which = which[inside]
-            values = slab_hounsfield[thin][inside].astype(np.float64)
-            bins = np.clip(np.rint(values), LOWEST_HU, HIGHEST_HU).astype(np.int64) - LOWEST_HU
-            histogram += np.bincount(which * _BINS + bins, minlength=len(histogram))
-            for total, weights in zip(sums, (values, values * values), strict=True):
-                total += np.bincount(which, weights=weights, minlength=len(present))
-    table = histogram.reshape(len(present), _BINS)
-    return {label: _intensity(*row) for label, *row in zip(present, table, *sums, strict=True)}
+            values = slab_hounsfield[thin][inside]
+            added, added_sums = _histogram(which[inside], values, lowest, table.shape)
+            table += added
+            sums += added_sums
+    return {label: _intensity(row, lowest, *of) for label, row, *of in zip(present, table, *sums, strict=True)}
 
 
-def _intensity(histogram: np.ndarray, total: float, total_of_squares: float) -> Intensity:
+def _histogram(
+    which: np.ndarray, values: np.ndarray, lowest: int, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return counts ``shape`` of whole values from ``lowest`` on, and sums and sums of squares ``[2, labels]``."""
+    whole = np.rint(values)
+    bins = np.clip(whole, lowest, lowest + shape[1] - 1).astype(np.int32)
+    counts = np.bincount(which * np.int32(shape[1]) + (bins - np.int32(lowest)), minlength=shape[0] * shape[1])
+    counts = counts.reshape(shape)
+    if np.array_equal(bins, values):
+        # Of whole values the counts tell the sums.
+        units = np.arange(lowest, lowest + shape[1])
+        return counts, np.stack([counts @ units, counts @ units**2]).astype(np.float64)
+    exact = values.astype(np.float64)
+    return counts, np.stack([np.bincount(which, weights, minlength=shape[0]) for weights in (exact, exact * exact)])
+
+
+def _intensity(histogram: np.ndarray, lowest: int, total: float, total_of_squares: float) -> Intensity:
     cumulative = np.cumsum(histogram)
     count = int(cumulative[-1])
     mean = total / count
     # Sums of whole Hounsfield units are exact, so that little is lost in this difference.
     variance = max(total_of_squares / count - mean * mean, 0.0)
     ranks = [-(-count * percent // 100) for percent in PERCENTILES]
-    values = np.searchsorted(cumulative, ranks) + LOWEST_HU
+    values = np.searchsorted(cumulative, ranks) + lowest
     percentiles = {percent: float(value) for percent, value in zip(PERCENTILES, values, strict=True)}
     return Intensity(float(mean), float(np.sqrt(variance)), percentiles)

@@ -25,26 +25,25 @@ class LabelMoments:
 
 def label_moments(runs: Runs) -> dict[int, LabelMoments]:
     """Return the moments of every label of an image, by rising label."""
-    if not len(runs):
-        return {}
-    totals = np.zeros((10, int(runs.labels.max()) + 1))
-    for values, i, j, first, last in runs.chunks():
+    totals = np.zeros((len(runs.present), 10))
+    for number, i, j, first, last in runs.chunks():
         length = last - first + 1
-        sum_k = length * (first + last) // 2
+        sum_k = length * (first + last) / 2
         square_k = _sum_of_squares(last) - _sum_of_squares(first - 1)
-        columns = (
-            *(length, length * i, length * j, sum_k),
-            *(length * i * i, length * i * j, i * sum_k, length * j * j, j * sum_k, square_k),
+        length_i, length_j = length * i, length * j
+        # Sums of whole numbers: exact, in whatever order the products are added.
+        totals[number] += (
+            *(length.sum(), length_i.sum(), length_j.sum(), sum_k.sum()),
+            *(length_i @ i, length_i @ j, i @ sum_k, length_j @ j, j @ sum_k, square_k.sum()),
         )
-        for total, column in zip(totals, columns, strict=True):
-            total += np.bincount(values, weights=column, minlength=len(total))
-    present = np.flatnonzero(totals[0])
-    return {int(label): _moments([int(total) for total in totals[:, label]]) for label in present}
+    return {
+        int(label): _moments([int(total) for total in sums]) for label, sums in zip(runs.present, totals, strict=True)
+    }
 
 
 def _sum_of_squares(last: np.ndarray) -> np.ndarray:
     """Return 0^2 + 1^2 + ... + last^2; 0 for last = -1."""
-    return np.asarray(last * (last + 1) * (2 * last + 1) // 6)
+    return np.asarray(last * (last + 1) * (2 * last + 1) / 6)
 
 
 def _moments(sums: list[int]) -> LabelMoments:

@@ -8,11 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 SLAB_VOXELS = 2**20
 """Images are worked on in slabs of about this many voxels: they stay in the processor's cache and bound the memory."""
+
+RUNS_AT_ONCE = 2**13
+"""Calculations with so many runs of one label stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,28 @@ class Runs:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def chunks(self, size: int = SLAB_VOXELS // 8) -> Iterator[tuple[np.ndarray, ...]]:
-        """Yield label, i, j, first k and last k of the runs, int64, some at a time."""
-        for begin in range(0, len(self), size):
-            part = slice(begin, begin + size)
-            row, first = np.divmod(self.starts[part].astype(np.int64), self.shape[2])
-            i, j = np.divmod(row, self.shape[1])
-            yield self.labels[part].astype(np.int64), i, j, first, first + self.lengths[part] - 1
+    @cached_property
+    def _by_label(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Labels that occur, rising, where each begins and ends among the runs ordered by label, and those runs."""
+        order, present, bounds = sorted_by_value(self.labels)
+        return present, bounds, self.starts[order], self.lengths[order]
+
+    @property
+    def present(self) -> np.ndarray:
+        """The labels that occur, rising, ``[m]``."""
+        return self._by_label[0]
+
+    def chunks(self, size: int = RUNS_AT_ONCE) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield a label's place in `present`, and i, j, first k and last k of its runs, float64, some at a time."""
+        present, bounds, starts, lengths = self._by_label
+        for number in range(len(present)):
+            for begin in range(bounds[number], bounds[number + 1], size):
+                part = slice(begin, min(begin + size, bounds[number + 1]))
+                row = starts[part] // self.shape[2]
+                first = (starts[part] - row * self.shape[2]).astype(np.float64)
+                i = row // self.shape[1]
+                j = (row - i * self.shape[1]).astype(np.float64)
+                yield number, i.astype(np.float64), j, first, first + (lengths[part] - 1)
 
 
 def label_runs(labels: np.ndarray) -> Runs:
@@ -64,6 +83,23 @@ def slabs(shape: tuple[int, ...], at_least: int = 1) -> Iterator[slice]:
     thickness = max(at_least, SLAB_VOXELS // (shape[1] * shape[2]))
     for begin in range(0, shape[0], thickness):
         yield slice(begin, min(begin + thickness, shape[0]))
+
+
+def sorted_by_value(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the stable order by value, the values that occur, and where each begins in that order, with the end.
+
+    Parameters
+    ----------
+    values : unsigned integers of at most 16 bits ``[n]``.
+    """
+    # A little at a time, for what it is widened to.
+    chunks = (values[begin : begin + 2**16] for begin in range(0, len(values), 2**16))
+    highest = int(values.max(initial=0)) + 1
+    counts = sum((np.bincount(chunk, minlength=highest) for chunk in chunks), start=np.zeros(highest, np.intp))
+    present = np.flatnonzero(counts)
+    bounds = np.append(0, np.cumsum(counts[present]))
+    # A stable sort of small integers is a radix sort: it takes a few nanoseconds each.
+    return np.argsort(values, kind="stable"), present, bounds
 
 
 def in_c_order(voxels: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""The written network computes what nnU-Net's does; the reference here is numpy in double precision."""
+"""The written network and its head compute what nnU-Net's do; the reference here is numpy in double precision."""
 
 from __future__ import annotations
 
 import builtins
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from TotalPassportLib.models.architecture import (
     Triple,
     UNet,
 )
-from TotalPassportLib.models.graph import write_network
+from TotalPassportLib.models.graph import write_head, write_network
 
 PLAIN = PlainConvUNet(
     input_channels=1,
@@ -130,11 +131,15 @@ def convolve(value: np.ndarray, weight: np.ndarray, stride: Triple) -> np.ndarra
     return result
 
 
-def run(network: bytes, image: np.ndarray) -> np.ndarray:
+def run(network: UNet, weights: Mapping[str, np.ndarray], image: np.ndarray) -> np.ndarray:
+    """Return the logits ``[classes, z, y, x]`` of the written network and its head."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(None, {"input": image[None]})[0][0])
+    content = write_network(network, weights)
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    features = np.asarray(session.run(None, {"input": image[None]})[0][0])
+    head = write_head(network, weights)
+    return np.moveaxis(features @ head[:, :-1].T + head[:, -1], -1, 0)
 
 
 def image_for(network: UNet, cells: tuple[int, int, int], seed: int = 3) -> np.ndarray:
@@ -148,20 +153,21 @@ def test_the_written_network_computes_what_the_trained_one_does(name: str) -> No
     weights = random_weights(network)
     image = image_for(network, (2, 4, 3))
     expected = Reference(network, weights).forward(image)
-    np.testing.assert_allclose(run(write_network(network, weights), image), expected, atol=3e-5, rtol=0)
+    np.testing.assert_allclose(run(network, weights, image), expected, atol=3e-5, rtol=0)
 
 
 @pytest.mark.parametrize("cells", [(1, 1, 2), (3, 2, 1)])
 def test_it_takes_any_size_that_is_a_multiple_of_its_divisor(cells: tuple[int, int, int]) -> None:
     weights = random_weights(PLAIN)
     image = image_for(PLAIN, cells)
-    result = run(write_network(PLAIN, weights), image)
+    result = run(PLAIN, weights, image)
     assert result.shape == (5, *image.shape[1:])
-    np.testing.assert_allclose(result, Reference(PLAIN, weights).forward(image), atol=3e-5, rtol=0)
+    # Two voxels are left at the deepest level, whose mean and deviation are all that the normalisation has.
+    np.testing.assert_allclose(result, Reference(PLAIN, weights).forward(image), atol=1e-4, rtol=0)
 
 
 def test_normalisation_keeps_its_digits_over_a_whole_patch() -> None:
-    """onnxruntime's own operator is off by 3e-4 here, which would change hundreds of labels of a real scan."""
+    """Twenty deviations off zero, where a patch never is: onnxruntime's own operator is off by 3e-4 here."""
     network = PlainConvUNet(
         input_channels=1, output_channels=2, features_per_stage=(2, 2), strides=((1, 1, 1), (2, 2, 2)),
         kernel_sizes=((1, 1, 1), (1, 1, 1)), n_conv_per_stage=(1, 1), n_conv_per_stage_decoder=(1,),
@@ -169,12 +175,12 @@ def test_normalisation_keeps_its_digits_over_a_whole_patch() -> None:
     weights = random_weights(network)
     image = image_for(network, (48, 56, 64)) + np.float32(20)
     expected = Reference(network, weights).forward(image)
-    assert np.abs(run(write_network(network, weights), image) - expected).max() < 6e-5
+    assert np.abs(run(network, weights, image) - expected).max() < 1e-4
 
 
 def test_an_image_of_one_value_gives_finite_logits() -> None:
     image = np.full((1, 16, 16, 16), -2.0, np.float32)
-    assert np.isfinite(run(write_network(PLAIN, random_weights(PLAIN)), image)).all()
+    assert np.isfinite(run(PLAIN, random_weights(PLAIN), image)).all()
 
 
 def test_the_file_is_what_the_contract_says() -> None:
@@ -183,11 +189,42 @@ def test_the_file_is_what_the_contract_says() -> None:
     assert model.ir_version == 8
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 17)]
     assert [(entry.key, entry.value) for entry in model.metadata_props] == [("a", "1"), ("b", "2")]
-    for port, name, channels in ((model.graph.input[0], "input", 1), (model.graph.output[0], "logits", 5)):
+    given, found = model.graph.input[0], model.graph.output[0]
+    ports = ((given, "input", [1, 1, "z", "y", "x"]), (found, "features", [1, "z", "y", "x", 4]))
+    for port, name, shape in ports:
         dimensions = port.type.tensor_type.shape.dim
         assert port.name == name
         assert port.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
-        assert [entry.dim_param or entry.dim_value for entry in dimensions] == [1, channels, "z", "y", "x"]
+        assert [entry.dim_param or entry.dim_value for entry in dimensions] == shape
+
+
+def test_the_head_is_a_matrix_of_its_own_and_no_part_of_the_network() -> None:
+    weights = random_weights(PLAIN)
+    head = write_head(PLAIN, weights)
+    assert head.dtype == np.float32
+    assert np.array_equal(head[:, :-1], weights["decoder.seg_layers.1.weight"].reshape(5, 4))
+    assert np.array_equal(head[:, -1], weights["decoder.seg_layers.1.bias"])
+    names = [tensor.name for tensor in onnx.load_from_string(write_network(PLAIN, weights)).graph.initializer]
+    assert not [name for name in names if "seg_layers" in name]
+
+
+def test_the_skip_is_convolved_before_its_partner_is_upsampled_so_that_they_are_never_in_memory_together() -> None:
+    nodes = onnx.load_from_string(write_network(PLAIN, random_weights(PLAIN))).graph.node
+    makers = {output: node for node in nodes for output in node.output}
+    for node in nodes:
+        if node.op_type == "ConvTranspose":
+            index = node.name.rpartition(".")[2]
+            assert f"decoder.stages.{index}.convs.0.conv.skip" in ancestors(node.input[0], makers)
+
+
+def ancestors(value: str, makers: Mapping[str, Any]) -> set[str]:
+    found, open_values = set(), [value]
+    while open_values:
+        node = makers.get(open_values.pop())
+        if node is not None and node.name not in found:
+            found.add(node.name)
+            open_values += node.input
+    return found
 
 
 def test_the_same_weights_give_the_same_bytes() -> None:
@@ -282,7 +319,7 @@ def test_pytorch_itself_computes_the_same(name: str) -> None:
     image = image_for(network, (2, 4, 3))
     with torch.no_grad():
         expected = original(torch.from_numpy(image[None]))[0].numpy()
-    np.testing.assert_allclose(run(write_network(network, weights), image), expected, atol=3e-5, rtol=0)
+    np.testing.assert_allclose(run(network, weights, image), expected, atol=3e-5, rtol=0)
 
 
 def test_every_layer_is_named_after_its_weights() -> None:

@@ -11,11 +11,15 @@ import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import SphericalVoronoi
 from TotalPassportLib.passport import components
-from TotalPassportLib.passport.components import Pieces
+from TotalPassportLib.passport import neighbours as neighbours_module
+from TotalPassportLib.passport.components import Pieces, joined
 from TotalPassportLib.passport.contacts import contacts
 from TotalPassportLib.passport.runs import label_runs
-from TotalPassportLib.passport.surface import DIRECTIONS, Crossings
+from TotalPassportLib.passport.surface import DIRECTIONS, Crossings, voronoi_areas
 
 
 def measured(labels: np.ndarray, linear: np.ndarray, chunk: int = 10**6) -> tuple[dict, dict]:
@@ -48,6 +52,51 @@ def test_pieces_are_those_of_scipy_with_all_26_neighbours(
     for label, found in sizes.items():
         pieces, _ = ndimage.label(labels == label, np.ones((3, 3, 3)))
         assert found.tolist() == sorted(np.bincount(pieces.ravel())[1:].tolist(), reverse=True)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    shape=st.tuples(*[st.integers(1, 9)] * 3),
+    seed=st.integers(0, 10**6),
+    density=st.floats(0.05, 1),
+    count=st.sampled_from([1, 2, 4, 255]),
+    chunk=st.sampled_from([5, 10**6]),
+)
+def test_voxels_tell_the_same_as_runs(shape: tuple, seed: int, density: float, count: int, chunk: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = (rng.integers(1, count + 1, shape) * (rng.random(shape) < density)).astype(np.uint16)
+    runs = label_runs(labels)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours_module, "CHUNK_VOXELS", chunk)
+        found = neighbours_module.neighbours(labels, runs.starts)
+    sizes, areas = measured(labels, np.diag([0.7, 0.8, 2.5]))
+    pieces = Pieces(runs, found.pieces)
+    assert {label: size.tolist() for label, size in pieces.sizes().items()} == {
+        label: size.tolist() for label, size in sizes.items()
+    }
+    assert Crossings(runs, found.inner).areas_mm2(np.diag([0.7, 0.8, 2.5])) == areas
+
+
+@settings(max_examples=100, deadline=None)
+@given(count=st.integers(1, 60), pairs=st.integers(0, 90), seed=st.integers(0, 10**6))
+def test_what_is_paired_is_joined_as_scipy_joins_it(count: int, pairs: int, seed: int) -> None:
+    first, second = np.random.default_rng(seed).integers(0, count, (2, pairs))
+    graph = coo_array((np.ones(pairs), (first, second)), shape=(count, count))
+    number, expected = connected_components(graph, directed=False)
+    found = joined(count, first, second)
+    assert sorted(set(found.tolist())) == list(range(number))
+    assert len(set(zip(found.tolist(), expected.tolist(), strict=True))) == number
+
+
+@pytest.mark.parametrize("shear", [0.0, 0.4])
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.7, 0.7, 5.0), (3.0, 0.5, 1.2)])
+def test_the_cells_of_the_directions_are_scipys(spacing: tuple, shear: float) -> None:
+    world = DIRECTIONS @ (np.array([[1, shear, 0], [0, 1, shear], [0, 0, 1]]) @ np.diag(spacing)).T
+    world = world / np.linalg.norm(world, axis=1, keepdims=True)
+    points = np.concatenate([world, -world])
+    areas = voronoi_areas(points)
+    assert np.allclose(areas, SphericalVoronoi(points).calculate_areas(), rtol=0, atol=1e-13)
+    assert areas.sum() == pytest.approx(4 * np.pi, rel=1e-14)
 
 
 @settings(max_examples=40, deadline=None)

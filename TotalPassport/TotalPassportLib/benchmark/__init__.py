@@ -1,0 +1,1 @@
+"""Measures whole runs, ours and others', and reports them."""
