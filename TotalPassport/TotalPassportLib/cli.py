@@ -21,6 +21,7 @@ from .cli_verify import add_verify
 from .errors import user_error
 from .events import Event
 from .files import DATA_FOLDER
+from .inference.engines import AUTO, EXACT, PRECISIONS, provider_choices
 from .passport.organ import Passport
 from .passport.summary import findings_text
 
@@ -166,15 +167,15 @@ def _add_engine_options(parser: argparse.ArgumentParser) -> None:
 def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
-        default="exact",
-        choices=("exact", "turbo"),
+        default=EXACT,
+        choices=PRECISIONS,
         help="exact: the labels of TotalSegmentator on a CPU; turbo: the fastest that this machine can do with at "
         "least 99.9 %% of the voxels the same (default: %(default)s)",
     )
     parser.add_argument(
         "--provider",
-        default="auto",
-        metavar="{auto,openvino,cpu,cuda,directml,coreml}",
+        default=AUTO,
+        metavar=f"{{{','.join(provider_choices())}}}",
         help="where the network runs (default: %(default)s, the fastest on this machine's processor)",
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def _missing_engine(requirement: Any) -> list[str]:
         return list(distributions.suitable().needs)
     known = {each.package: each.needs for each in distributions.available()}
     needs = [known.get(name, (f"{name}{requirement.specifier}",)) for name in present]
-    unmet = [[each for each in group if not _is_met(_parsed(each))] for group in needs]
+    unmet = [[each for each in group if not _is_met(_parsed(each), present)] for group in needs]
     return min(unmet, key=len)
 
 
@@ -121,9 +122,10 @@ def _requirements(path: Path) -> list[Any]:
     return [_parsed(line) for line in lines if line]
 
 
-def _is_met(requirement: Any) -> bool:
+def _is_met(requirement: Any, present: Mapping[str, str] | None = None) -> bool:
+    """Tell whether a requirement is met; ``present`` has versions of packages that are known already."""
     try:
-        version = importlib.metadata.version(requirement.name)
+        version = (present or {}).get(requirement.name) or importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
         return False
     return bool(requirement.specifier.contains(version, prereleases=True))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from support.bad_scans import BAD_SCANS
 from support.processes import JOB_SCRIPT, PACKAGES, Child, assert_contract, environment, eventually, files_below
+from TotalPassportLib.inference.engines import engines
 from TotalPassportLib.passport import read_passport
 from TotalPassportLib.pipeline import RUN_SHARES
 
@@ -44,7 +45,7 @@ def test_a_run_reports_itself_and_ends_with_its_result(
     assert [event for event in events if event["event"] == "progress"][-1]["fraction"] == 1.0
     result = events[-1]
     assert result["n_organs"] == 3
-    assert result["provider"] == "CPUExecutionProvider"
+    assert result["provider"] == engines()[0].execution_provider
     assert set(result["seconds"]) == set(RUN_SHARES)
     assert Path(result["segmentation"]) == scratch / "out" / "Größe 1_segmentation.nii.gz"
     assert len(read_passport(Path(result["passport"])).organs) == 3

@@ -24,6 +24,7 @@ from support.scans import (
 from TotalPassportLib.errors import BadInput, Cancelled, ModelError
 from TotalPassportLib.events import Cancellation, Event
 from TotalPassportLib.files import DATA_FOLDER
+from TotalPassportLib.inference.engines import engines
 from TotalPassportLib.passport import read_passport
 from TotalPassportLib.pipeline import DESCRIBE_SHARES, RUN_SHARES, describe, run
 from TotalPassportLib.volume import stored_label_names
@@ -113,7 +114,7 @@ def test_a_run_writes_labels_with_names_and_a_passport_and_leaves_the_input_alon
     passport = read_passport(result.passport_path)
     assert [organ.name for organ in passport.organs.values()] == ["spleen", "kidney_right", "liver"]
     assert passport.source["sha256"] == before
-    assert passport.software["provider"] == "CPUExecutionProvider"
+    assert passport.software["provider"] == engines()[0].execution_provider
     assert passport.organs[5].hu_mean == pytest.approx(-500, abs=40)
     assert passport.organs[1].hu_mean == pytest.approx(1500, abs=200)
     document = result.passport_path.read_text(encoding="utf-8")

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
 from ..files import parse_json, read_json, sha256_of, validate
 from ..labels import LabelTable, bundled_tables, load_label_table, table_from_document
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DESCRIPTION_FILE = "model.json"
 METADATA_KEY = "totalpassport_model"
@@ -215,6 +216,8 @@ def read_head(part: Part) -> np.ndarray | None:
     ------
     ModelError : the file is missing or holds something else.
     """
+    import numpy as np  # lazily: models are listed where nothing is installed yet
+
     if part.head is None:
         return None
     try:

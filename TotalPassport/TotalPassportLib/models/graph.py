@@ -185,26 +185,19 @@ class _Writer:
         return self.activation(value, layer.key) if layer.activation else value
 
     def normalisation(self, value: str, key: str) -> str:
-        """Instance normalisation written out, because the built-in operators are not accurate enough.
-
-        The variance is the mean of the squares less the square of the mean. What is lost by that is bounded: a
-        convolution without bias sees zeros beyond the border, so even over an image of one value its results differ.
-        """
-        mean = self.mean(value, f"{key}.mean")
-        squares = self.mean_of_squares(value, f"{key}.squares")
-        spread = self.node("Sub", [squares, self.node("Mul", [mean, mean], f"{key}.mean.squared")], f"{key}.spread")
-        nought = self.constant("nought", np.zeros(1, np.float32))
-        variance = self.node("Max", [spread, nought], f"{key}.variance")  # rounding may take it below
+        """Instance normalisation written out, because the built-in operators are not accurate enough."""
+        centred = self.node("Sub", [value, self.mean(value, f"{key}.mean")], f"{key}.centred")
+        # The mean of the squares less the square of the mean would spare this subtraction, and cost labels.
+        variance = self.mean_of_squares(centred, f"{key}.variance")
         epsilon = self.constant("epsilon", np.array(self.architecture.norm_eps, np.float32))
         deviation = self.node("Sqrt", [self.node("Add", [variance, epsilon], f"{key}.padded")], f"{key}.deviation")
         weight, bias = (
             self.constant(f"{key}.{name}", self.tensors[f"{key}.{name}"].reshape(1, -1, 1, 1, 1))
             for name in ("weight", "bias")
         )
+        # One gain a channel, so that the large array is multiplied once.
         gain = self.node("Div", [weight, deviation], f"{key}.gain")
-        # One gain and one offset a channel, so that the large array is read and written once.
-        offset = self.node("Sub", [bias, self.node("Mul", [mean, gain], f"{key}.mean.scaled")], f"{key}.offset")
-        return self.node("Add", [self.node("Mul", [value, gain], f"{key}.scaled"), offset], key)
+        return self.node("Add", [self.node("Mul", [centred, gain], f"{key}.scaled"), bias], key)
 
     def mean(self, value: str, key: str) -> str:
         """The mean over z, y and x for each channel: along x first, then y, then z.

@@ -13,7 +13,7 @@ from support.checkpoints import random_weights, write_checkpoint
 from TotalPassportLib.errors import BadInput, Cancelled, ModelError
 from TotalPassportLib.models.architecture import PlainConvUNet
 from TotalPassportLib.models.convert import convert_official_folder
-from TotalPassportLib.models.description import read_model, verify_network
+from TotalPassportLib.models.description import Part, read_head, read_model, verify_network
 from TotalPassportLib.models.official import find_datasets
 from TotalPassportLib.models.plans import read_plans
 
@@ -52,6 +52,15 @@ def write_weights(
     return trainer
 
 
+def logits_of(part: Part, size: tuple[int, int, int]) -> np.ndarray:
+    """Return what network and head make of nothing, ``[1, z, y, x, channels]``."""
+    session = onnxruntime.InferenceSession(part.network, providers=["CPUExecutionProvider"])
+    (features,) = session.run(None, {"input": np.zeros((1, 1, *size), np.float32)})
+    head = read_head(part)
+    assert head is not None
+    return np.asarray(features @ head[:, :-1].T + head[:, -1])
+
+
 def test_a_converted_model_can_be_read_and_run(tmp_path: Path) -> None:
     convert_official_folder(write_weights(tmp_path), tmp_path / "model")
     model = read_model(tmp_path / "model")
@@ -60,9 +69,7 @@ def test_a_converted_model_can_be_read_and_run(tmp_path: Path) -> None:
     assert model.spacing_mm == (3.0, 3.0, 3.0)
     assert (part.patch_size_zyx, part.divisor_zyx, part.step) == ((16, 16, 16), (2, 2, 2), 0.8)
     assert (part.normalisation.mean_hu, part.normalisation.clip_low_hu) == (20.0, -900.0)
-    session = onnxruntime.InferenceSession(part.network, providers=["CPUExecutionProvider"])
-    logits = session.run(None, {"input": np.zeros((1, 1, 16, 18, 20), np.float32)})[0]
-    assert np.asarray(logits).shape == (1, 3, 16, 18, 20)
+    assert logits_of(part, (16, 18, 20)).shape == (1, 16, 18, 20, 3)
 
 
 def test_classes_keep_their_label_values_by_name(tmp_path: Path) -> None:
@@ -106,9 +113,7 @@ def test_a_released_network_becomes_the_model_of_the_catalogue(
     assert "TotalSegmentator" in model.title
     assert model.spacing_mm == (spacing,) * 3
     assert model.parts[0].label_values == tuple(range(118))
-    session = onnxruntime.InferenceSession(model.parts[0].network, providers=["CPUExecutionProvider"])
-    logits = session.run(None, {"input": np.zeros((1, 1, 16, 32, 48), np.float32)})[0]
-    assert np.asarray(logits).shape == (1, 118, 16, 32, 48)
+    assert logits_of(model.parts[0], (16, 32, 48)).shape == (1, 16, 32, 48, 118)
 
 
 def test_weights_under_a_name_of_ones_own_are_not_called_released(tmp_path: Path) -> None:

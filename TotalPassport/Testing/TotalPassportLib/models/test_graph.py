@@ -162,12 +162,11 @@ def test_it_takes_any_size_that_is_a_multiple_of_its_divisor(cells: tuple[int, i
     image = image_for(PLAIN, cells)
     result = run(PLAIN, weights, image)
     assert result.shape == (5, *image.shape[1:])
-    # Two voxels are left at the deepest level, whose mean and deviation are all that the normalisation has.
-    np.testing.assert_allclose(result, Reference(PLAIN, weights).forward(image), atol=1e-4, rtol=0)
+    np.testing.assert_allclose(result, Reference(PLAIN, weights).forward(image), atol=3e-5, rtol=0)
 
 
 def test_normalisation_keeps_its_digits_over_a_whole_patch() -> None:
-    """Twenty deviations off zero, where a patch never is: onnxruntime's own operator is off by 3e-4 here."""
+    """onnxruntime's own operator is off by 3e-4 here, which would change hundreds of labels of a real scan."""
     network = PlainConvUNet(
         input_channels=1, output_channels=2, features_per_stage=(2, 2), strides=((1, 1, 1), (2, 2, 2)),
         kernel_sizes=((1, 1, 1), (1, 1, 1)), n_conv_per_stage=(1, 1), n_conv_per_stage_decoder=(1,),
@@ -175,7 +174,7 @@ def test_normalisation_keeps_its_digits_over_a_whole_patch() -> None:
     weights = random_weights(network)
     image = image_for(network, (48, 56, 64)) + np.float32(20)
     expected = Reference(network, weights).forward(image)
-    assert np.abs(run(network, weights, image) - expected).max() < 1e-4
+    assert np.abs(run(network, weights, image) - expected).max() < 6e-5
 
 
 def test_an_image_of_one_value_gives_finite_logits() -> None:
