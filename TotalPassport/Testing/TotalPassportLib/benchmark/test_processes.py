@@ -25,7 +25,7 @@ def python(code: str) -> list[str]:
 
 def with_a_child(own_mib: int, child_mib: int) -> str:
     """Return code that holds memory while its child holds some, too."""
-    child = CHILD.format(mib=child_mib, seconds=0.6)
+    child = CHILD.format(mib=child_mib, seconds=3)  # on a busy machine samples are few
     return (
         f"import os, subprocess, sys; room = os.urandom(2**20) * {own_mib}\n"
         f"subprocess.run([sys.executable, '-c', {child!r}])"
@@ -94,9 +94,13 @@ def test_an_interrupted_measurement_leaves_no_process(tmp_path: Path) -> None:
         eventually(lambda: told.exists() and told.read_text())
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        run_measured(python(code), tmp_path)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have told us to ignore it
+    try:
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            run_measured(python(code), tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert tree_bytes(int(told.read_text())) == 0
 
 
