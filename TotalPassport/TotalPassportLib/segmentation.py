@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
@@ -127,10 +126,8 @@ def _segment_part(
     image = np.pad(normalise(ct.hounsfield_zyx, part.normalisation), borders)
     require_memory(held_by_part(shape, part, precision), f"Collecting the results of part '{part.name}'")
     kind = ExactBlender if precision == EXACT else TurboBlender
-    axes = window_axes(shape, part)
-    blender = kind(axes, gaussian_weights(patch), session.head, len(part.label_values))
-    for z, y, x in product(*axes):
-        start = z, y, x
+    blender = kind(window_axes(shape, part), gaussian_weights(patch), session.head, len(part.label_values))
+    for start in blender.starts:
         window = image[tuple(slice(first, first + size) for first, size in zip(start, patch, strict=True))]
         with measured() as cost:
             blender.add(start, session.run(window))

@@ -49,6 +49,8 @@ class Blender(ABC):
         self._weights = weights
         patch: Size = weights.shape
         self._cells = Cells(axes, patch)
+        self.starts = self._cells.starts
+        """The first voxels ``[z, y, x]`` of all windows, in the order in which they have to come."""
         self._threads = ThreadPoolExecutor(usable_cores(), "blending")
         self._started: dict[Cell, tuple[int, Any]] = {}
         shape = [starts[-1] + size for starts, size in zip(axes, patch, strict=True)]

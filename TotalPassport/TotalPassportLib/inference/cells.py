@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 from .windows import Size
 
@@ -18,16 +19,22 @@ Block = tuple[slice, slice, slice]
 
 @dataclass(frozen=True)
 class Cell:
-    """A block of voxels, as slices ``[z, y, x]`` of the volume, and the number of windows that see it."""
+    """A block of voxels, from ``low`` to before ``high`` (``[z, y, x]``), and the number of windows that see it."""
 
-    place: Block
+    low: Size
+    high: Size
     windows: int
+
+    @property
+    def place(self) -> Block:
+        """Where it lies in the volume; no field, because Python 3.11 cannot hash slices."""
+        z, y, x = (slice(low, high) for low, high in zip(self.low, self.high, strict=True))
+        return z, y, x
 
     @property
     def voxels(self) -> int:
         """How many voxels it has."""
-        z, y, x = (part.stop - part.start for part in self.place)
-        return int(z * y * x)
+        return prod(high - low for low, high in zip(self.low, self.high, strict=True))
 
 
 class Cells:
@@ -48,10 +55,12 @@ class Cells:
     def of_window(self, start: Size) -> list[Cell]:
         """Return the cells that a window sees."""
         inside = [
-            [segment for segment in segments if first <= segment[0].start < first + size]
+            [segment for segment in segments if first <= segment[0] < first + size]
             for segments, first, size in zip(self._axes, start, self.patch, strict=True)
         ]
-        return [Cell((z[0], y[0], x[0]), z[1] * y[1] * x[1]) for z, y, x in itertools.product(*inside)]
+        return [
+            Cell((z[0], y[0], x[0]), (z[1], y[1], x[1]), z[2] * y[2] * x[2]) for z, y, x in itertools.product(*inside)
+        ]
 
     @cached_property
     def waiting(self) -> tuple[tuple[int, int], ...]:
@@ -68,10 +77,9 @@ class Cells:
         return tuple(counts)
 
 
-def _segments(starts: Sequence[int], size: int) -> list[tuple[slice, int]]:
-    """Return the pieces between all beginnings and ends of windows along one axis, and how many windows see each."""
+def _segments(starts: Sequence[int], size: int) -> list[tuple[int, int, int]]:
+    """Return beginning and end of the pieces between all borders of windows along one axis, and how many see each."""
     borders = sorted({border for start in starts for border in (start, start + size)})
     return [
-        (slice(low, high), sum(start <= low < start + size for start in starts))
-        for low, high in itertools.pairwise(borders)
+        (low, high, sum(start <= low < start + size for start in starts)) for low, high in itertools.pairwise(borders)
     ]
