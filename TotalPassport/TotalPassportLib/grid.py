@@ -42,13 +42,6 @@ def to_canonical(voxels: np.ndarray, grid: CanonicalGrid) -> np.ndarray:
     return np.asarray(apply_orientation(voxels, grid.orientation))
 
 
-def from_canonical(voxels: np.ndarray, grid: CanonicalGrid) -> np.ndarray:
-    """Undo `to_canonical`; a view."""
-    order = grid.orientation[:, 0].astype(int)
-    stored = voxels.transpose(order)
-    return stored[tuple(slice(None, None, int(flip)) for flip in grid.orientation[:, 1])]
-
-
 def resample_ct(voxels: np.ndarray, spacing_mm: np.ndarray, target_mm: tuple[float, float, float]) -> np.ndarray:
     """Resample a CT linearly to the target spacing.
 
@@ -131,19 +124,12 @@ class _Planes:
         return self._kept[plane]
 
 
-def restore_labels(labels: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Resample labels to ``shape`` by nearest neighbour, corner aligned.
-
-    Equal to ``scipy.ndimage.zoom(labels, shape / labels.shape, order=0, mode="nearest")``.
-    """
-    if labels.shape == shape:
-        return labels
-    i, j, k = (_nearest(*sizes) for sizes in zip(labels.shape, shape, strict=True))
-    return _gathered(labels, i, j, k)
-
-
 def labels_on_stored_grid(labels: np.ndarray, grid: CanonicalGrid) -> np.ndarray:
-    """Return ``from_canonical(restore_labels(labels, grid.shape), grid)`` in the order in which files store voxels."""
+    """Bring labels ``[right, anterior, superior]`` back to a stored grid by nearest neighbour, corner aligned.
+
+    Equal to ``scipy.ndimage.zoom(labels, grid.shape / labels.shape, order=0, mode="nearest")`` turned to the stored
+    orientation, in the order in which files store voxels.
+    """
     places = [_nearest(*sizes) for sizes in zip(labels.shape, grid.shape, strict=True)]
     order = grid.orientation[:, 0].astype(int)
     i, j, k = (places[axis][:: int(flip)] for axis, flip in zip(order, grid.orientation[:, 1], strict=True))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..events import Cancellation, Progress, ignore_event
 from ..files import atomic_write
-from ..grid import from_canonical, restore_labels
+from ..grid import labels_on_stored_grid
 from ..inference.runtime import onnxruntime_module
 from ..memory import require_memory
 from ..models.catalogue import find_model
@@ -47,8 +47,7 @@ def segment_whole_volume(model: str, ct_path: Path, output: Path) -> dict[str, A
             found = _segment_part(prepared, part, network)
             np.copyto(inside, found, where=found != 0)
     with progress.stage("restore"):
-        restored = restore_labels(labels_zyx.transpose(2, 1, 0), prepared.grid.shape)
-        labels = from_canonical(restored, prepared.grid)
+        labels = labels_on_stored_grid(labels_zyx.transpose(2, 1, 0), prepared.grid)
     with progress.stage("write"), atomic_write(output) as temporary:
         save_labels(temporary, labels, ct, description.labels, description.label_values)
     return {
