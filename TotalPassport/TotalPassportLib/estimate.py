@@ -101,8 +101,8 @@ def held_by_part(shape_zyx: tuple[int, ...], part: Part, precision: str) -> int:
 
 
 def pipeline_bytes(shape_zyx: tuple[int, ...], part: Part, precision: str) -> int:
-    """Return the size of all arrays that one part needs beside the network: cells, channels and labels of uint8."""
-    return held_by_part(shape_zyx, part, precision) + 2 * int(np.prod(_padded(shape_zyx, part)))
+    """Return the size of all arrays that one part needs beside the network: cells, float32 image, labels."""
+    return held_by_part(shape_zyx, part, precision) + 6 * int(np.prod(_padded(shape_zyx, part)))
 
 
 def _padded(shape_zyx: tuple[int, ...], part: Part) -> tuple[int, ...]:

@@ -78,24 +78,3 @@ def normalise(hounsfield: np.ndarray, normalisation: Normalisation) -> np.ndarra
     clipped -= np.float32(normalisation.mean_hu)
     clipped /= np.float32(max(normalisation.std_hu, 1e-8))  # nnU-Net's floor
     return np.asarray(clipped)
-
-
-def normalised_window(
-    hounsfield: np.ndarray, first: tuple[int, int, int], size: tuple[int, int, int], normalisation: Normalisation
-) -> np.ndarray:
-    """Return a window of a CT as the network sees it: float32, normalised, and 0 where it reaches beyond the CT.
-
-    Parameters
-    ----------
-    first : the CT's voxel where the window begins, negative where it begins before the CT.
-    size : of the window.
-    """
-    window = np.zeros(size, np.float32)
-    reach = [
-        (max(start, 0), min(start + length, whole))
-        for start, length, whole in zip(first, size, hounsfield.shape, strict=True)
-    ]
-    source = tuple(slice(low, high) for low, high in reach)
-    target = tuple(slice(low - start, high - start) for (low, high), start in zip(reach, first, strict=True))
-    window[target] = normalise(hounsfield[source], normalisation)
-    return window

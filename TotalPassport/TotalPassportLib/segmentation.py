@@ -15,7 +15,7 @@ from .inference.session import NetworkSession
 from .inference.windows import gaussian_weights, padding, window_axes
 from .memory import require_memory, resident_bytes, return_free_memory
 from .models.description import ModelDescription, Part
-from .preparation import PreparedCT, normalised_window
+from .preparation import PreparedCT, normalise
 
 StepCallback = Callable[[int, int], None]
 EstimateCallback = Callable[[Estimate], None]
@@ -122,18 +122,17 @@ def _segment_part(
     """Return label values ``[z, y, x]`` of one part in the CT's box, what it ran on, and the network's seconds."""
     part = session.part
     shape, patch = ct.hounsfield_zyx.shape, part.patch_size_zyx
-    before = [low for low, _ in padding(shape, patch)]
+    borders = padding(shape, patch)
+    image = np.pad(normalise(ct.hounsfield_zyx, part.normalisation), borders)
     require_memory(held_by_part(shape, part, precision), f"Collecting the results of part '{part.name}'")
     kind = ExactBlender if precision == EXACT else TurboBlender
     blender = kind(window_axes(shape, part), gaussian_weights(patch), session.head, len(part.label_values))
     for start in blender.starts:
+        window = image[tuple(slice(first, first + size) for first, size in zip(start, patch, strict=True))]
         with measured() as cost:
-            z, y, x = (first - low for first, low in zip(start, before, strict=True))
-            # Normalised window by window: a copy of the whole CT in full resolution takes hundreds of megabytes.
-            window = normalised_window(ct.hounsfield_zyx, (z, y, x), patch, part.normalisation)
             blender.add(start, session.run(window))
             return_free_memory()  # cells come and go in all sizes, and would leave holes of hundreds of megabytes
         on_window(cost)
     labels = np.asarray(part.label_values, np.uint8)[blender.labels]
-    inside = tuple(slice(low, low + size) for low, size in zip(before, shape, strict=True))
-    return np.asarray(labels[inside]), session.engine, session.seconds
+    unpadded = tuple(slice(low, size - high) for (low, high), size in zip(borders, image.shape, strict=True))
+    return np.asarray(labels[unpadded]), session.engine, session.seconds

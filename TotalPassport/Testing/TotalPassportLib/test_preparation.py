@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from TotalPassportLib.errors import OutOfMemory
 from TotalPassportLib.models.description import Normalisation
-from TotalPassportLib.preparation import nonzero_box, normalise, normalised_window, prepare
+from TotalPassportLib.preparation import nonzero_box, normalise, prepare
 from TotalPassportLib.volume import Volume
 
 
@@ -63,18 +63,6 @@ def test_normalisation_clips_centres_and_scales_in_single_precision() -> None:
     assert normalised.dtype == np.float32
     assert normalised.tobytes() == np.array(expected, np.float32).tobytes()
     assert hounsfield[0] == -3000, "the CT itself must stay as it is: the passport measures it"
-
-
-@pytest.mark.parametrize("first", [(0, 0, 0), (3, 2, 1), (-2, 0, -7), (-2, -1, -3)])
-def test_a_window_is_cut_from_the_normalised_scan_with_zeros_around_it(first: tuple[int, int, int]) -> None:
-    rule = Normalisation(-1004.0, 1588.0, -50.3868, 503.3928)
-    hounsfield = np.random.default_rng(1).integers(-1500, 2000, (6, 7, 8)).astype(np.float32)
-    around = np.pad(normalise(hounsfield, rule), 12)
-    size = (4, 9, 15)
-    place = tuple(slice(12 + start, 12 + start + length) for start, length in zip(first, size, strict=True))
-    window = normalised_window(hounsfield, first, size, rule)
-    assert window.dtype == np.float32
-    assert np.array_equal(window, around[place])
 
 
 def test_a_scan_that_would_not_fit_into_memory_at_the_models_spacing_is_refused_before_it_is_resampled() -> None:
