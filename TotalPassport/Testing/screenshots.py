@@ -48,7 +48,8 @@ def demo_pictures(host: Any, folder: Path) -> None:
     assert outcome.status.value == "done", outcome.sentence
     make_thumbnail(host, volume)
     panel.click_organ("Liver")
-    grab_panel(host, panel, folder / "panel.png", 880)
+    panel.ui.advancedCollapsibleButton.collapsed = False
+    grab_panel(host, panel, folder / "panel.png", 1010)
     tidy_3d_view()
     host.render_3d_view(folder / "organs_3d.png", VIEW_SIZE, "anterior", 1.1)
     slicer.util.setSliceViewerLayers(background=volume)
@@ -118,7 +119,7 @@ def alignment_pictures(host: Any, folder: Path) -> None:
     panel.ui.changesTableView.setMinimumHeight(300)
     panel.ui.changesTableView.resizeColumnsToContents()
     panel.ui.changesTableView.sortByColumn(7, qt.Qt.AscendingOrder)
-    grab_panel(host, panel, folder / "compare_panel.png", 835)
+    grab_panel(host, panel, folder / "compare_panel.png", 865)
     host.reset()
 
 

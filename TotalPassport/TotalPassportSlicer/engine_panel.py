@@ -42,6 +42,8 @@ class EnginePanel:
         ui.precisionComboBox.connect("currentIndexChanged(int)", lambda index: self._on_chosen("precision", index))
         ui.providerComboBox.connect("currentIndexChanged(int)", lambda index: self._on_chosen("provider", index))
         ui.installEngineButton.connect("clicked(bool)", self._on_install)
+        # A section that opens shows all that it holds, also what was to be hidden while it was closed.
+        ui.advancedCollapsibleButton.connect("contentsCollapsed(bool)", self._on_collapsed)
         self.refresh()
 
     def follow(self, parameters: Any | None) -> None:
@@ -63,6 +65,10 @@ class EnginePanel:
         self._ui.installEngineButton.enabled = idle
         tip = _("Put the onnxruntime that suits this computer in the place of the plain one. You are asked first.")
         self._ui.installEngineButton.toolTip = tip if idle else _("Another run is under way; wait for it or cancel it.")
+
+    def _on_collapsed(self, collapsed: bool) -> None:
+        if not collapsed:
+            self.refresh()
 
     def _on_chosen(self, name: str, index: int) -> None:
         if self._parameters is not None and index >= 0:

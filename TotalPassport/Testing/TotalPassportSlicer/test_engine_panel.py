@@ -178,6 +178,18 @@ class TestFasterEngine:
         assert ready.ui.installEngineButton.isHidden()
         assert ready.ui.engineLabel.text == "Installed: onnxruntime-gpu 1.30.0."
 
+    def test_opening_the_section_does_not_offer_what_is_there_already(
+        self, plain_engine: dict[str, str], ready: Any
+    ) -> None:
+        plain_engine.clear()
+        plain_engine["onnxruntime-openvino"] = "1.24.1"
+        section = ready.ui.advancedCollapsibleButton
+        ready.host.enter(ready.widget)
+        for collapsed in (True, False, True, False):
+            section.collapsed = collapsed
+        assert not ready.ui.precisionComboBox.isHidden()
+        assert ready.ui.installEngineButton.isHidden()
+
     def test_agreeing_exchanges_them(self, plain_engine: dict[str, str], ready: Any) -> None:
         ready.press("Install", "about 84 MB")
         ready.ui.installEngineButton.click()
