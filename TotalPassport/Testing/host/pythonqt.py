@@ -8,7 +8,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import enum
+import sys
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -181,11 +183,21 @@ def _add_pythonqt_methods() -> None:
         cls.exec_ = cls.exec
 
 
+def _keep_none_alive() -> None:
+    """Every call of PySide6 6.12 that returns None takes a reference to None away that is not its own.
+
+    That ends the process after some thousand calls, unless None lives for ever, as it does since Python 3.12.
+    """
+    if sys.version_info < (3, 12):
+        ctypes.c_ssize_t.from_address(id(None)).value += 2**40  # the count lies first in CPython's objects
+
+
 def install() -> dict[str, type]:
     """Bridge every class once; returns the classes by name."""
     classes = qt_classes()
     if "className" in vars(QObject):
         return classes
+    _keep_none_alive()
     by_depth = sorted(set(classes.values()), key=lambda cls: len(cls.__mro__))
     for cls in by_depth:
         if issubclass(cls, QObject):
