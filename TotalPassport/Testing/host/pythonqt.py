@@ -183,13 +183,14 @@ def _add_pythonqt_methods() -> None:
         cls.exec_ = cls.exec
 
 
-def _keep_none_alive() -> None:
-    """Every call of PySide6 6.12 that returns None takes a reference to None away that is not its own.
+def _keep_constants_alive() -> None:
+    """Calls of PySide6 6.12 that return None, True or False take a reference to it away that is not their own.
 
-    That ends the process after some thousand calls, unless None lives for ever, as it does since Python 3.12.
+    That ends the process after some thousand calls, unless these live for ever, as they do since Python 3.12.
     """
     if sys.version_info < (3, 12):
-        ctypes.c_ssize_t.from_address(id(None)).value += 2**40  # the count lies first in CPython's objects
+        for constant in (None, True, False):
+            ctypes.c_ssize_t.from_address(id(constant)).value += 2**40  # the count lies first in CPython's objects
 
 
 def install() -> dict[str, type]:
@@ -197,7 +198,7 @@ def install() -> dict[str, type]:
     classes = qt_classes()
     if "className" in vars(QObject):
         return classes
-    _keep_none_alive()
+    _keep_constants_alive()
     by_depth = sorted(set(classes.values()), key=lambda cls: len(cls.__mro__))
     for cls in by_depth:
         if issubclass(cls, QObject):
