@@ -12,7 +12,7 @@ from TotalPassportLib.inference.distributions import Distribution
 
 from . import engine_exchange
 from .dialogs import Dialogs
-from .engines import AUTO, precision_titles, provider_titles
+from .engines import precision_titles, provider_titles
 from .jobs import State
 from .panel import ErrorsShown, RunPanel
 
@@ -38,7 +38,7 @@ class EnginePanel:
         self._parameters: Any = None
         self._boxes = {"precision": ui.precisionComboBox, "provider": ui.providerComboBox}
         _fill(ui.precisionComboBox, precision_titles())
-        _fill(ui.providerComboBox, {AUTO: _("Automatic"), **provider_titles()})
+        _fill(ui.providerComboBox, provider_titles())
         ui.precisionComboBox.connect("currentIndexChanged(int)", lambda index: self._on_chosen("precision", index))
         ui.providerComboBox.connect("currentIndexChanged(int)", lambda index: self._on_chosen("provider", index))
         ui.installEngineButton.connect("clicked(bool)", self._on_install)

@@ -70,7 +70,7 @@ def proposed_engine(missing: list[str]) -> Distribution | None:
 
 def download_mb(missing: list[str]) -> int:
     """Return about how much installing what is missing of one requirements file downloads, in 10^6 bytes."""
-    names = {pip_commands.package_name(requirement) for requirement in missing}
+    names = {distributions.package_name(requirement) for requirement in missing}
     return _OTHERS_MB + sum(each.size_mb for each in distributions.available() if each.package in names)
 
 

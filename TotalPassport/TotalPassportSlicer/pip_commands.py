@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ import slicer
 import slicer.util
 from slicer.i18n import tr as _
 from TotalPassportLib.errors import TotalPassportError
-from TotalPassportLib.inference.distributions import canonical
+from TotalPassportLib.inference.distributions import canonical, package_name
 
 _PIP_FAILURES = (subprocess.CalledProcessError, RuntimeError, OSError)
 
@@ -183,8 +182,3 @@ def _environment(name: str, value: str) -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = previous
-
-
-def package_name(requirement: str) -> str:
-    """Return the package that a requirement is about, as pip compares it: ``Nib_Abel>=5.2`` -> ``nib-abel``."""
-    return canonical(re.split(r"[\s<>=!~;\[(]", requirement.strip(), maxsplit=1)[0])

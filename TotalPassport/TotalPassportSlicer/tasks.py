@@ -10,13 +10,13 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 from TotalPassportLib.errors import BadInput
+from TotalPassportLib.inference.engines import AUTO, EXACT
 from TotalPassportLib.labels import LabelTable
 from TotalPassportLib.models.catalogue import find_model
 from TotalPassportLib.models.own import is_own_layout
 
 from . import presentation, segmentations, volumes
 from .documents import store_passport
-from .engines import AUTO, EXACT
 from .jobs import Event, Job
 from .scan_nodes import ScanNodes
 

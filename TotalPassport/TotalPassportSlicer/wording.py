@@ -6,7 +6,7 @@ import re
 
 from slicer.i18n import tr as _
 
-from .engines import AUTO, precision_titles, provider_titles
+from .engines import precision_titles, provider_titles
 
 
 def in_the_window(sentence: str) -> str:
@@ -25,7 +25,7 @@ def in_the_window(sentence: str) -> str:
 def _choice(option: re.Match[str]) -> str:
     """Return an option of the command line as the panel's choice."""
     kind, name = option.groups()
-    titles = {AUTO: _("Automatic"), **provider_titles()} if kind == "provider" else precision_titles()
+    titles = provider_titles() if kind == "provider" else precision_titles()
     of_kind = _("the provider '{title}' in the section Advanced")
     if kind == "precision":
         of_kind = _("the precision '{title}' in the section Advanced")

@@ -97,8 +97,8 @@ class OurProgram(Contender):
         }
         job_file = folder / "job.json"
         job_file.write_text(json.dumps(job), encoding="utf-8")
-        effort = run_measured([sys.executable, "-X", "utf8", str(JOB_SCRIPT), str(job_file)], folder)
-        return Run(effort, folder / f"{stem_of(scan)}_segmentation.nii.gz", told_result(effort))
+        told, effort = _run_script(JOB_SCRIPT, folder, str(job_file))
+        return Run(effort, folder / f"{stem_of(scan)}_segmentation.nii.gz", told)
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,11 @@ def run_worker(folder: Path, *arguments: str) -> tuple[dict[str, Any], Effort]:
     ------
     RunFailed : it did not finish.
     """
-    effort = run_measured([sys.executable, "-X", "utf8", str(WORKER_SCRIPT), *arguments], folder)
+    return _run_script(WORKER_SCRIPT, folder, *arguments)
+
+
+def _run_script(script: Path, folder: Path, *arguments: str) -> tuple[dict[str, Any], Effort]:
+    effort = run_measured([sys.executable, "-X", "utf8", str(script), *arguments], folder)
     return told_result(effort), effort
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from ..inference import distributions
-from ..inference.engines import processor_flags, version_of_onnxruntime
+from ..inference.engines import processor_field, processor_flags, version_of_onnxruntime
 from ..inference.runtime import onnxruntime_module
 from ..inference.session import usable_cores
 from ..memory import physical_bytes
@@ -27,7 +26,6 @@ INSTRUCTION_SETS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx
 def machine() -> dict[str, Any]:
     """Return the machine as the report shows it; what the system does not tell is None."""
     onnxruntime = onnxruntime_module()
-
     flags = processor_flags()
     return {
         "cpu": _cpu_model(),
@@ -50,7 +48,7 @@ def our_install_size(library: Path) -> dict[str, Any]:
     """Return `install_size` of all that our program needs, itself included; ``library`` is its folder."""
     engines = distributions.installed()
     libraries = [
-        re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+        distributions.package_name(requirement)
         for each in distributions.available()
         if each.package in engines
         for requirement in each.libraries
@@ -72,14 +70,4 @@ def _cpu_model() -> str | None:
     if sys.platform == "darwin":
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
-    return _cpu_field("model name") or platform.processor() or None
-
-
-def _cpu_field(name: str) -> str | None:
-    """Return a field of the first processor from Linux' list of them."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    fields = (line.partition(":") for line in lines)
-    return next((value.strip() for key, _, value in fields if key.strip() == name), None)
+    return processor_field("model name") or platform.processor() or None

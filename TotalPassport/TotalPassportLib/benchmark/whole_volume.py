@@ -61,7 +61,6 @@ def segment_whole_volume(model: str, ct_path: Path, output: Path) -> dict[str, A
 def _segment_part(prepared: PreparedCT, part: Part, network: Progress) -> np.ndarray:
     """Return label values ``[z, y, x]`` in the CT's box."""
     onnxruntime = onnxruntime_module()
-
     shape = prepared.hounsfield_zyx.shape
     missing = [(0, -size % divisor) for size, divisor in zip(shape, part.divisor_zyx, strict=True)]
     image = np.pad(normalise(prepared.hounsfield_zyx, part.normalisation), missing)

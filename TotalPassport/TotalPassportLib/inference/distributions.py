@@ -88,6 +88,11 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def package_name(requirement: str) -> str:
+    """Return the package that a requirement is about, as pip compares it: ``Nib_Abel>=5.2`` -> ``nib-abel``."""
+    return canonical(re.split(r"[\s<>=!~;\[(]", requirement.strip(), maxsplit=1)[0])
+
+
 def _fits(place: Mapping[str, Any]) -> bool:
     return bool(place["system"] == platform.system() and platform.machine() in place["machines"])
 

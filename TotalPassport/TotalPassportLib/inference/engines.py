@@ -41,7 +41,7 @@ class Engine:
 
 def provider_names() -> tuple[str, ...]:
     """Return the names of all providers, in order of preference."""
-    return tuple(entry["name"] for entry in _entries())
+    return tuple(entry["name"] for entry in provider_entries())
 
 
 def provider_choices() -> tuple[str, ...]:
@@ -63,7 +63,9 @@ def engines(provider: str = AUTO, precision: str = EXACT) -> list[Engine]:
     """
     if precision not in PRECISIONS:
         raise BadInput(f"There is no precision '{precision}'.", f"Use one of {', '.join(PRECISIONS)}.")
-    entries = [entry for entry in _entries() if provider == entry["name"] or (provider == AUTO and entry["auto"])]
+    entries = [
+        entry for entry in provider_entries() if provider == entry["name"] or (provider == AUTO and entry["auto"])
+    ]
     if not entries:
         raise BadInput(f"There is no provider '{provider}'.", f"Use one of {', '.join(provider_choices())}.")
     available = set(onnxruntime_module().get_available_providers())
@@ -97,17 +99,24 @@ def _of(entry: Mapping[str, Any], precision: str) -> Iterator[Engine]:
             )
 
 
-@cache
 def processor_flags() -> frozenset[str]:
     """Return the processor's abilities as Linux names them; none where the system does not tell."""
+    return frozenset(processor_field("flags").split())
+
+
+@cache
+def processor_field(name: str) -> str:
+    """Return a field of the first processor in Linux' list of them; empty where the system does not tell."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return frozenset()
-    return frozenset(next((line.partition(":")[2] for line in lines if line.startswith("flags")), "").split())
+        return ""
+    fields = (line.partition(":") for line in lines)
+    return next((value.strip() for key, _, value in fields if key.strip() == name), "")
 
 
 @cache
-def _entries() -> list[dict[str, Any]]:
+def provider_entries() -> list[dict[str, Any]]:
+    """Return the providers as ``data/engines.json`` lists them; nothing needs to be installed for that."""
     # Our own file is checked by the tests.
     return list(read_json(DATA_FOLDER / "engines.json")["providers"])
