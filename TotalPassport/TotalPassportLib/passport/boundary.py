@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .runs import index_dtype, slabs, sorted_by_value
+from .runs import index_dtype, parts_by_value, slabs
 
 _LOWER, _UPPER = slice(None, -1), slice(1, None)
 
@@ -21,10 +21,7 @@ def boundary_voxels(labels: np.ndarray) -> dict[int, np.ndarray]:
     dtype = index_dtype(labels.shape)
     found = [(_differing(labels, slab) + slab.start * step).astype(dtype) for slab in slabs(labels.shape)]
     voxels = np.concatenate(found)
-    values = labels.reshape(-1)[voxels]
-    order, present, bounds = sorted_by_value(values)
-    parts = np.split(voxels[order], bounds[1:-1])
-    return {int(label): part for label, part in zip(present, parts, strict=False)}
+    return parts_by_value(labels.reshape(-1)[voxels], voxels)
 
 
 def _differing(labels: np.ndarray, slab: slice) -> np.ndarray:

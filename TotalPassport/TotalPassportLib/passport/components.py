@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .runs import Runs
+from .runs import Runs, parts_by_value
 
 PAIRS_AT_ONCE = 2**21
 """So many contacts are joined at a time: what is joined already takes no room later."""
@@ -48,10 +48,7 @@ class Pieces:
     def sizes(self) -> dict[int, np.ndarray]:
         """Return label -> number of voxels of each of its pieces, int64, the largest first."""
         sizes, labels = self._known
-        order = np.argsort(labels, kind="stable")  # of small integers: a radix sort
-        present, starts = np.unique(labels[order], return_index=True)
-        parts = np.split(sizes[order], starts)[1:]
-        return {int(label): np.sort(part)[::-1] for label, part in zip(present, parts, strict=True)}
+        return {label: np.sort(part)[::-1] for label, part in parts_by_value(labels, sizes).items()}
 
     def strays(self) -> np.ndarray:
         """Return for every run, bool ``[n]``, whether it is a part of a stray piece."""

@@ -16,15 +16,14 @@ import numpy as np
 
 from .components import joined
 from .runs import Runs
+from .surface import DIRECTIONS
 
 MOST_LABEL = 255
 """Labels above this are left to runs: there are none in a network's results."""
 RUNS_PER_VOXEL = 0.06
 """Below so many runs a voxel runs are the faster way."""
-_EARLIER = ((0, 0, 1), *((di, dj, dk) for di, dj in ((0, 1), (1, -1), (1, 0), (1, 1)) for dk in (-1, 0, 1)))
-"""The steps to the later of two neighbours, in the order of `surface.DIRECTIONS`: its earlier one lies a step back."""
 _OWN_LAYER = 4
-"""The first so many of them stay in their layer."""
+"""The first so many of the directions, the steps from an earlier neighbour to a voxel, stay in their layer."""
 _NONE = 13
 """Stands for no neighbour where neighbours are numbered."""
 _LOW_BITS = 7
@@ -65,7 +64,7 @@ def neighbours(labels: np.ndarray, voxels: np.ndarray) -> Neighbours:
     margin = plane + k + 2
     padded = np.zeros(margin + i * plane, np.uint8)
     padded[margin:].reshape(i, j + 1, k + 1)[:, :j, :k] = labels  # uint16 ones are none above 255
-    steps = [di * plane + dj * (k + 1) + dk for di, dj, dk in _EARLIER]
+    steps = [di * plane + dj * (k + 1) + dk for di, dj, dk in DIRECTIONS.tolist()]
     patterns, inner = _patterns(padded, margin, steps)
     roots, count = _rooted(padded[margin:], patterns, np.array(steps), plane)
     pieces = joined(count, *_pairs(roots, patterns, np.array(steps)))
@@ -104,9 +103,8 @@ def _choices() -> tuple[np.ndarray, np.ndarray]:
     The neighbour straight below touches all others. Those of the layer below come before those of the own layer: what
     they belong to is known by then.
     """
-    steps = np.array(_EARLIER)
-    touching = np.abs(steps[:, None] - steps[None]).max(axis=2) <= 1
-    order = sorted(range(13), key=lambda number: (-steps[number, 0], np.abs(steps[number]).sum(), number))
+    touching = np.abs(DIRECTIONS[:, None] - DIRECTIONS[None]).max(axis=2) <= 1
+    order = sorted(range(13), key=lambda number: (-DIRECTIONS[number, 0], np.abs(DIRECTIONS[number]).sum(), number))
     patterns = np.arange(1 << 13)
     follow, besides, covered = np.full(1 << 13, _NONE, np.uint8), np.zeros_like(patterns), np.zeros_like(patterns)
     for number in order:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -100,6 +101,15 @@ def sorted_by_value(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     bounds = np.append(0, np.cumsum(counts[present]))
     # A stable sort of small integers is a radix sort: it takes a few nanoseconds each.
     return np.argsort(values, kind="stable"), present, bounds
+
+
+def parts_by_value(values: np.ndarray, things: np.ndarray) -> dict[int, np.ndarray]:
+    """Return for each value that occurs, rising, the things ``[n]`` that have it, in their order.
+
+    For the values see `sorted_by_value`.
+    """
+    order, present, bounds = sorted_by_value(values)
+    return {int(value): things[order[begin:end]] for value, (begin, end) in zip(present, pairwise(bounds), strict=True)}
 
 
 def in_c_order(voxels: np.ndarray) -> np.ndarray:
