@@ -129,7 +129,7 @@ def install_engine() -> None:
     """Install the distribution of onnxruntime that suits this machine, or the plain one where it cannot be had."""
     # Asked in the environment itself, for whose Python and processor there has to be a wheel.
     code = (
-        "import json; from TotalPassportLib.inference import distributions as d; wanted = (d.suitable(), d.plain()); "
+        "import json; from TotalPassportLib.base import distributions as d; wanted = (d.suitable(), d.plain()); "
         "print(json.dumps([list(d.installed()), [[w.package, w.requirements, w.libraries] for w in wanted]]))"
     )
     answer = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -19,24 +19,26 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 from TotalPassportLib.models import store
-from TotalPassportSlicer import alignment_nodes, comparison_nodes, installation, presentation, segmentations, tasks
-from TotalPassportSlicer.buttons import update_buttons
-from TotalPassportSlicer.compare_panel import ComparePanel
-from TotalPassportSlicer.dialogs import Dialogs
-from TotalPassportSlicer.documents import export_passport, stored_passport
-from TotalPassportSlicer.engine_panel import EnginePanel
-from TotalPassportSlicer.jobs import Outcome, RunListener, State, Status
-from TotalPassportSlicer.models_panel import ModelsPanel
-from TotalPassportSlicer.organ_table import OrganTable
-from TotalPassportSlicer.organs import organ_rows, scan_note
-from TotalPassportSlicer.panel import ErrorsShown, RunPanel
-from TotalPassportSlicer.parameters import TotalPassportParameterNode
-from TotalPassportSlicer.runner import JobRunner
-from TotalPassportSlicer.sample_data import register_sample_data
-from TotalPassportSlicer.scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
-from TotalPassportSlicer.starter import Starter
-from TotalPassportSlicer.story import run_story
-from TotalPassportSlicer.workspace import remove_stale
+from TotalPassportSlicer.child import tasks
+from TotalPassportSlicer.child.jobs import Outcome, RunListener, State, Status
+from TotalPassportSlicer.child.runner import JobRunner
+from TotalPassportSlicer.child.workspace import remove_stale
+from TotalPassportSlicer.install import installation
+from TotalPassportSlicer.nodes import alignment_nodes, comparison_nodes, presentation, segmentations
+from TotalPassportSlicer.nodes.documents import export_passport, stored_passport
+from TotalPassportSlicer.nodes.organs import organ_rows, scan_note
+from TotalPassportSlicer.nodes.sample_data import register_sample_data
+from TotalPassportSlicer.nodes.scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
+from TotalPassportSlicer.panel.buttons import update_buttons
+from TotalPassportSlicer.panel.compare_panel import ComparePanel
+from TotalPassportSlicer.panel.dialogs import Dialogs
+from TotalPassportSlicer.panel.engine_panel import EnginePanel
+from TotalPassportSlicer.panel.models_panel import ModelsPanel
+from TotalPassportSlicer.panel.organ_table import OrganTable
+from TotalPassportSlicer.panel.parameters import TotalPassportParameterNode
+from TotalPassportSlicer.panel.run_panel import ErrorsShown, RunPanel
+from TotalPassportSlicer.panel.starter import Starter
+from TotalPassportSlicer.self_test import run_story
 
 
 class TotalPassport(ScriptedLoadableModule):

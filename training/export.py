@@ -12,9 +12,9 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 import torch
-from TotalPassportLib.models.architecture import PlainConvUNet
-from TotalPassportLib.models.convert import write_network_files
 from TotalPassportLib.models.description import DESCRIPTION_FILE
+from TotalPassportLib.models.nnunet.architecture import PlainConvUNet
+from TotalPassportLib.models.nnunet.convert import write_network_files
 
 from training import settings
 

@@ -73,7 +73,7 @@ class Panel:
 
     def nodes(self) -> Any:
         """Return the nodes of the passport that is shown."""
-        from TotalPassportSlicer.scan_nodes import ScanNodes
+        from TotalPassportSlicer.nodes.scan_nodes import ScanNodes
 
         return ScanNodes(self.parameters.passport)
 
@@ -140,7 +140,7 @@ class Panel:
         """Return how many folders of ours the subject hierarchy has."""
         import slicer
         import vtk
-        from TotalPassportSlicer.scan_nodes import PASSPORT_ATTRIBUTE
+        from TotalPassportSlicer.nodes.scan_nodes import PASSPORT_ATTRIBUTE
 
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
         items = vtk.vtkIdList()
@@ -152,7 +152,7 @@ class Panel:
         """Return a segmentation's label values ``[i, j, k]`` and affine, as Slicer's own export gives them."""
         import slicer
         import vtk
-        from TotalPassportSlicer.volumes import to_array
+        from TotalPassportSlicer.nodes.volumes import to_array
 
         labelmap = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode")
         segmentation = node.GetSegmentation()
@@ -174,7 +174,7 @@ class Panel:
 
     def temporary_folders(self) -> list[Path]:
         """Return the private folders that exist."""
-        from TotalPassportSlicer.workspace import PREFIX
+        from TotalPassportSlicer.child.workspace import PREFIX
 
         return list(self.logic.runner.temporary_root.glob(f"{PREFIX}*"))
 
@@ -267,7 +267,7 @@ class Panel:
     def affine(self, node: Any = None) -> np.ndarray:
         """Return the affine of a volume, the phantom's by default."""
         import vtk
-        from TotalPassportSlicer.volumes import to_array
+        from TotalPassportSlicer.nodes.volumes import to_array
 
         matrix = vtk.vtkMatrix4x4()
         (node or self.phantom).GetIJKToRASMatrix(matrix)

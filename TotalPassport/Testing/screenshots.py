@@ -140,7 +140,7 @@ def write_second_scan(source: Path, path: Path) -> None:
 def show_pair(panel: Any) -> None:
     """Choose both passports; the first scan is seen in the organs' colours, the second one in blue."""
     import slicer
-    from TotalPassportSlicer.scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
+    from TotalPassportSlicer.nodes.scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
 
     nodes = slicer.util.getNodesByClass("vtkMRMLTextNode")
     passports = [node for node in nodes if node.GetAttribute(PASSPORT_ATTRIBUTE)]
@@ -169,7 +169,7 @@ def color_segments(segmentation: Any) -> None:
 
 def segments_and_labels(segmentation: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the numbered segments of a TotalSegmentator file, each with what its number means."""
-    from TotalPassportLib.labels import load_label_table
+    from TotalPassportLib.base.labels import load_label_table
 
     table = load_label_table("total")
     segments = segmentation.GetSegmentation()

@@ -22,9 +22,9 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
     __package__ = "TotalPassportLib"
 
-from TotalPassportLib.errors import BadInput, Cancelled, user_error
-from TotalPassportLib.events import Cancellation, Event, EventCallback
-from TotalPassportLib.files import read_json, validate
+from TotalPassportLib.base.errors import BadInput, Cancelled, user_error
+from TotalPassportLib.base.events import Cancellation, Event, EventCallback
+from TotalPassportLib.base.files import read_json, validate
 
 GRACE_SECONDS = 30.0
 """How long a child whose parent is gone may take to stop by itself before it is ended."""
@@ -142,7 +142,7 @@ def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation
 
 def _bring_in(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation) -> Event:
     """Bring models into the store, from the network or from files."""
-    from TotalPassportLib.models import intake
+    from TotalPassportLib.models.transfer import intake
 
     if job["action"] == "download_model":
         folders = [intake.download_model(job["model"], emit, cancellation)]

@@ -20,26 +20,26 @@ from typing import Any
 import numpy as np
 
 from . import __version__
-from .cleaning import remove_small_blobs, remove_small_pieces
-from .errors import BadInput, as_user_error
-from .estimate import LONG_SECONDS, Estimate
-from .events import Cancellation, EventCallback, Progress, ignore_event
-from .files import atomic_write, make_folder, refuse_overwriting, sha256_of
-from .grid import canonical_grid, labels_on_stored_grid, to_canonical
-from .inference.choice import Networks
-from .inference.engines import AUTO, EXACT, version_of_onnxruntime
-from .labels import Label, LabelTable, load_label_table
-from .memory import available_bytes
+from .base.errors import BadInput, as_user_error
+from .base.events import Cancellation, EventCallback, Progress, ignore_event
+from .base.files import atomic_write, make_folder, refuse_overwriting, sha256_of
+from .base.labels import Label, LabelTable, load_label_table
+from .base.memory import available_bytes
+from .image.grid import canonical_grid, labels_on_stored_grid, to_canonical
+from .image.preparation import PreparedCT, prepare
+from .image.preview import write_preview
+from .image.volume import Volume, check_same_grid, load_ct, load_segmentation, save_labels, stem_of, stored_label_names
 from .models.catalogue import find_model
 from .models.description import ModelDescription
 from .passport import Passport, write_passport
 from .passport.document import passport_text
 from .passport.extraction import extract_passport
-from .preparation import PreparedCT, prepare
-from .preview import write_preview
-from .segmentation import LowResolutionLabels, needed_parts, segment
-from .statistics import official_statistics, statistics_text
-from .volume import Volume, check_same_grid, load_ct, load_segmentation, save_labels, stem_of, stored_label_names
+from .segmentation.cleaning import remove_small_blobs, remove_small_pieces
+from .segmentation.engine_choice import Networks
+from .segmentation.engines import AUTO, EXACT, version_of_onnxruntime
+from .segmentation.estimate import LONG_SECONDS, Estimate
+from .segmentation.official_statistics import official_statistics, statistics_text
+from .segmentation.segment import LowResolutionLabels, needed_parts, segment
 
 RUN_SHARES = {"load": 0.04, "prepare": 0.04, "infer": 0.8, "restore": 0.02, "describe": 0.04, "write": 0.06}
 """Stages of a run and their usual shares of its time."""
@@ -104,8 +104,8 @@ def run(
     ----------
     ct_path : NIfTI file in Hounsfield units.
     model : name in the catalogue, or path of a model.
-    provider : where the network runs, see `inference.engines.provider_choices`.
-    precision : ``exact`` or ``turbo``, see `inference.engines.PRECISIONS`.
+    provider : where the network runs, see `segmentation.engines.provider_choices`.
+    precision : ``exact`` or ``turbo``, see `segmentation.engines.PRECISIONS`.
     preview : also write ``<stem>_preview.png``.
     roi : names of the structures to keep, all if empty; parts of the model that find none of them do not run.
     statistics : also write ``<stem>_statistics.json`` with TotalSegmentator's own numbers, see `statistics`.

@@ -13,17 +13,17 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-from .errors import BadInput, as_user_error
-from .events import Cancellation, EventCallback, Progress, ignore_event
-from .files import make_folder, sha256_of
-from .inference.engines import AUTO
-from .labels import LabelTable
+from .base.errors import BadInput, as_user_error
+from .base.events import Cancellation, EventCallback, Progress, ignore_event
+from .base.files import make_folder, sha256_of
+from .base.labels import LabelTable
+from .base.paths import cache_folder
+from .image.volume import check_same_grid, load_ct, load_segmentation
 from .models.catalogue import CatalogueEntry, PublishedFile, Verification, find_entry, find_model
-from .models.download import DownloadSettings, Source, download
-from .models.home import cache_folder
-from .models.intake import download_model
+from .models.transfer.download import DownloadSettings, Source, download
+from .models.transfer.intake import download_model
 from .pipeline import run
-from .volume import check_same_grid, load_ct, load_segmentation
+from .segmentation.engines import AUTO
 
 FETCH_SHARES = {"fetch": 1.0}
 """Stages of bringing the published files."""

@@ -11,12 +11,12 @@ class ChildProcessTest(unittest.TestCase):
     """What only a real Slicer can show: its launcher, its Python, its temporary folder."""
 
     def test_python_is_found(self) -> None:
-        from TotalPassportSlicer.runner import python_program
+        from TotalPassportSlicer.child.runner import python_program
 
         assert Path(python_program()).exists()
 
     def test_a_job_that_cannot_work_fails_with_a_sentence(self) -> None:
-        from TotalPassportSlicer.runner import Job, JobRunner, Status
+        from TotalPassportSlicer.child.runner import Job, JobRunner, Status
 
         runner = JobRunner()
         folders: list[Path] = []
@@ -36,8 +36,8 @@ class ChildProcessTest(unittest.TestCase):
     def test_an_empty_scan_is_refused_by_its_name(self) -> None:
         import numpy as np
         import slicer
-        from TotalPassportLib.errors import TotalPassportError
-        from TotalPassportSlicer.runner import Status
+        from TotalPassportLib.base.errors import TotalPassportError
+        from TotalPassportSlicer.child.runner import Status
 
         from TotalPassport import TotalPassportLogic
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from support.bad_scans import BAD_SCANS
 from support.processes import JOB_SCRIPT, PACKAGES, Child, assert_contract, environment, eventually, files_below
-from TotalPassportLib.inference.engines import engines
 from TotalPassportLib.passport import read_passport
 from TotalPassportLib.pipeline import RUN_SHARES
+from TotalPassportLib.segmentation.engines import engines
 
 
 def run_job(scratch: Path, ct: Path, model: Path) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from support.processes import Child, assert_contract, files_below
 from support.web import Site, cut_after, serve, status, trickle, trust
 from support.weights import FAST, FASTEST, dataset_document, isolate, model_entry, write_catalogue, zip_folder
 from TotalPassportLib.models.catalogue import find_entry
-from TotalPassportLib.models.intake import DOWNLOAD_SHARES, IMPORT_SHARES
 from TotalPassportLib.models.store import read_record, verify
+from TotalPassportLib.models.transfer.intake import DOWNLOAD_SHARES, IMPORT_SHARES
 
 
 @pytest.fixture(autouse=True)

@@ -21,13 +21,13 @@ from support.scans import (
     true_centroids,
     true_volumes_mm3,
 )
-from TotalPassportLib.errors import BadInput, Cancelled, ModelError
-from TotalPassportLib.events import Cancellation, Event
-from TotalPassportLib.files import DATA_FOLDER
-from TotalPassportLib.inference.engines import engines
+from TotalPassportLib.base.errors import BadInput, Cancelled, ModelError
+from TotalPassportLib.base.events import Cancellation, Event
+from TotalPassportLib.base.files import DATA_FOLDER
+from TotalPassportLib.image.volume import stored_label_names
 from TotalPassportLib.passport import read_passport
 from TotalPassportLib.pipeline import DESCRIBE_SHARES, RUN_SHARES, describe, run
-from TotalPassportLib.volume import stored_label_names
+from TotalPassportLib.segmentation.engines import engines
 
 CENTROID_VOXELS = 0.35
 """How well a centroid is placed, in voxels of the coarser of the scan's and the model's grid; the spleen has 70."""

@@ -34,10 +34,10 @@ def test_labels_models_and_passports_are_known_before_anything_is_installed() ->
     process = run_python(
         "import sys\n"
         "for name in ('nibabel', 'onnxruntime', 'fastjsonschema', 'onnx'): sys.modules[name] = None\n"
-        "from TotalPassportLib.labels import load_label_table\n"
+        "from TotalPassportLib.base.labels import load_label_table\n"
         "from TotalPassportLib.models.catalogue import list_models\n"
         "from TotalPassportLib.passport.organ import CHECKS, OrganPassport, Passport\n"
-        "import TotalPassportLib.errors, TotalPassportLib.events\n"
+        "import TotalPassportLib.base.errors, TotalPassportLib.base.events\n"
         "print(len(load_label_table('total')), [model.name for model in list_models()][:1], len(CHECKS) > 3)\n"
     )
     assert process.returncode == 0, process.stderr

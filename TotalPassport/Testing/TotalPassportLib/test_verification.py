@@ -14,10 +14,10 @@ import pytest
 from support.processes import run_cli
 from support.web import Site, status
 from support.weights import FAST, dataset_document, model_entry, write_catalogue, zip_folder
-from TotalPassportLib.errors import BadInput, ModelError
-from TotalPassportLib.labels import load_label_table
+from TotalPassportLib.base.errors import BadInput, ModelError
+from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.models.catalogue import bundled_catalogue
-from TotalPassportLib.models.download import DownloadSettings
+from TotalPassportLib.models.transfer.download import DownloadSettings
 from TotalPassportLib.verification import organ_agreements, verify_model
 
 HASTY = DownloadSettings(attempts=1, first_pause_s=0.0)

@@ -51,7 +51,7 @@ def test_the_panel_opens_before_anything_is_installed(application: Any) -> None:
 
 def sources() -> list[Path]:
     """Return every Python file of the Slicer side."""
-    return [MODULE_FOLDER / "TotalPassport.py", *sorted((MODULE_FOLDER / "TotalPassportSlicer").glob("*.py"))]
+    return [MODULE_FOLDER / "TotalPassport.py", *sorted((MODULE_FOLDER / "TotalPassportSlicer").rglob("*.py"))]
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.name)
@@ -105,7 +105,7 @@ def test_the_sample_ct_is_offered_in_sample_data(panel: Any) -> None:
 
 
 def test_stale_folders_are_swept_up_when_the_panel_opens(slicer_host: Any) -> None:
-    from TotalPassportSlicer.workspace import PREFIX
+    from TotalPassportSlicer.child.workspace import PREFIX
 
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()

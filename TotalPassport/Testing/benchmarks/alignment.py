@@ -24,7 +24,7 @@ import nibabel
 import numpy as np
 from alignment_cases import KINDS, Case, Scan, make_case
 from TotalPassportLib.alignment import align
-from TotalPassportLib.errors import BadInput
+from TotalPassportLib.base.errors import BadInput
 
 try:
     import SimpleITK

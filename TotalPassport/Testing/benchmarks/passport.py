@@ -27,8 +27,8 @@ from typing import Any
 import nibabel
 import numpy as np
 from scipy import ndimage
-from TotalPassportLib.grid import canonical_grid, to_canonical
-from TotalPassportLib.labels import load_label_table
+from TotalPassportLib.base.labels import load_label_table
+from TotalPassportLib.image.grid import canonical_grid, to_canonical
 from TotalPassportLib.passport.extraction import extract_passport, measure_basics
 from TotalPassportLib.passport.runs import in_c_order, label_runs
 

@@ -15,7 +15,7 @@ import nibabel
 import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
-from TotalPassportLib.labels import load_label_table
+from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.passport.extraction import extract_passport
 from TotalPassportLib.passport.organ import OrganPassport
 

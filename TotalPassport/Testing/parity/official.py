@@ -1,6 +1,7 @@
 """The official TotalSegmentator package for the fixtures; needs the environment in which it is installed.
 
-The library's folder must be on Python's path, for whole runs are those of `TotalPassportLib.benchmark.official`.
+The library's folder must be on Python's path, for whole runs are those of
+`TotalPassportLib.benchmark.official_package`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from TotalPassportLib.benchmark.official import prepare, run_official
+from TotalPassportLib.benchmark.official_package import prepare, run_official
 
 __all__ = ["prepare", "run_official", "run_official_subset", "versions"]
 

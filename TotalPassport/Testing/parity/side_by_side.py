@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import numpy as np
 from TotalPassportLib.benchmark.contenders import OFFICIAL_SCRIPT, foreign_environment
-from TotalPassportLib.benchmark.processes import Effort, run_measured
+from TotalPassportLib.benchmark.measured_process import Effort, run_measured
 
 from .cases import Case
 from .comparison import SHARE, Agreement, allowed_differences, compare_labels, header_differences
@@ -37,7 +37,10 @@ There is no environment with the official package, or it is not complete. It is 
     python3 dev.py parity --oracle oracle/bin/python
 
 {ORACLE_VARIABLE} may hold the path of that python, too."""
-CONVERT = "import sys; from TotalPassportLib.models.weights import weights_model; print(weights_model(*sys.argv[1:]))"
+CONVERT = (
+    "import sys; from TotalPassportLib.models.transfer.weights import weights_model; "
+    "print(weights_model(*sys.argv[1:]))"
+)
 MEBIBYTE = 2**20
 LARGEST_LOGIT_DIFFERENCE = 1e-4
 """In standard deviations of the logits: between float32 sums in another order. A wrong layer makes 1000 times that."""
@@ -124,11 +127,11 @@ def _compare(case: Case, oracle: str, model: str, work: Path) -> bool:
 
 def _compare_network(oracle: str, weights: Path, work: Path) -> bool:
     """Compare the logits of one patch: PyTorch's network and the ONNX one made of it."""
-    from TotalPassportLib.inference.engines import plain_engine
-    from TotalPassportLib.inference.session import NetworkSession
-    from TotalPassportLib.models.description import read_model
-    from TotalPassportLib.models.official import find_datasets
-    from TotalPassportLib.models.weights import weights_model
+    from TotalPassportLib.models.nnunet.layout import find_datasets
+    from TotalPassportLib.models.reading import read_model
+    from TotalPassportLib.models.transfer.weights import weights_model
+    from TotalPassportLib.segmentation.engines import plain_engine
+    from TotalPassportLib.segmentation.session import NetworkSession
 
     (part,) = read_model(weights_model("fast", weights)).parts
     patch = np.random.default_rng(1).standard_normal(part.patch_size_zyx).astype(np.float32)

@@ -11,9 +11,9 @@ import nibabel
 import numpy as np
 import pytest
 from support.weights import isolate
-from TotalPassportLib.models.weights import weights_model
+from TotalPassportLib.image.volume import stored_label_names
+from TotalPassportLib.models.transfer.weights import weights_model
 from TotalPassportLib.pipeline import run
-from TotalPassportLib.volume import stored_label_names
 
 from parity.cases import FIXTURES, MANIFEST, Case, committed_cases, manifest, shared_cases
 from parity.comparison import allowed_differences, compare_labels, header_differences, statistics_differences

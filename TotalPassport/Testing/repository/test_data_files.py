@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from TotalPassportLib.files import DATA_FOLDER
+from TotalPassportLib.base.files import DATA_FOLDER
 
 SCHEMAS = sorted(path.name.removesuffix(".schema.json") for path in (DATA_FOLDER / "schemas").glob("*.schema.json"))
 DOCUMENTS = {

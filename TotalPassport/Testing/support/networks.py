@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from TotalPassportLib.models.architecture import PlainConvUNet
-from TotalPassportLib.models.convert import write_network_files
 from TotalPassportLib.models.description import METADATA_KEY
+from TotalPassportLib.models.nnunet.architecture import PlainConvUNet
+from TotalPassportLib.models.nnunet.convert import write_network_files
 
 from .checkpoints import random_weights
 

@@ -51,7 +51,7 @@ def two_scans(panel: Any, shrink: bool = False) -> tuple[Any, Any]:
 
 def centroids_world_mm(passport_node: Any) -> np.ndarray:
     """Return where a scan's centroids are to be seen, ``[n, 3]`` RAS mm, below all transforms."""
-    from TotalPassportSlicer.scan_nodes import ScanNodes
+    from TotalPassportSlicer.nodes.scan_nodes import ScanNodes
 
     node = ScanNodes(passport_node).centroids
     return np.array([node.GetNthControlPointPositionWorld(i) for i in range(node.GetNumberOfControlPoints())])
@@ -61,7 +61,7 @@ def world_from_node(node: Any) -> np.ndarray:
     """Return the 4 x 4 matrix of all transforms above a node."""
     import slicer
     import vtk
-    from TotalPassportSlicer.volumes import to_array
+    from TotalPassportSlicer.nodes.volumes import to_array
 
     matrix = vtk.vtkMatrix4x4()
     slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(node.GetParentTransformNode(), None, matrix)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
-from TotalPassportLib.labels import load_label_table
+from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.passport import OrganPassport, Passport
 from TotalPassportLib.passport.axes import principal_axes
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from TotalPassportLib.models.official import NEEDED_FILES
+from TotalPassportLib.models.nnunet.layout import NEEDED_FILES
 
 TRAINER = "nnUNetTrainer__nnUNetPlans__3d_fullres"
 FAST = "Dataset297_TotalSegmentator_total_3mm_1559subj"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import BadInput
-from ..labels import load_label_table
+from ..base.errors import BadInput
+from ..base.labels import load_label_table
 from ..passport.organ import OrganPassport, Passport
 
 SOFT_WEIGHT = 0.5

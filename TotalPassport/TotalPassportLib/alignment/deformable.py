@@ -14,7 +14,7 @@ from scipy.interpolate import RegularGridInterpolator
 from scipy.linalg import solve
 from scipy.spatial.distance import cdist
 
-from ..errors import BadInput
+from ..base.errors import BadInput
 from ..passport.organ import Passport
 from .closed_form import apply
 from .correspondences import Correspondences, kish_effective_count

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.linalg import expm
 from scipy.spatial import cKDTree
 
-from ..errors import BadInput
+from ..base.errors import BadInput
 from ..passport.organ import OrganPassport, Passport
 from .closed_form import apply
 from .robust import geman_mcclure, weighted_median

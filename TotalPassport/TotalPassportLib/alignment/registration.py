@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import BadInput
+from ..base.errors import BadInput
 from ..passport.organ import Passport
 from .correspondences import MEASURE_AGAIN, Correspondences, find_correspondences, kish_effective_count
 from .deformable import DisplacementField, fit_field

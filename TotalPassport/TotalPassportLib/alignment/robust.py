@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..errors import BadInput
+from ..base.errors import BadInput
 from .closed_form import apply, rotation_angle_deg, weighted_affine, weighted_rigid, weighted_similarity
 from .correspondences import kish_effective_count
 

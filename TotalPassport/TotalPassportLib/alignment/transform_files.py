@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BadInput
-from ..files import atomic_write
+from ..base.errors import BadInput
+from ..base.files import atomic_write
 from .deformable import DisplacementField
 from .hdf5 import Tree, hdf5_bytes
 from .result import Alignment

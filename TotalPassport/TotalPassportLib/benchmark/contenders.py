@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadInput, TotalPassportError
-from ..files import parse_json
-from ..volume import stem_of
-from .processes import Effort, run_measured
+from ..base.errors import BadInput, TotalPassportError
+from ..base.files import parse_json
+from ..image.volume import stem_of
+from .measured_process import Effort, run_measured
 
 LIBRARY = Path(__file__).resolve().parents[1]
 JOB_SCRIPT = LIBRARY / "job.py"
 WORKER_SCRIPT = Path(__file__).with_name("worker.py")
-OFFICIAL_SCRIPT = Path(__file__).with_name("official.py")
+OFFICIAL_SCRIPT = Path(__file__).with_name("official_package.py")
 
 
 class RunFailed(Exception):

@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..inference import distributions
-from ..inference.engines import processor_field, processor_flags, version_of_onnxruntime
-from ..inference.runtime import onnxruntime_module
-from ..inference.session import usable_cores
-from ..memory import physical_bytes
+from ..base import distributions
+from ..base.memory import physical_bytes
+from ..base.runtime import onnxruntime_module
+from ..segmentation.engines import processor_field, processor_flags, version_of_onnxruntime
+from ..segmentation.session import usable_cores
 from .install_size import folder_bytes, install_size
 
 REQUIREMENTS = ("numpy", "scipy", "nibabel", "fastjsonschema")

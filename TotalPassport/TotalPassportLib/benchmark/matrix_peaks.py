@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BadInput
-from ..files import DATA_FOLDER
-from ..inference.engines import PRECISIONS, Engine, engines
-from ..inference.session import open_network
+from ..base.errors import BadInput
+from ..base.files import DATA_FOLDER
+from ..segmentation.engines import PRECISIONS, Engine, engines
+from ..segmentation.session import open_network
 
 PRODUCT_GRAPH = DATA_FOLDER / "arithmetic" / "product.onnx"
 """``result = a @ b``, float32 ``[m, k]`` and ``[k, n]``; made by ``python -m training.arithmetic``."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 
+from ..base.files import atomic_write, make_folder
 from .report import Document
 from .sections import Look, install_section, roofline_section, scale_section, scan_section
 from .style import STYLE
-from .tables import items, muted
+from .text_tables import items, muted
 
 BETWEEN = " \N{MIDDLE DOT} "
 QUIET_SHARE = 0.25
@@ -35,6 +38,16 @@ def benchmark_page(document: Document) -> str:
         + "\n".join(section for section in sections if section)
         + "\n</main>\n</body>\n</html>\n"
     )
+
+
+def write_report(document: Document, folder: Path) -> tuple[Path, Path]:
+    """Write ``benchmark.json`` and ``benchmark.html`` into a folder and return their paths."""
+    make_folder(folder)
+    contents = {"benchmark.json": json.dumps(document, indent=1) + "\n", "benchmark.html": benchmark_page(document)}
+    for name, text in contents.items():
+        with atomic_write(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    return folder / "benchmark.json", folder / "benchmark.html"
 
 
 def _heading(document: Document) -> str:

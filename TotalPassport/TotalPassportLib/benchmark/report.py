@@ -1,30 +1,14 @@
-"""What a benchmark says in the end: its files, and a table for a terminal."""
+"""What a benchmark says in the end, as a table for a terminal, and its numbers as texts."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-from ..files import atomic_write, make_folder
 
 MEBIBYTE = 2**20
 
 Document = Mapping[str, Any]
 """A benchmark, see ``data/schemas/benchmark.schema.json``."""
-
-
-def write_report(document: Document, folder: Path) -> tuple[Path, Path]:
-    """Write ``benchmark.json`` and ``benchmark.html`` into a folder and return their paths."""
-    from .page import benchmark_page
-
-    make_folder(folder)
-    contents = {"benchmark.json": json.dumps(document, indent=1) + "\n", "benchmark.html": benchmark_page(document)}
-    for name, text in contents.items():
-        with atomic_write(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-    return folder / "benchmark.json", folder / "benchmark.html"
 
 
 def benchmark_text(document: Document) -> str:

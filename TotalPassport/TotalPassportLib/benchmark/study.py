@@ -12,28 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import BadInput
-from ..events import EventCallback
-from ..files import atomic_write, make_folder, parse_json, validate
-from ..inference.engines import PRECISIONS, provider_choices
-from ..inference.session import usable_cores
+from ..base.errors import BadInput
+from ..base.events import EventCallback
+from ..base.files import atomic_write, make_folder, parse_json, validate
+from ..image.volume import stem_of
 from ..models.catalogue import find_entry, find_model, list_models
 from ..models.description import ModelDescription
-from ..volume import stem_of
-from .contenders import (
-    LIBRARY,
-    Contender,
-    Official,
-    OurProgram,
-    PlainPass,
-    RunFailed,
-    foreign_environment,
-    run_worker,
-)
+from ..segmentation.engines import PRECISIONS, provider_choices
+from ..segmentation.session import usable_cores
+from .aggregation import OFFICIAL, OURS, PLAIN, contender_entry, scan_entry
+from .contenders import LIBRARY, Contender, Official, OurProgram, PlainPass, RunFailed, foreign_environment, run_worker
 from .machine import machine, our_install_size
 from .measure import Scan, Trial, measure
-from .official import MODES, OFFICIAL_PACKAGES
-from .summary import OFFICIAL, OURS, PLAIN, contender_entry, scan_entry
+from .official_package import MODES, OFFICIAL_PACKAGES
 from .synthetic import SCANS
 
 SCHEMA = "totalpassport-benchmark/1"

@@ -9,7 +9,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-from ..files import DATA_FOLDER
+from ..base.files import DATA_FOLDER
 
 SAMPLE_CT = DATA_FOLDER / "demo" / "demo_ct.nii.gz"
 NOISE_HU = 12.0

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..events import Cancellation, Progress, ignore_event
-from ..files import atomic_write
-from ..grid import labels_on_stored_grid
-from ..inference.runtime import onnxruntime_module
-from ..memory import require_memory
+from ..base.events import Cancellation, Progress, ignore_event
+from ..base.files import atomic_write
+from ..base.memory import require_memory
+from ..base.runtime import onnxruntime_module
+from ..image.grid import labels_on_stored_grid
+from ..image.preparation import PreparedCT, normalise, prepare
+from ..image.volume import load_ct, save_labels
 from ..models.catalogue import find_model
 from ..models.description import Part, read_head
-from ..preparation import PreparedCT, normalise, prepare
-from ..volume import load_ct, save_labels
 
 STAGES = ("load", "prepare", "infer", "restore", "write")
 OUTPUT_COPIES = 4

@@ -20,7 +20,7 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[2])
     __package__ = "TotalPassportLib.benchmark"
 
-from TotalPassportLib.events import Cancellation
+from TotalPassportLib.base.events import Cancellation
 from TotalPassportLib.job import ParentWatch, claim_standard_output, line_writer, report_failure
 
 
@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def _scan(ct: str) -> dict[str, Any]:
-    from TotalPassportLib.volume import load_ct
+    from TotalPassportLib.image.volume import load_ct
 
     volume = load_ct(Path(ct))
     return {"shape": volume.voxels.shape, "spacing_mm": volume.spacing_mm.tolist()}
@@ -50,7 +50,7 @@ def _whole_volume(model: str, ct: str, output: str) -> dict[str, Any]:
 
 
 def _convert(model: str, weights: str) -> dict[str, Any]:
-    from TotalPassportLib.models.weights import weights_model
+    from TotalPassportLib.models.transfer.weights import weights_model
 
     return {"model": str(weights_model(model, Path(weights)))}
 

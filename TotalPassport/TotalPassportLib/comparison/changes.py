@@ -13,7 +13,7 @@ import numpy as np
 from ..alignment.closed_form import apply
 from ..alignment.correspondences import find_correspondences
 from ..alignment.robust import robust_linear
-from ..errors import BadInput
+from ..base.errors import BadInput
 from ..passport.organ import OrganPassport, Passport
 from .repeatability import Floor, floor_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from ..files import DATA_FOLDER, read_json
+from ..base.files import DATA_FOLDER, read_json
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelError
-from ..files import DATA_FOLDER, read_json, validate
-from .description import DESCRIPTION_FILE, ModelDescription, read_model
-from .home import models_folder
-from .official import dataset_number
+from ..base.errors import ModelError
+from ..base.files import DATA_FOLDER, read_json, validate
+from ..base.paths import models_folder
+from .description import DESCRIPTION_FILE, ModelDescription
+from .nnunet.layout import dataset_number
+from .reading import read_model
 
 CATALOGUE_VARIABLE = "TOTALPASSPORT_CATALOGUE"
 """Names a catalogue file of one's own, such as a hospital's with addresses of a mirror; its models come before ours."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelError
-from ..files import parse_json, read_json, sha256_of, validate
-from ..labels import LabelTable, bundled_tables, load_label_table, table_from_document
+from ..base.errors import ModelError
+from ..base.files import sha256_of, validate
+from ..base.labels import LabelTable, bundled_tables, load_label_table, table_from_document
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,44 +82,20 @@ class ModelDescription:
         return sorted({value for part in self.parts for value in part.label_values} - {0})
 
 
-def read_model(path: Path) -> ModelDescription:
-    """Read a model from its folder, its ``model.json``, or its ONNX file.
+def model_from_document(document: Any, what: str, folder: Path, network: Path | None) -> ModelDescription:
+    """Return the model that a document describes.
+
+    Parameters
+    ----------
+    document : anything; it is checked here.
+    what : names the document in errors.
+    folder : where its files are.
+    network : the ONNX file that carries the document, if one does.
 
     Raises
     ------
-    ModelError : anything is missing, malformed, or contradicts itself.
+    ModelError : it is malformed, or contradicts itself.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = path / DESCRIPTION_FILE
-    if not path.is_file():
-        raise ModelError(
-            f"There is no model at '{path}'.", f"Give a folder with a {DESCRIPTION_FILE}, or an ONNX file of a model."
-        )
-    if path.suffix.lower() == ".json":
-        return _from_document(read_json(path, ModelError), f"'{path}'", path.parent, None)
-    beside = path.parent / DESCRIPTION_FILE
-    if beside.is_file():
-        model = _from_document(read_json(beside, ModelError), f"'{beside}'", beside.parent, None)
-        if path.resolve() in {part.network.resolve() for part in model.parts}:
-            return model
-    return _from_document(*_embedded_document(path), path.parent, path)
-
-
-def _embedded_document(path: Path) -> tuple[Any, str]:
-    from ..inference.session import network_metadata  # lazily: descriptions are read where onnxruntime may be missing
-
-    text = network_metadata(path).get(METADATA_KEY)
-    if text is None:
-        raise ModelError(
-            f"The network '{path}' carries no description.",
-            f"Put its {DESCRIPTION_FILE} beside it: without spacing, normalisation and labels it cannot be run.",
-        )
-    what = f"The description inside '{path}'"
-    return parse_json(text, what, ModelError), what
-
-
-def _from_document(document: Any, what: str, folder: Path, network: Path | None) -> ModelDescription:
     validate(document, "model", what, ModelError)
     labels = _labels(document, what)
     parts = tuple(_part(entry, folder, network, what) for entry in document["parts"])

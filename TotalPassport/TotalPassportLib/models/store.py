@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import BadInput, ModelError, as_user_error
-from ..events import Progress
-from ..files import atomic_write, make_folder, read_json, validate
+from ..base.errors import BadInput, ModelError, as_user_error
+from ..base.events import Progress
+from ..base.files import atomic_write, make_folder, read_json, validate
+from ..base.locking import exclusive
+from ..base.paths import cache_folder, models_folder
 from .catalogue import MODEL_NAME, CatalogueEntry, find_entry, list_models
-from .description import read_model, verify_network
-from .home import cache_folder, models_folder
-from .locking import exclusive
-from .pins import Weights, forget_first_seen, look_at
+from .description import verify_network
+from .reading import read_model
+from .transfer.pins import Weights, forget_first_seen, look_at
 
 RECORD_FILE = "record.json"
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..labels import LabelTable
+from ..base.labels import LabelTable
 from .organ import OrganPassport
 from .rules import SEVERITIES, Finding, Pair, Rule, load_rules
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BadInput
-from ..files import atomic_write, read_json, validate
-from ..labels import Terminology, terminology_from_document
+from ..base.errors import BadInput
+from ..base.files import atomic_write, read_json, validate
+from ..base.labels import Terminology, terminology_from_document
 from .organ import OrganPassport, Passport
 from .rules import SEVERITIES, Finding
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BadInput
-from ..files import atomic_write
-from ..labels import load_label_table
+from ..base.errors import BadInput
+from ..base.files import atomic_write
+from ..base.labels import load_label_table
 from .document import DERIVED_DECIMALS, POINT_DECIMALS, moments_document, rounded
 from .intensity import PERCENTILES
 from .organ import OrganPassport, Passport

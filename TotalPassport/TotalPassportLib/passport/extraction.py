@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..grid import CanonicalGrid, canonical_grid, to_canonical
-from ..labels import LabelTable
+from ..base.labels import LabelTable
+from ..image.grid import CanonicalGrid, canonical_grid, to_canonical
 from .axes import principal_axes
 from .boundary import boundary_voxels
 from .box import label_extents

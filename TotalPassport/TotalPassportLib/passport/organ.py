@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..labels import Terminology
+from ..base.labels import Terminology
 from .axes import axis_separation
 from .rules import Finding, load_rules
 

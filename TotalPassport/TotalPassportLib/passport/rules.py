@@ -8,7 +8,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from ..files import DATA_FOLDER, read_json
+from ..base.files import DATA_FOLDER, read_json
 
 SEVERITIES = ("error", "warning", "note")
 """The gravest first: something is wrong; something is probably wrong; to be known when the numbers are used."""

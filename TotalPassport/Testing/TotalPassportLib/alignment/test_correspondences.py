@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.passports import LABELS, body, edited
 from TotalPassportLib.alignment.correspondences import find_correspondences, kish_effective_count
-from TotalPassportLib.labels import load_label_table
+from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.passport import Passport
 
 LIVER, VERTEBRA = 5, 29

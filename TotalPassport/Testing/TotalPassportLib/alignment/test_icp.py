@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 from support.passports import body, edited, moved
 from TotalPassportLib.alignment.icp import FINE_POINTS, CentroidTerm, Surfaces, refine, surfaces
-from TotalPassportLib.errors import BadInput
+from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.passport import Passport
 
 NO_CENTROIDS = CentroidTerm(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0), 1.0)

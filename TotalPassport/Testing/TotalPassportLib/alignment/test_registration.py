@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 from support.passports import LABELS, VERTEBRAE, body, edited, moved, spine, swapped, without
 from TotalPassportLib.alignment import KINDS, Alignment, align
-from TotalPassportLib.errors import BadInput
+from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.passport import Passport
 
 METHODS = ["centroids", "icp"]

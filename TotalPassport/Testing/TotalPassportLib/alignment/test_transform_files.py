@@ -16,8 +16,8 @@ from support.scans import rasterise, save_nifti
 from TotalPassportLib.alignment import Alignment, OrganResidual
 from TotalPassportLib.alignment.deformable import DisplacementField
 from TotalPassportLib.alignment.transform_files import write_alignment
-from TotalPassportLib.errors import BadInput
-from TotalPassportLib.files import DATA_FOLDER
+from TotalPassportLib.base.errors import BadInput
+from TotalPassportLib.base.files import DATA_FOLDER
 
 ITK_FILES = ["t.tfm", "t.h5"]
 FLIP = np.array([-1.0, -1.0, 1.0])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from TotalPassportLib.base.errors import ModelError, TotalPassportError
 from TotalPassportLib.benchmark.contenders import RunFailed, foreign_environment, told_result, without_paths
-from TotalPassportLib.benchmark.processes import Effort
-from TotalPassportLib.errors import ModelError, TotalPassportError
+from TotalPassportLib.benchmark.measured_process import Effort
 
 RESULT = '{"event": "result", "seconds": {"load": 1.5}, "provider": "CPUExecutionProvider"}'
 

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from support.stand_in_official import write_package
+from TotalPassportLib.base.files import DATA_FOLDER
 from TotalPassportLib.benchmark import install_size
 from TotalPassportLib.benchmark.machine import our_install_size
-from TotalPassportLib.files import DATA_FOLDER
 
 
 def sizes(folder: Path, *packages: str) -> subprocess.CompletedProcess[str]:

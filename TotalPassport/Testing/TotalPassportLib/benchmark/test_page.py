@@ -7,11 +7,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from TotalPassportLib.base.errors import BadInput
+from TotalPassportLib.base.files import validate
 from TotalPassportLib.benchmark.charts import Bar, Curve, bar_chart, curve_charts, nice_ticks
 from TotalPassportLib.benchmark.page import benchmark_page, notes
 from TotalPassportLib.benchmark.report import benchmark_text, percent_alike
-from TotalPassportLib.errors import BadInput
-from TotalPassportLib.files import validate
 
 NASTY = "<script>alert('&')</script>"
 

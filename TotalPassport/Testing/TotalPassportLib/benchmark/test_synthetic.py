@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from TotalPassportLib.benchmark.synthetic import SAMPLE_CT, SCANS, SyntheticScan, write_synthetic_scan
-from TotalPassportLib.volume import load_ct
+from TotalPassportLib.image.volume import load_ct
 
 
 def test_a_scan_of_another_size_is_the_sample_with_noise(tmp_path: Path) -> None:

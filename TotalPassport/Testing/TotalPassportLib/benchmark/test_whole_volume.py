@@ -9,13 +9,13 @@ import numpy as np
 import onnx
 import pytest
 from support.networks import LABEL_VALUES, part_document, save_network, threshold_layers, write_model
+from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.benchmark.matrix_peaks import PRODUCT_GRAPH, gflops, processor_engines
 from TotalPassportLib.benchmark.whole_volume import segment_whole_volume
-from TotalPassportLib.errors import BadInput
-from TotalPassportLib.inference.engines import plain_engine
-from TotalPassportLib.inference.session import open_network
-from TotalPassportLib.models.description import read_model
+from TotalPassportLib.models.reading import read_model
 from TotalPassportLib.pipeline import run
+from TotalPassportLib.segmentation.engines import plain_engine
+from TotalPassportLib.segmentation.session import open_network
 
 
 def voxels_of(path: Path) -> np.ndarray:

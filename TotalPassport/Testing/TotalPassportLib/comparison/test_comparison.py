@@ -14,11 +14,11 @@ from benchmarks.repeatability import measure
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from support.processes import files_below, run_cli
+from TotalPassportLib.base.errors import BadInput
+from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.comparison.changes import Comparison, OrganChange, compare
+from TotalPassportLib.comparison.export import comparison_csv, comparison_text
 from TotalPassportLib.comparison.repeatability import floor_of
-from TotalPassportLib.comparison.tables import comparison_csv, comparison_text
-from TotalPassportLib.errors import BadInput
-from TotalPassportLib.labels import load_label_table
 from TotalPassportLib.passport import Passport, write_passport
 from TotalPassportLib.passport.extraction import extract_passport
 

@@ -31,5 +31,5 @@ def converter(monkeypatch: pytest.MonkeyPatch) -> Converter:
     """The stand-in, in place."""
     converter = Converter()
     for module in ("intake", "weights"):
-        monkeypatch.setattr(f"TotalPassportLib.models.{module}.convert", converter)
+        monkeypatch.setattr(f"TotalPassportLib.models.transfer.{module}.convert", converter)
     return converter

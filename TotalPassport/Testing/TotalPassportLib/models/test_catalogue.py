@@ -12,8 +12,8 @@ import pytest
 from support.networks import write_model
 from support.processes import environment
 from support.weights import FAST, dataset_document, model_entry, write_catalogue
-from TotalPassportLib.errors import ModelError
-from TotalPassportLib.files import DATA_FOLDER
+from TotalPassportLib.base.errors import ModelError
+from TotalPassportLib.base.files import DATA_FOLDER
 from TotalPassportLib.models.catalogue import bundled_catalogue, find_entry, find_model, list_models, read_catalogue
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -23,7 +23,7 @@ import sys
 for name in ("nibabel", "numpy", "onnxruntime", "fastjsonschema", "onnx", "scipy"):
     sys.modules[name] = None
 from TotalPassportLib.models.catalogue import list_models
-from TotalPassportLib.models.intake import download_model
+from TotalPassportLib.models.transfer.intake import download_model
 print([model.name for model in list_models() if model.installed])
 """
 

@@ -16,8 +16,9 @@ from support.networks import (
     threshold_layers,
     write_model,
 )
-from TotalPassportLib.errors import ModelError
-from TotalPassportLib.models.description import read_model, verify_network
+from TotalPassportLib.base.errors import ModelError
+from TotalPassportLib.models.description import verify_network
+from TotalPassportLib.models.reading import read_model
 
 
 def test_a_model_is_read_from_its_folder_its_description_or_its_network(tmp_path: Path) -> None:

@@ -26,14 +26,14 @@ from support.weights import (
     write_dataset,
     zip_dataset,
 )
-from TotalPassportLib.errors import BadInput, Cancelled, ModelError
-from TotalPassportLib.events import Cancellation, Event
+from TotalPassportLib.base.errors import BadInput, Cancelled, ModelError
+from TotalPassportLib.base.events import Cancellation, Event
 from TotalPassportLib.models.catalogue import find_entry, find_model, list_models
-from TotalPassportLib.models.download import DownloadSettings
-from TotalPassportLib.models.intake import convert_to, download_model, import_models
-from TotalPassportLib.models.official import find_datasets
+from TotalPassportLib.models.nnunet.layout import find_datasets
 from TotalPassportLib.models.store import read_record, remove, verify
-from TotalPassportLib.models.weights import weights_model
+from TotalPassportLib.models.transfer.download import DownloadSettings
+from TotalPassportLib.models.transfer.intake import convert_to, download_model, import_models
+from TotalPassportLib.models.transfer.weights import weights_model
 
 pytestmark = pytest.mark.usefixtures("home", "converter")
 
@@ -165,7 +165,7 @@ class TestDownload:
         verify(find_entry("fast"))
 
     def test_waiting_for_another_process_can_be_stopped(self, home: Path, site: Site) -> None:
-        from TotalPassportLib.models.locking import exclusive
+        from TotalPassportLib.base.locking import exclusive
 
         cancellation = Cancellation()
 

@@ -11,7 +11,7 @@ import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.scans import rotation
-from TotalPassportLib.labels import load_label_table
+from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.passport import OrganPassport
 from TotalPassportLib.passport.box import label_extents
 from TotalPassportLib.passport.extraction import extract_passport

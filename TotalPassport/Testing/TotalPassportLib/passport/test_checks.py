@@ -8,13 +8,13 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from TotalPassportLib.labels import load_label_table
+from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.passport import Passport
 from TotalPassportLib.passport.checks import check
 from TotalPassportLib.passport.extraction import extract_passport
+from TotalPassportLib.passport.findings_text import findings_text
 from TotalPassportLib.passport.organ import CHECKS
 from TotalPassportLib.passport.rules import SEVERITIES, load_rules, rule_named
-from TotalPassportLib.passport.summary import findings_text
 
 TOTAL = load_label_table("total")
 Box = tuple[tuple[int, int, int], tuple[int, int, int]]

@@ -10,13 +10,13 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from TotalPassportLib.errors import BadInput
-from TotalPassportLib.files import DATA_FOLDER, MAX_JSON_BYTES
-from TotalPassportLib.labels import load_label_table
+from TotalPassportLib.base.errors import BadInput
+from TotalPassportLib.base.files import DATA_FOLDER, MAX_JSON_BYTES
+from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.passport import Passport, read_passport, write_passport
 from TotalPassportLib.passport.document import passport_text
 from TotalPassportLib.passport.extraction import extract_passport
-from TotalPassportLib.passport.summary import findings_text
+from TotalPassportLib.passport.findings_text import findings_text
 
 
 @pytest.fixture(scope="module")

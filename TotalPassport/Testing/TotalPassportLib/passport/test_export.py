@@ -13,8 +13,8 @@ import nibabel
 import numpy as np
 import pytest
 from support.processes import environment
-from TotalPassportLib.errors import BadInput
-from TotalPassportLib.labels import Label, LabelTable, load_label_table
+from TotalPassportLib.base.errors import BadInput
+from TotalPassportLib.base.labels import Label, LabelTable, load_label_table
 from TotalPassportLib.passport import Passport, read_passport, write_passport
 from TotalPassportLib.passport.export import FORMATS, SEED_FIELDS, csv_text, export_passport, markups_text, seed_text
 from TotalPassportLib.passport.extraction import extract_passport

@@ -12,7 +12,7 @@ import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.scans import grid_around, orientations, rasterise, rotation
-from TotalPassportLib.labels import load_label_table
+from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.passport.document import passport_text
 from TotalPassportLib.passport.extraction import extract_passport
 

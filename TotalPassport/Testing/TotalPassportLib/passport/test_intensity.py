@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from TotalPassportLib.labels import load_label_table
+from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.passport import intensity
 from TotalPassportLib.passport.extraction import extract_passport
 from TotalPassportLib.passport.intensity import HIGHEST_HU, LOWEST_HU, PERCENTILES, label_intensities

@@ -1,0 +1,71 @@
+"""From a CT to what the network sees: turned once, cropped to what is filled, normalised in single precision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from TotalPassportLib.base.errors import OutOfMemory
+from TotalPassportLib.image.preparation import nonzero_box, normalise, prepare
+from TotalPassportLib.image.volume import Volume
+from TotalPassportLib.models.description import Normalisation
+
+
+def ct(voxels: np.ndarray, spacing: float = 3.0) -> Volume:
+    affine = np.diag([spacing, spacing, spacing, 1.0])
+    return Volume(voxels, affine, np.full(3, spacing, np.float32), None, Path("ct.nii"))
+
+
+def test_the_network_sees_z_y_x_of_a_scan_stored_as_x_y_z() -> None:
+    voxels = np.random.default_rng(0).integers(1, 1000, (4, 5, 6)).astype(np.int16)
+    prepared = prepare(ct(voxels), (3.0, 3.0, 3.0))
+    assert prepared.hounsfield_zyx.dtype == np.float32
+    assert prepared.hounsfield_zyx.flags.c_contiguous
+    assert prepared.shape_zyx == (6, 5, 4)
+    assert np.array_equal(prepared.hounsfield_zyx, voxels.T)
+    assert np.array_equal(prepared.affine, np.diag([3.0, 3.0, 3.0, 1.0]))
+
+
+def test_the_empty_margin_is_cropped() -> None:
+    voxels = np.zeros((10, 11, 12), np.int16)
+    voxels[2:5, 3:9, 4:6] = 7
+    prepared = prepare(ct(voxels), (3.0, 3.0, 3.0))
+    assert prepared.box_zyx == (slice(4, 6), slice(3, 9), slice(2, 5))
+    assert prepared.hounsfield_zyx.shape == (2, 6, 3)
+    assert (prepared.hounsfield_zyx == 7).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), filled=st.integers(0, 4))
+def test_the_box_is_the_smallest_that_holds_all_that_is_not_zero(seed: int, filled: int) -> None:
+    rng = np.random.default_rng(seed)
+    voxels = np.zeros((6, 7, 8), np.float32)
+    places = rng.integers(0, (6, 7, 8), (filled, 3))
+    voxels[tuple(places.T)] = rng.choice([-3.0, 5.0], filled)
+    box = nonzero_box(voxels)
+    if filled == 0:
+        assert voxels[box].shape == voxels.shape
+    else:
+        assert [(part.start, part.stop) for part in box] == list(
+            zip(places.min(axis=0), places.max(axis=0) + 1, strict=True)
+        )
+
+
+def test_normalisation_clips_centres_and_scales_in_single_precision() -> None:
+    rule = Normalisation(-1004.0, 1588.0, -50.3868, 503.3928)
+    hounsfield = np.array([-3000.0, -1004.0, -50.0, 0.0, 40.0, 1588.0, 3000.0], np.float32)
+    low, high, mean, std = (np.float32(value) for value in (-1004.0, 1588.0, -50.3868, 503.3928))
+    expected = [(min(max(value, low), high) - mean) / std for value in hounsfield]
+    normalised = normalise(hounsfield, rule)
+    assert normalised.dtype == np.float32
+    assert normalised.tobytes() == np.array(expected, np.float32).tobytes()
+    assert hounsfield[0] == -3000, "the CT itself must stay as it is: the passport measures it"
+
+
+def test_a_scan_that_would_not_fit_into_memory_at_the_models_spacing_is_refused_before_it_is_resampled() -> None:
+    voxels = np.random.default_rng(0).integers(1, 9, (8, 8, 8)).astype(np.int16)
+    with pytest.raises(OutOfMemory, match=r"Resampling 'ct.nii' needs about"):
+        prepare(ct(voxels, spacing=1e6), (1.5, 1.5, 1.5))

@@ -1,0 +1,186 @@
+"""The engine that runs is the best that can be trusted, and the user hears when it is not the preferred one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from TotalPassportLib.base.errors import BadInput, ModelError
+from TotalPassportLib.base.paths import cache_folder
+from TotalPassportLib.models.description import Part
+from TotalPassportLib.models.reading import read_model
+from TotalPassportLib.segmentation import engine_choice as choice
+from TotalPassportLib.segmentation.engine_choice import VERDICTS_FILE, Networks
+from TotalPassportLib.segmentation.engines import Engine, plain_engine
+from TotalPassportLib.segmentation.session import NetworkSession
+
+TRIED = Engine("tried", "CPUExecutionProvider", "float32", {})
+"""The plain implementation under another name, so that it has to be tried."""
+needs_openvino = pytest.mark.skipif(
+    "OpenVINOExecutionProvider" not in onnxruntime.get_available_providers(),
+    reason="optional: the installed onnxruntime has no OpenVINO",
+)
+
+
+@pytest.fixture
+def part(small_plain_model: Path, home: Path) -> Part:
+    """A part whose network has a head of its own; the cache is empty."""
+    return read_model(small_plain_model).parts[0]
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that says which engines there are."""
+    return lambda *engines: monkeypatch.setattr(choice, "engines", lambda *wish: list(engines))
+
+
+@pytest.fixture
+def openings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The providers of all sessions that are opened."""
+    opened: list[str] = []
+
+    class Counted(NetworkSession):
+        def __init__(self, part: Part, engine: Engine) -> None:
+            opened.append(engine.provider)
+            super().__init__(part, engine)
+
+    monkeypatch.setattr(choice, "NetworkSession", Counted)
+    return opened
+
+
+def open_one(part: Part, provider: str = "auto", precision: str = "exact") -> tuple[NetworkSession, list[str]]:
+    warnings: list[str] = []
+    with Networks(provider, precision, lambda code, sentence: warnings.append(f"{code}: {sentence}")) as networks:
+        networks.prepare(part)
+        return networks.open(part), warnings
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Make the tried engine compute something else."""
+    original = NetworkSession.run
+
+    def run(self: NetworkSession, patch: np.ndarray) -> np.ndarray:
+        result = original(self, patch)
+        return change(result) if self.engine.provider == "tried" else result
+
+    monkeypatch.setattr(NetworkSession, "run", run)
+
+
+def test_an_engine_that_does_what_it_should_is_tried_once_and_then_trusted(
+    part: Part, offered: Any, openings: list[str]
+) -> None:
+    offered(TRIED, plain_engine())
+    for _ in range(2):
+        session, warnings = open_one(part)
+        assert session.engine == TRIED
+        assert warnings == []
+    assert openings == ["tried", "cpu", "tried", "tried"], "the trial, beside the plain one, and the two uses"
+
+
+def test_the_plain_engine_needs_no_trial(part: Part, offered: Any, openings: list[str]) -> None:
+    offered(plain_engine())
+    open_one(part)
+    assert openings == ["cpu"]
+    assert not (cache_folder() / VERDICTS_FILE).exists()
+
+
+@pytest.mark.parametrize(
+    "change", [lambda found: found * 1.1, lambda found: np.roll(found, 1), lambda found: np.full_like(found, np.nan)]
+)
+def test_an_engine_that_computes_something_else_is_replaced_with_a_warning(
+    change: Any, part: Part, offered: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered(TRIED, plain_engine())
+    spoil(monkeypatch, change)
+    for _ in range(2):  # from the trial, and from memory
+        session, warnings = open_one(part)
+        assert session.engine == plain_engine()
+        assert len(warnings) == 1
+        assert warnings[0].startswith("provider_fallback: tried in float32 cannot be used here (it computes something")
+        assert warnings[0].endswith("cpu in float32 runs instead.")
+
+
+def test_less_than_float32_may_differ_more(part: Part, offered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounded = replace(TRIED, arithmetic="bfloat16")
+    offered(rounded, plain_engine())
+    spoil(monkeypatch, lambda found: found * 1.1)
+    assert open_one(part, precision="turbo")[0].engine == rounded
+
+
+def test_an_engine_that_is_far_slower_than_the_plain_one_is_replaced(
+    part: Part, offered: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered(TRIED, plain_engine())
+    original = choice._timed
+
+    def timed(session: NetworkSession, patch: np.ndarray) -> tuple[np.ndarray, float]:
+        found, _ = original(session, patch)
+        return found, 9.0 if session.engine == TRIED else 3.0
+
+    monkeypatch.setattr(choice, "_timed", timed)
+    session, (warning,) = open_one(part)
+    assert session.engine == plain_engine()
+    assert "it takes 3.0 times as long as the plain one" in warning
+
+
+def test_an_engine_that_cannot_be_opened_is_replaced(part: Part, offered: Any) -> None:
+    offered(replace(TRIED, execution_provider="CUDAExecutionProvider"), plain_engine())
+    session, warnings = open_one(part)
+    assert session.engine == plain_engine()
+    assert len(warnings) == 1
+
+
+def test_a_provider_asked_for_by_name_is_never_replaced(part: Part, offered: Any, home: Path) -> None:
+    offered(replace(TRIED, execution_provider="CUDAExecutionProvider"))
+    with pytest.raises(BadInput, match="The provider 'tried' cannot be used") as refusal:
+        open_one(part, "tried")
+    assert "--provider cpu" in refusal.value.hint
+
+
+def test_a_trial_is_repeated_when_anything_changes_that_it_depends_on(
+    part: Part, offered: Any, openings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered(TRIED, plain_engine())
+    open_one(part)
+    trial = ["tried", "cpu", "tried"]
+    assert openings == trial
+    open_one(replace(part, sha256=None))
+    assert openings == [*trial, "tried"], "the same network"
+    monkeypatch.setattr(choice, "version_of_onnxruntime", lambda: "99.0")
+    open_one(part)
+    assert openings == [*trial, "tried", *trial]
+    monkeypatch.setattr(choice, "processor_flags", lambda: frozenset({"another"}))
+    open_one(part)
+    assert openings == [*trial, "tried", *trial, *trial]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', '{"a": {"error": "x", "slower": 1, "failure": null}}'])
+def test_a_damaged_memory_is_forgotten(content: str, part: Part, offered: Any) -> None:
+    offered(TRIED, plain_engine())
+    cache_folder().mkdir(parents=True)
+    (cache_folder() / VERDICTS_FILE).write_text(content, encoding="utf-8")
+    assert open_one(part)[0].engine == TRIED
+    assert len(json.loads((cache_folder() / VERDICTS_FILE).read_text(encoding="utf-8"))) == 1
+
+
+def test_a_broken_model_is_told_as_such_even_when_it_is_opened_ahead(small_plain_model: Path, tmp_path: Path) -> None:
+    part = replace(read_model(small_plain_model).parts[0], network=tmp_path / "none.onnx")
+    with pytest.raises(ModelError, match="is missing"):
+        open_one(part, "cpu")
+
+
+@needs_openvino
+@pytest.mark.parametrize(("precision", "error"), [("exact", 1e-4), ("turbo", 0.1)])
+def test_openvino_gives_what_the_plain_engine_gives(precision: str, error: float, part: Part) -> None:
+    session, warnings = open_one(part, "openvino", precision)
+    assert warnings == []
+    assert session.engine.execution_provider == "OpenVINOExecutionProvider"
+    patch = np.random.default_rng(1).standard_normal(part.patch_size_zyx).astype(np.float32)
+    expected = NetworkSession(part, plain_engine()).run(patch)
+    assert np.abs(session.run(patch) - expected).max() < error * expected.std() * 10

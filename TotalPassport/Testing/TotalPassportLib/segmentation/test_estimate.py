@@ -1,0 +1,116 @@
+"""Before a long run the user hears how long it takes and what memory it needs, and what else could be done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.networks import write_model
+from TotalPassportLib import pipeline
+from TotalPassportLib.base.events import Event
+from TotalPassportLib.base.memory import peak_bytes, resident_bytes
+from TotalPassportLib.models.description import Part
+from TotalPassportLib.models.reading import read_model
+from TotalPassportLib.pipeline import run
+from TotalPassportLib.segmentation.cells import Cells
+from TotalPassportLib.segmentation.estimate import (
+    Cost,
+    Estimate,
+    count_windows,
+    estimate,
+    held_by_part,
+    measured,
+    pipeline_bytes,
+)
+from TotalPassportLib.segmentation.windows import window_axes
+
+MEGABYTE = 2**20
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Part:
+    """A part with windows of 16 x 20 x 24 voxels and four channels."""
+    return read_model(write_model(tmp_path / "m")).parts[0]
+
+
+@pytest.mark.parametrize("shape", [(16, 20, 24), (9, 50, 7), (100, 90, 80), (1, 1, 1)])
+def test_the_windows_that_are_counted_are_those_that_run(shape: tuple[int, int, int], part: Part) -> None:
+    assert count_windows(shape, part) == len(Cells(window_axes(shape, part), part.patch_size_zyx).starts)
+
+
+def test_what_is_held_does_not_grow_with_the_length_of_the_scan(part: Part) -> None:
+    """Windows come along z, and what lies behind them is finished."""
+    long, longer = (held_by_part((length, 50, 60), part, "exact") for length in (400, 4000))
+    assert 0 < longer <= 1.2 * long
+    assert held_by_part((4, 5, 6), part, "exact") == 0, "a scan of one window has nothing to wait for"
+
+
+def test_time_is_that_of_a_window_for_every_window_of_every_part(part: Part) -> None:
+    expected = estimate((40, 50, 60), 10**6, [part, part], "exact", Cost(0.5, 0), 0)
+    assert expected.windows == 2 * count_windows((40, 50, 60), part)
+    assert expected.seconds == pytest.approx(0.5 * expected.windows)
+
+
+def test_memory_is_what_there_is_and_the_larger_of_inferring_and_writing(part: Part) -> None:
+    shape, window, before = (40, 50, 60), Cost(1.0, 80 * MEGABYTE), 100 * MEGABYTE
+    inferring = pipeline_bytes(shape, part, "exact") + window.memory_bytes
+    small, large = (estimate(shape, voxels, [part], "exact", window, before) for voxels in (10**6, 10**9))
+    assert (small.further_bytes, small.memory_bytes) == (inferring, before + inferring)
+    assert large.further_bytes == 3 * 10**9
+
+
+def test_what_a_window_takes_is_measured() -> None:
+    assert 0 < resident_bytes() <= peak_bytes()
+    with measured() as cost:
+        array = np.ones(peak_bytes() - resident_bytes() + 64 * MEGABYTE, np.uint8)
+    assert cost.seconds > 0
+    assert cost.memory_bytes >= 60 * MEGABYTE
+    assert array.all()
+
+
+def events_of(phantom_ct: Path, model: Path, folder: Path) -> list[Event]:
+    events: list[Event] = []
+    run(phantom_ct, folder, str(model), on_event=events.append)
+    return events
+
+
+def test_a_run_tells_its_estimate_once_before_most_of_its_windows(
+    phantom_ct: Path, threshold_model: Path, tmp_path: Path
+) -> None:
+    events = events_of(phantom_ct, threshold_model, tmp_path)
+    (position,) = (index for index, event in enumerate(events) if event["event"] == "estimate")
+    windows = [event for event in events if event.get("stage") == "infer"][1]["total"]
+    assert events[position]["windows"] == windows > 1
+    assert events[position]["seconds"] >= 0
+    assert events[position]["memory_bytes"] >= 20 * MEGABYTE
+    assert sum(event.get("stage") == "infer" for event in events[:position]) <= 2
+    assert not [event for event in events if event["event"] == "warning"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "further", "code", "sentence"),
+    [
+        (3000.0, 0, "long_run", "This will take about 50 minutes on this computer"),
+        (1.0, 10 * 2**40, "low_memory", "needs about 10240.0 GB of memory"),
+    ],
+)
+def test_a_run_that_takes_too_much_warns_with_a_way_out(
+    seconds: float,
+    further: int,
+    code: str,
+    sentence: str,
+    phantom_ct: Path,
+    threshold_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "TotalPassportLib.segmentation.segment.estimate", lambda *_: Estimate(9, seconds, further, further)
+    )
+    events = events_of(phantom_ct, threshold_model, tmp_path)
+    (warning,) = (event for event in events if event["event"] == "warning")
+    assert warning["code"] == code
+    assert sentence in warning["message"]
+    assert "choose a model with larger voxels" in warning["message"]
+    assert pipeline.LONG_SECONDS < 3000

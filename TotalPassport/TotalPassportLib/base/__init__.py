@@ -1,0 +1,1 @@
+"""What every other room stands on, with nothing installed: errors, files, events, labels, memory, paths."""

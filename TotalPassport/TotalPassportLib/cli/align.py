@@ -1,0 +1,84 @@
+"""The subcommand ``align``: two passports to a transform."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..alignment import Alignment
+
+DESCRIPTION = """\
+Align two scans of a patient by their passports, robustly against organs that are cut, missing or mislabelled, and say
+how far apart each organ is left. What cannot be told is refused with its reason.
+
+The transform maps points of the fixed scan to the moving one (ITK's convention, LPS mm): SimpleITK resamples the
+moving scan onto the fixed grid with it; in 3D Slicer, put the moving scan under the loaded transform."""
+
+
+def add_align(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
+    """Add ``align`` to the command line."""
+    parser = commands.add_parser(
+        "align",
+        help="align two scans by their passports",
+        description=DESCRIPTION,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("fixed", type=Path, metavar="FIXED", help="passport of the scan that stays")
+    parser.add_argument("moving", type=Path, metavar="MOVING", help="passport of the scan that is brought onto it")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        action="append",
+        metavar="FILE",
+        help="the transform to write: .tfm or .h5 (SimpleITK, 3D Slicer, ANTs) or .json (with the residuals); may be "
+        "given several times",
+    )
+    parser.add_argument(
+        "--kind",
+        choices=("rigid", "similarity", "affine", "deformable"),
+        default="rigid",
+        help="what may change; deformable is an affine map with a smooth displacement field (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--icp",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="refine by the organs' surfaces; without, centroids alone, in milliseconds (default: with)",
+    )
+    parser.set_defaults(command=_align)
+
+
+def _align(options: argparse.Namespace) -> None:
+    from ..alignment import align  # here, so that --help answers at once
+    from ..alignment.transform_files import write_alignment, writer_for
+    from ..base.files import refuse_overwriting
+    from ..passport import read_passport
+
+    for path in options.output:
+        writer_for(path)  # a wrong name is refused before any work
+        refuse_overwriting(path, options.fixed, options.moving)
+    alignment = align(read_passport(options.fixed), read_passport(options.moving), options.kind, options.icp)
+    for path in options.output:
+        write_alignment(alignment, path)
+    print(residual_table(alignment))
+    print(f"\n{alignment.verdict}")
+    for path in options.output:
+        print(f"  {'transform':13}{path}")
+
+
+def residual_table(alignment: Alignment) -> str:
+    """Return the organs as a text table, worst first: residual in mm, weight, remarks."""
+    from ..alignment.correspondences import shown_name
+
+    width = max(len(shown_name(organ.name)) for organ in alignment.organs)
+    lines = [f"{'label':>5}  {'organ':{width}}  {'residual mm':>11}  {'weight':>6}  remarks"]
+    for organ in sorted(alignment.organs, key=lambda organ: -organ.residual_mm):
+        remark = "cut by an image's edge" if organ.truncated else "moved or mislabelled" if organ.is_misfit else "-"
+        name = shown_name(organ.name)
+        lines.append(f"{organ.fixed_label:5}  {name:{width}}  {organ.residual_mm:11.1f}  {organ.weight:6.3f}  {remark}")
+    return "\n".join(lines)

@@ -1,0 +1,209 @@
+"""The subcommand ``models``: what there is, bringing it in, checking it, deleting it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import ModelError, TotalPassportError
+from .terminal import ProgressBar
+
+Handler = Callable[[argparse.Namespace], None]
+
+DESCRIPTION = """\
+Models are kept in a folder of yours; the environment variable TOTALPASSPORT_HOME puts it elsewhere.
+
+Where the network is blocked: 'totalpassport models info NAME' shows the addresses; get the files with a browser on
+any machine, and bring them in with 'totalpassport models import FILE...'."""
+
+
+def add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
+    """Add ``models`` and its own commands to the command line."""
+    parser = commands.add_parser(
+        "models",
+        help="list models, bring them in, check and delete them",
+        description=DESCRIPTION,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    action = _adder(actions, epilog)
+    listing = action("list", _list, "show every model and whether it is installed")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    info = action("info", _info, "show all that is known of a model, also where to download it")
+    info.add_argument("name", metavar="NAME")
+    info.add_argument("--json", action="store_true", help="for programs")
+    getting = action("download", _download, "download a model's released weights and convert them")
+    getting.add_argument("name", metavar="NAME")
+    _add_import(action("import", _import, "bring in models from files or folders"))
+    _add_convert(action("convert", _convert, "convert official weights into a model folder"))
+    checking = action("verify", _verify, "check that installed models are what was installed")
+    checking.add_argument("name", metavar="NAME", nargs="?", help="default: all that are installed")
+    removal = action("remove", _remove, "delete an installed model")
+    removal.add_argument("name", metavar="NAME")
+    removal.add_argument("--forget", action="store_true", help="also forget the hashes that its released files had")
+
+
+def _adder(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str
+) -> Callable[[str, Handler, str], argparse.ArgumentParser]:
+    def add(name: str, handler: Handler, text: str) -> argparse.ArgumentParser:
+        parser = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=epilog)
+        parser.set_defaults(command=handler)
+        return parser
+
+    return add
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        type=Path,
+        nargs="*",
+        metavar="PATH",
+        help="zips or folders of official weights, a folder of such zips, or a model folder or ONNX file of "
+        "TotalPassport; default: the folder where TotalSegmentator keeps its weights",
+    )
+    parser.add_argument(
+        "--as", dest="name", metavar="NAME", help="what to call it; any weights are accepted under a name of your own"
+    )
+
+
+def _add_convert(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, metavar="PATH", help="zip or folder of official weights")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the model folder to make")
+    parser.add_argument("--as", dest="name", metavar="NAME", help="what to call the model")
+
+
+def _list(options: argparse.Namespace) -> None:
+    from ..models.catalogue import list_models
+
+    models = [_facts(entry) for entry in list_models()]
+    if options.json:
+        print(json.dumps(models, indent=1))
+        return
+    width = max(len(model["name"]) for model in models)
+    for model in models:
+        state = "installed" if model["installed"] else "not installed"
+        size = model["installed_bytes"] or model["download_bytes"]
+        about = " " if model["installed"] else "~"
+        megabytes = f"{about}{size / 1e6:.0f} MB" if size else ""
+        print(f"{model['name']:{width}}  {state:13}  {megabytes:>8}  {model['licence']:10}  {model['title']}")
+
+
+def _facts(entry: Any) -> dict[str, Any]:
+    """Return what is known of a model, for programs."""
+    installed = entry.installed
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "description": entry.description,
+        "licence": entry.licence,
+        "spacing_mm": entry.spacing_mm,
+        "installed": installed,
+        "folder": str(entry.folder) if installed else None,
+        "installed_bytes": sum(path.stat().st_size for path in entry.folder.iterdir()) if installed else None,
+        "download_bytes": entry.approximate_bytes or None,
+        "datasets": [
+            {
+                "folder": dataset.folder,
+                "part": dataset.part,
+                "url": dataset.url,
+                **{kind: vars(getattr(dataset, kind)) for kind in ("archive", "checkpoint", "plans")},
+            }
+            for dataset in entry.datasets
+        ],
+    }
+
+
+def _info(options: argparse.Namespace) -> None:
+    from ..models.catalogue import find_entry
+    from ..models.store import read_record
+
+    entry = find_entry(options.name)
+    facts = _facts(entry)
+    facts["record"] = read_record(entry) if entry.installed else None
+    if options.json:
+        print(json.dumps(facts, indent=1))
+        return
+    print(f"{entry.title}\n{entry.description}\n")
+    lines = {
+        "licence": entry.licence,
+        "voxel size": " x ".join(f"{size:g}" for size in entry.spacing_mm) + " mm",
+        "installed": facts["folder"] or "no",
+        "size": f"{facts['installed_bytes'] / 1e6:.1f} MB" if entry.installed else None,
+        "download": f"about {entry.approximate_bytes / 1e6:.0f} MB" if entry.datasets else None,
+        "since": facts["record"]["installed"] if facts["record"] else None,
+        "came by": facts["record"]["way"] if facts["record"] else None,
+    }
+    for key, value in lines.items():
+        if value is not None:
+            print(f"  {key:12}{value}")
+    for dataset in entry.datasets:
+        print(f"\n  {dataset.folder}\n    {dataset.url}")
+        for name, pin in (("archive", dataset.archive), ("checkpoint", dataset.checkpoint), ("plans", dataset.plans)):
+            print(f"    {name + ' SHA-256':20}{pin.sha256 or 'recorded when it first comes'}")
+    if not entry.installed:
+        print(f"\n{entry.needs}")
+
+
+def _download(options: argparse.Namespace) -> None:
+    from ..models.catalogue import find_entry
+    from ..models.transfer.intake import download_model
+
+    if find_entry(options.name).installed:
+        print(f"'{options.name}' is installed already.")
+        return
+    with ProgressBar() as bar:
+        folder = download_model(options.name, bar.show)
+    print(f"'{options.name}' is installed: {folder}")
+
+
+def _import(options: argparse.Namespace) -> None:
+    from ..models.transfer.intake import import_models
+
+    with ProgressBar() as bar:
+        folders = import_models(options.paths, options.name, bar.show)
+    for folder in folders:
+        print(f"'{folder.name}' is installed: {folder}")
+
+
+def _convert(options: argparse.Namespace) -> None:
+    from ..models.transfer.intake import convert_to
+
+    with ProgressBar() as bar:
+        name = convert_to(options.path, options.output, options.name, bar.show)
+    print(
+        f"The model '{name}' is in {options.output}\n  totalpassport run CT.nii.gz -o RESULTS --model {options.output}"
+    )
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from ..models.catalogue import find_entry, list_models
+    from ..models.store import verify
+
+    if options.name:
+        verify(find_entry(options.name))
+        print(f"'{options.name}' is what was installed.")
+        return
+    damaged = []
+    for entry in list_models():
+        if entry.installed:
+            try:
+                verify(entry)
+                print(f"'{entry.name}' is what was installed.")
+            except TotalPassportError as error:
+                damaged.append(entry.name)
+                print(f"'{entry.name}' is damaged: {error}")
+    if damaged:
+        raise ModelError(f"Damaged: {', '.join(damaged)}.", "Remove these models and bring them in again.")
+
+
+def _remove(options: argparse.Namespace) -> None:
+    from ..models.store import remove
+
+    remove(options.name, options.forget)
+    print(f"'{options.name}' is removed.")

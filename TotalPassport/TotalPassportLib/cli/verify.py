@@ -1,0 +1,65 @@
+"""The command ``verify``: does this installation do what TotalSegmentator has published?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..base.errors import ModelError
+from .terminal import ProgressBar
+
+if TYPE_CHECKING:
+    from ..verification import Verdict
+
+
+def add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
+    """Add ``verify`` to the command line."""
+    parser = commands.add_parser(
+        "verify",
+        help="segment TotalSegmentator's published test scan and compare with its published result",
+        description="Download a model's released weights (once) and a published scan with its published result, "
+        "segment the scan on this machine, and print how well every organ agrees.",
+        epilog=epilog,
+    )
+    parser.add_argument("--model", default="fast", metavar="NAME", help="model to verify (default: %(default)s)")
+    parser.add_argument(
+        "--files",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with the published files, where the network is blocked; without it they are downloaded",
+    )
+    parser.add_argument("--provider", default="auto", help="where the network runs (default: %(default)s)")
+    parser.set_defaults(command=_verify)
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from ..verification import verify_model
+
+    with ProgressBar() as bar:
+        verdict = verify_model(options.model, options.provider, options.files, bar.show)
+    print(verdict_text(verdict))
+    if not verdict.agrees:
+        raise ModelError(
+            f"The model '{options.model}' does not do here what was published.",
+            "Check it with 'totalpassport models verify'; if it is whole, please report this output.",
+        )
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """Return the comparison as a text table."""
+    rule = verdict.rule
+    width = max([len(organ.name) for organ in verdict.organs], default=5)
+    lines = [rule.title, "", f"{'organ':{width}}  {'published ml':>12}  {'found ml':>10}  {'Dice':>6}"]
+    lines += [
+        f"{organ.name:{width}}  {organ.published_ml:12.2f}  {organ.found_ml:10.2f}  {organ.dice:6.3f}"
+        + ("  too low" if organ in verdict.disagreeing else "")
+        for organ in verdict.organs
+    ]
+    lines += [
+        "",
+        f"Mean Dice {verdict.mean_dice:.4f} (at least {rule.least_mean_dice:g}), "
+        f"{verdict.equal_voxels_share:.3%} of all voxels equal.",
+        f"Verdict: {'agrees' if verdict.agrees else 'DOES NOT AGREE'}.",
+    ]
+    return "\n".join(lines)

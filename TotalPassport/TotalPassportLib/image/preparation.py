@@ -1,0 +1,80 @@
+"""From a CT as loaded to what a network sees.
+
+The steps and their order are nnU-Net's: crop to the box that holds anything, then normalise. Here, and undone only in
+`segmentation`, axes are turned from ``[x, y, z]`` (right, anterior, superior) to the networks' ``[z, y, x]``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..base.errors import BadInput
+from ..base.memory import require_memory
+from ..models.description import Normalisation
+from .grid import CanonicalGrid, canonical_grid, resample_ct, sampled_affine, to_canonical
+from .volume import Volume
+
+
+@dataclass(frozen=True)
+class PreparedCT:
+    """A CT on the model's grid.
+
+    ``hounsfield_zyx`` is float32 ``[z, y, x]`` cropped to ``box_zyx`` of the whole low-resolution grid of
+    ``shape_zyx``; ``affine`` maps voxel indices ``[x, y, z]`` of that whole grid to RAS mm, true to the sampling.
+    """
+
+    hounsfield_zyx: np.ndarray
+    box_zyx: tuple[slice, slice, slice]
+    shape_zyx: tuple[int, int, int]
+    affine: np.ndarray
+    grid: CanonicalGrid
+
+    @property
+    def hounsfield(self) -> np.ndarray:
+        """The CT on the whole grid, float32 ``[x, y, z]``; outside the box it is 0, by the box's definition."""
+        whole = np.zeros(self.shape_zyx, np.float32)
+        whole[self.box_zyx] = self.hounsfield_zyx
+        return whole.transpose(2, 1, 0)
+
+
+def prepare(ct: Volume, spacing_mm: tuple[float, float, float]) -> PreparedCT:
+    """Bring a CT to canonical orientation and the model's spacing, cropped to the box of its non-zero voxels."""
+    grid = canonical_grid(ct.affine, ct.voxels.shape)
+    stored_mm = ct.spacing_mm[grid.stored_axes]
+    # The int32 result and its float32 copy: known before anything is allocated.
+    sizes = np.round(np.array(grid.shape) * stored_mm / np.array(spacing_mm))
+    if sizes.min() < 1:
+        raise BadInput(f"'{ct.path}' is smaller than one voxel of the model.", "Give a larger scan.")
+    require_memory(8 * float(np.prod(sizes)), f"Resampling '{ct.path.name}'")
+    resampled = resample_ct(to_canonical(ct.voxels, grid), stored_mm, spacing_mm)
+    turned = resampled.transpose(2, 1, 0)
+    box = nonzero_box(turned)
+    cropped = np.ascontiguousarray(turned[box], dtype=np.float32)
+    z, y, x = turned.shape
+    return PreparedCT(cropped, box, (z, y, x), sampled_affine(grid, resampled.shape), grid)
+
+
+def nonzero_box(voxels: np.ndarray) -> tuple[slice, slice, slice]:
+    """Return the smallest box that holds every non-zero voxel; the whole array when there is none."""
+    slices = []
+    for axis, size in enumerate(voxels.shape):
+        planes = np.moveaxis(voxels, axis, 0)
+        # From both ends inwards: most scans are filled to their faces.
+        first = next((number for number in range(size) if planes[number].any()), None)
+        if first is None:
+            slices.append(slice(0, size))
+            continue
+        last = next(number for number in reversed(range(size)) if planes[number].any())
+        slices.append(slice(first, last + 1))
+    first_axis, second_axis, third_axis = slices
+    return first_axis, second_axis, third_axis
+
+
+def normalise(hounsfield: np.ndarray, normalisation: Normalisation) -> np.ndarray:
+    """Return the CT as nnU-Net normalises it: float32, clipped, centred and scaled."""
+    clipped = np.clip(hounsfield, np.float32(normalisation.clip_low_hu), np.float32(normalisation.clip_high_hu))
+    clipped -= np.float32(normalisation.mean_hu)
+    clipped /= np.float32(max(normalisation.std_hu, 1e-8))  # nnU-Net's floor
+    return np.asarray(clipped)

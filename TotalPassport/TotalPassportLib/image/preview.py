@@ -1,0 +1,88 @@
+"""A picture of a segmentation for people without a viewer at hand: three slices, organs in colour, as PNG."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ..base.files import atomic_write
+from ..base.labels import LabelTable
+from .preparation import nonzero_box
+
+WINDOW_HU = (-250.0, 350.0)
+"""Grey values from black to white: soft tissue and bone both visible."""
+PIXEL_MM = 1.0
+OPACITY = 0.5
+GAP_PIXELS = 8
+
+
+def write_preview(path: Path, ct: np.ndarray, labels: np.ndarray, affine: np.ndarray, table: LabelTable) -> None:
+    """Write coronal, sagittal and axial slices side by side, through the middle of what was found.
+
+    Parameters
+    ----------
+    path : the PNG file; it appears whole or not at all.
+    ct, labels : arrays in canonical order ``[right, anterior, superior]`` on the same grid; HU and label values.
+    affine : voxel indices to RAS mm; its column lengths are the voxel sizes.
+    """
+    spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
+    colors = np.zeros((256, 3), np.float32)
+    for value in np.unique(labels[labels > 0]):
+        colors[value] = table.describe(int(value)).color_rgb
+    center = _center(labels)
+    panels = []
+    for axis in (1, 0, 2):  # coronal, sagittal, axial
+        ct_slice, labels_slice = (volume.take(center[axis], axis=axis) for volume in (ct, labels))
+        panels.append(_panel(ct_slice, labels_slice, np.delete(spacing_mm, axis), colors))
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(encode_png(_side_by_side(panels)))
+
+
+def _center(labels: np.ndarray) -> tuple[int, ...]:
+    """Return the voxel in the middle of the labels' bounding box, or of the image if nothing was found."""
+    # Of an image without any label the box is the whole.
+    return tuple((part.start + part.stop) // 2 for part in nonzero_box(labels))
+
+
+def _panel(ct: np.ndarray, labels: np.ndarray, spacing_mm: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """Return one slice as RGB uint8, in radiological view: patient right on the left, head or front up."""
+    from scipy import ndimage  # lazily: it takes longer to import than most scans to load, and few runs need it
+
+    zoom = spacing_mm / PIXEL_MM
+    grey = ndimage.zoom(ct.astype(np.float32), zoom, order=1, mode="nearest")
+    overlay = ndimage.zoom(labels, zoom, order=0, mode="nearest")
+    low, high = WINDOW_HU
+    image = np.repeat(np.clip((grey - low) / (high - low), 0, 1)[..., np.newaxis] * 255, 3, axis=2)
+    found = overlay > 0
+    image[found] = (1 - OPACITY) * image[found] + OPACITY * colors[overlay[found]]
+    return np.asarray(image.transpose(1, 0, 2)[::-1, ::-1].round().astype(np.uint8))
+
+
+def _side_by_side(panels: list[np.ndarray]) -> np.ndarray:
+    height = max(panel.shape[0] for panel in panels)
+    width = sum(panel.shape[1] for panel in panels) + GAP_PIXELS * (len(panels) - 1)
+    picture = np.zeros((height, width, 3), np.uint8)
+    left = 0
+    for panel in panels:
+        top = (height - panel.shape[0]) // 2
+        picture[top : top + panel.shape[0], left : left + panel.shape[1]] = panel
+        left += panel.shape[1] + GAP_PIXELS
+    return picture
+
+
+def encode_png(picture: np.ndarray) -> bytes:
+    """Return an RGB uint8 array ``[row, column, 3]`` as a PNG file (W3C PNG, filter 0).
+
+    An image library would be a dependency for these lines alone.
+    """
+    height, width, _ = picture.shape
+    rows = np.insert(picture.reshape(height, -1), 0, 0, axis=1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 6)), (b"IEND", b""))
+    body = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + body

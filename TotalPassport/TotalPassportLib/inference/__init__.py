@@ -1,1 +1,0 @@
-"""Running networks: sessions, windows, blending."""

@@ -1,0 +1,95 @@
+"""Weights in the layout that nnU-Net trains into and TotalSegmentator releases: finding them, and what they hold.
+
+Dataset297_TotalSegmentator_total_3mm_1559subj/
+  nnUNetTrainer_4000epochs_NoMirroring__nnUNetPlans__3d_fullres/
+    plans.json  dataset.json  fold_0/checkpoint_final.pth
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ...base.files import DATA_FOLDER, read_json
+
+CHECKPOINT = "checkpoint_final.pth"
+NEEDED_FILES = ("plans.json", "dataset.json", f"fold_0/{CHECKPOINT}")
+"""All that is read of a dataset, below its trainer's folder."""
+DATASET_FOLDER = re.compile(r"Dataset(\d{3,5})(?:_|$)")
+OFFICIAL_DATASETS_FILE = DATA_FOLDER / "official_datasets.json"
+
+
+@dataclass(frozen=True)
+class ReleasedDataset:
+    """What TotalSegmentator does with a dataset of its own.
+
+    ``label_values`` are those of the network's classes, background left out; ``statistics_grid`` is ``input`` or
+    ``model``.
+    """
+
+    label_values: range
+    statistics_grid: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """Every released dataset by its number, the label table they share, and the step between windows."""
+
+    labels: str
+    step: float
+    datasets: Mapping[int, ReleasedDataset]
+
+
+@cache
+def release() -> Release:
+    """Return what is known of TotalSegmentator's release."""
+    document = read_json(OFFICIAL_DATASETS_FILE)
+    datasets = {
+        entry["number"]: ReleasedDataset(range(entry["first_label"], entry["last_label"] + 1), entry["statistics_grid"])
+        for entry in document["datasets"]
+    }
+    return Release(document["labels"], document["step"], datasets)
+
+
+def dataset_number(name: str) -> int | None:
+    """Return the number in a dataset folder's name, or None if it is none.
+
+    >>> dataset_number("Dataset297_TotalSegmentator_total_3mm_1559subj")
+    297
+    """
+    found = DATASET_FOLDER.match(name)
+    return int(found[1]) if found else None
+
+
+def find_datasets(path: Path) -> dict[int, Path]:
+    """Return the trainer's folder of every dataset found at ``path``, by the dataset's number.
+
+    ``path`` may be a folder of dataset folders, such as the one that TotalSegmentator keeps, one dataset's folder, or
+    a trainer's folder inside of it. Datasets of which a file is missing do not count.
+    """
+    if is_trainer_folder(path):
+        candidates = [path]
+    else:
+        datasets = [path] if dataset_number(path.name) is not None else _subfolders(path)
+        candidates = [trainer for dataset in datasets for trainer in _subfolders(dataset)]
+    found: dict[int, Path] = {}
+    for trainer in filter(is_trainer_folder, candidates):
+        number = dataset_number(trainer.absolute().parent.name)
+        if number is not None:
+            found.setdefault(number, trainer)
+    return dict(sorted(found.items()))
+
+
+def is_trainer_folder(path: Path) -> bool:
+    """Whether a folder holds all that is needed of one dataset."""
+    return all((path / name).is_file() for name in NEEDED_FILES)
+
+
+def _subfolders(path: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in path.iterdir() if entry.is_dir())
+    except OSError:  # not there, not a folder, or not ours to read: nothing is found in it
+        return []

@@ -1,0 +1,114 @@
+"""Models from where they are kept: a folder with a description, or one ONNX file that carries its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import ModelError, TotalPassportError
+from ..base.files import parse_json, read_json
+from ..base.runtime import open_on_processor
+from .description import DESCRIPTION_FILE, METADATA_KEY, ModelDescription, model_from_document
+
+
+@dataclass(frozen=True)
+class DescriptionDocument:
+    """A model's description as it was found, unchecked.
+
+    ``what`` names it in errors, ``folder`` is where its files are, and ``network`` the ONNX file that carries it, None
+    for a file of its own.
+    """
+
+    content: Any
+    what: str
+    folder: Path
+    network: Path | None = None
+
+    def model(self) -> ModelDescription:
+        """Return the model that it describes.
+
+        Raises
+        ------
+        ModelError : it is malformed, or contradicts itself.
+        """
+        return model_from_document(self.content, self.what, self.folder, self.network)
+
+
+def read_model(path: Path) -> ModelDescription:
+    """Read a model from its folder, its ``model.json``, or its ONNX file.
+
+    Raises
+    ------
+    ModelError : anything is missing, malformed, or contradicts itself.
+    """
+    return read_description(path).model()
+
+
+def read_description(path: Path) -> DescriptionDocument:
+    """Read the description of a model from its folder, its ``model.json``, or its ONNX file.
+
+    A ``model.json`` beside an ONNX file counts if it names that file; else the file's own metadata does.
+
+    Raises
+    ------
+    ModelError : there is none, or it cannot be read.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / DESCRIPTION_FILE
+    if not path.is_file():
+        raise ModelError(
+            f"There is no model at '{path}'.", f"Give a folder with a {DESCRIPTION_FILE}, or an ONNX file of a model."
+        )
+    if path.suffix.lower() == ".json":
+        return _from_file(path)
+    beside = path.parent / DESCRIPTION_FILE
+    if beside.is_file():
+        document = _from_file(beside)
+        if path.resolve() in {part.network.resolve() for part in document.model().parts}:
+            return document
+    return _embedded(path)
+
+
+def is_own_layout(path: Path) -> bool:
+    """Whether a path is a model folder of ours, its description, or a network."""
+    if path.is_dir():
+        return (path / DESCRIPTION_FILE).is_file()
+    return path.name == DESCRIPTION_FILE or path.suffix.lower() == ".onnx"
+
+
+def _from_file(path: Path) -> DescriptionDocument:
+    return DescriptionDocument(read_json(path, ModelError), f"'{path}'", path.parent)
+
+
+def _embedded(path: Path) -> DescriptionDocument:
+    text = network_metadata(path).get(METADATA_KEY)
+    if text is None:
+        raise ModelError(
+            f"The network '{path}' carries no description.",
+            f"Put its {DESCRIPTION_FILE} beside it: without spacing, normalisation and labels it cannot be run.",
+        )
+    what = f"The description inside '{path}'"
+    return DescriptionDocument(parse_json(text, what, ModelError), what, path.parent, path)
+
+
+def network_metadata(path: Path) -> dict[str, str]:
+    """Return the free metadata that an ONNX file carries.
+
+    Raises
+    ------
+    ModelError : the file is not an ONNX network.
+    BadInput : onnxruntime is not installed.
+    """
+    try:
+        metadata = open_on_processor(path).get_modelmeta().custom_metadata_map
+    except TotalPassportError:
+        raise
+    except Exception as error:  # onnxruntime's exceptions share no public base class
+        reason = " ".join(str(error).split(" : ")[-1].strip().splitlines()[:1])[:200]
+        raise ModelError(
+            f"'{path}' is not an ONNX network that can be run ({reason}).",
+            "The file is damaged or of another kind; bring the model in again.",
+        ) from error
+    return {str(key): str(value) for key, value in metadata.items()}

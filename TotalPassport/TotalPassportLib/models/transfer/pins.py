@@ -1,0 +1,122 @@
+"""Whether weights are the released ones: by the catalogue's pins, or by what they were when they first came."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ...base.errors import ModelError
+from ...base.files import atomic_write, make_folder, read_json, sha256_of, validate
+from ...base.locking import exclusive
+from ...base.paths import cache_folder, home_folder
+from ..catalogue import CatalogueEntry, Dataset, Pin
+from ..nnunet.layout import NEEDED_FILES
+
+FIRST_SEEN_FILE = "first-seen.json"
+"""In the home: hashes of released files, which outlive the models made of them."""
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A file of released weights that was looked at."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The files of one dataset in official layout, with their hashes; ``archive`` is the zip they came in, if any."""
+
+    folder: Path
+    """The trainer's folder."""
+    files: Mapping[str, WeightsFile]
+    """By their names below the folder, such as ``fold_0/checkpoint_final.pth``."""
+    url: str | None = None
+    archive: WeightsFile | None = None
+
+    @property
+    def dataset(self) -> str:
+        """The dataset folder's name."""
+        return self.folder.parent.name
+
+
+def look_at(path: Path) -> WeightsFile:
+    """Return a file's size and SHA-256."""
+    return WeightsFile(path.stat().st_size, sha256_of(path))
+
+
+def check_pins(entry: CatalogueEntry, weights: list[Weights]) -> None:
+    """Check released weights against the catalogue's pins, and against what was seen when they first came.
+
+    Raises
+    ------
+    ModelError : they are not the released ones.
+    """
+    first_seen = _first_seen()
+    for dataset, source in zip(entry.datasets, weights, strict=True):
+        for name, pin in _pins(dataset).items():
+            known = source.files[name]
+            if pin.sha256 not in (None, known.sha256) or pin.size_bytes not in (None, known.size_bytes):
+                raise ModelError(
+                    f"'{name}' of {source.dataset} is not the released file (its SHA-256 or size differs).",
+                    f"Get it again; or bring it in under a name of its own: totalpassport models import PATH --as "
+                    f"my-{entry.name}.",
+                )
+        seen = first_seen.get(dataset.folder)
+        for name, known in source.files.items():
+            if seen is not None and seen["files"].get(name) != known.sha256:
+                raise ModelError(
+                    f"'{name}' of {source.dataset} differs from the one first seen on {seen['date'][:10]}.",
+                    f"If a new release is known, forget the old one: totalpassport models remove {entry.name} "
+                    "--forget. Otherwise get the file again.",
+                )
+
+
+def _pins(dataset: Dataset) -> dict[str, Pin]:
+    plans, _, checkpoint = NEEDED_FILES
+    return {plans: dataset.plans, checkpoint: dataset.checkpoint}
+
+
+def remember_first_seen(entry: CatalogueEntry, weights: list[Weights]) -> None:
+    """Take down the hashes of released weights that came for the first time."""
+    date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with _edited() as seen:
+        for dataset, source in zip(entry.datasets, weights, strict=True):
+            files = {name: known.sha256 for name, known in source.files.items()}
+            seen.setdefault(dataset.folder, {"date": date, "files": files})
+
+
+def forget_first_seen(entry: CatalogueEntry) -> None:
+    """Forget the hashes of a model's released weights, so that another release can come."""
+    with _edited() as seen:
+        for dataset in entry.datasets:
+            seen.pop(dataset.folder, None)
+
+
+def _first_seen() -> dict[str, Any]:
+    path = home_folder() / FIRST_SEEN_FILE
+    if not path.exists():
+        return {}
+    try:
+        document = read_json(path, ModelError)
+        validate(document, "first-seen", f"'{path}'", ModelError)
+    except ModelError as error:
+        raise ModelError(error.message, f"Delete '{path}' if you did not change it.") from error
+    return dict(document["datasets"])
+
+
+@contextmanager
+def _edited() -> Iterator[dict[str, Any]]:
+    """Yield what was seen, by dataset folder, and write it down again; one process at a time."""
+    with exclusive(cache_folder() / "locks" / f"{FIRST_SEEN_FILE}.lock", lambda: None, lambda: None):
+        seen = _first_seen()
+        yield seen
+        document = {"schema": "totalpassport-first-seen/1", "datasets": seen}
+        with atomic_write(make_folder(home_folder()) / FIRST_SEEN_FILE) as temporary:
+            temporary.write_text(json.dumps(document, indent=1), encoding="utf-8")

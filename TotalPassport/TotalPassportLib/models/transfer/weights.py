@@ -1,0 +1,184 @@
+"""Official weights as a user gives them: gathered from folders and zips, looked at, converted, and kept by content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ... import __version__
+from ...base.errors import BadInput, ModelError
+from ...base.events import Cancellation, EventCallback, Progress, ignore_event
+from ...base.files import atomic_write, make_folder, read_json
+from ...base.paths import cache_folder
+from ..catalogue import CatalogueEntry, find_entry, list_models
+from ..description import DESCRIPTION_FILE
+from ..nnunet.archive import unpack_weights
+from ..nnunet.layout import NEEDED_FILES, OFFICIAL_DATASETS_FILE, dataset_number, find_datasets
+from ..store import workspace
+from .pins import Weights, look_at
+
+HASHES_FILE = "hashes.json"
+CONVERTER_FOLDER = Path(__file__).parents[1] / "nnunet"
+CONVERTER_MODULES = ("architecture", "checkpoint", "convert", "graph", "plans", "unpickling")
+MOST_HASHES = 500
+"""Hashes that are remembered; the oldest are forgotten first."""
+
+
+Step = Callable[[int, int], None]
+"""Receives what is done and the total."""
+
+
+def gather(paths: Sequence[Path], work: Path, progress: Progress) -> dict[int, Path]:
+    """Return the trainer's folder of every dataset in folders, zips and folders of zips; zips are unpacked to ``work``.
+
+    Raises
+    ------
+    ModelError : a path is not there, or an archive is damaged or hostile.
+    """
+    found: dict[int, Path] = {}
+    archives: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise ModelError(f"There is no file or folder '{path}'.", "Check the path.")
+        if path.is_dir():
+            found |= find_datasets(path)
+            archives += sorted(entry for entry in path.glob("Dataset*.zip") if dataset_number(entry.name) is not None)
+        else:
+            archives.append(path)
+    for index, archive in enumerate(archives):
+        unpack_weights(archive, work, share_of(progress.step, index, len(archives)))
+    return {**find_datasets(work), **found}
+
+
+def share_of(step: Step, index: int, count: int) -> Step:
+    """Return the progress of one of several equal pieces of work, as a part of the whole."""
+    return lambda done, total: step(round(1000 * (index + done / max(total, 1))), 1000 * count)
+
+
+def look(trainer: Path, url: str | None = None, archive: Path | None = None) -> Weights:
+    """Return the files of one dataset with their hashes."""
+    trainer = trainer.absolute()
+    files = {name: look_at(trainer / name) for name in NEEDED_FILES}
+    return Weights(trainer, files, url, look_at(archive) if archive else None)
+
+
+def numbers_of(entry: CatalogueEntry) -> set[int]:
+    """Return the numbers of the datasets that a model is made of."""
+    return {dataset.number for dataset in entry.datasets}
+
+
+def complete_models(numbers: set[int]) -> list[CatalogueEntry]:
+    """Return the models of the catalogue for which all datasets are there."""
+    return [entry for entry in list_models() if entry.datasets and numbers_of(entry) <= numbers]
+
+
+def require_all(entry: CatalogueEntry, datasets: Mapping[int, Path], place: str) -> None:
+    """Raise `ModelError` if a dataset of the model is missing."""
+    missing = [dataset for dataset in entry.datasets if dataset.number not in datasets]
+    if missing:
+        names = ", ".join(dataset.folder for dataset in missing)
+        raise ModelError(
+            f"{place} lacks {names}.",
+            f"Each needs {', '.join(NEEDED_FILES)} in its trainer's folder; 'totalpassport models info {entry.name}' "
+            "shows where to get them.",
+        )
+
+
+def weights_model(
+    name: str, folder: Path, on_event: EventCallback = ignore_event, cancellation: Cancellation | None = None
+) -> Path:
+    """Return a model folder made of the weights in ``folder``, converted now or at an earlier time.
+
+    Converted models are kept in the cache by the content of the weights, so that neither another place nor another
+    name of the same files makes a difference.
+
+    Parameters
+    ----------
+    name : the model of the catalogue that the weights are for, such as ``fast``.
+    folder : a folder in official layout, such as the one in which TotalSegmentator keeps its weights.
+
+    Raises
+    ------
+    ModelError : the folder does not hold the model's weights, or they cannot be converted.
+    BadInput : the model is not made of such weights.
+    """
+    entry = find_entry(name)
+    if not entry.datasets:
+        names = ", ".join(entry.name for entry in list_models() if entry.datasets)
+        raise BadInput(f"The model '{name}' is not made of official weights.", f"Choose one of {names}.")
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ModelError(f"There is no weights folder '{folder}'.", "Give the folder that holds the dataset folders.")
+    datasets = find_datasets(folder)
+    require_all(entry, datasets, f"The weights folder '{folder}'")
+    trainers = [datasets[dataset.number].absolute() for dataset in entry.datasets]
+    progress = Progress({"convert": 1.0}, on_event, cancellation or Cancellation())
+    key = f"{name}-{_content_key(trainers)}"
+    target = cache_folder() / "weights" / key
+    if (target / DESCRIPTION_FILE).is_file():
+        return target
+    with workspace(key, progress) as work:
+        if not (target / DESCRIPTION_FILE).is_file():
+            with progress.stage("convert"):
+                convert(name, trainers, work / "model", progress.step)
+            make_folder(target.parent)
+            (work / "model").rename(target)
+    return target
+
+
+def convert(name: str, trainers: Sequence[Path], destination: Path, step: Step) -> None:
+    """Convert the weights of a model's parts, in their order.
+
+    Parameters
+    ----------
+    step : receives parts done and total; its exceptions stop the conversion.
+    """
+    from ..nnunet.convert import convert_official_folder  # lazily: numpy and onnx are needed only now
+
+    step(0, len(trainers))
+    convert_official_folder(trainers, destination, name, step)
+
+
+def _content_key(trainers: Sequence[Path]) -> str:
+    """Return a name for the content of weights, and for the way in which they are converted."""
+    known = _read_hashes()
+    digest = hashlib.sha256(_converter_identity())
+    for trainer in trainers:
+        for name in NEEDED_FILES:
+            digest.update(_quick_hash(trainer / name, known).encode())
+    _write_hashes(known)
+    return digest.hexdigest()[:32]
+
+
+def _converter_identity() -> bytes:
+    """Return what changes when the conversion may change, so that models of an older one are not used."""
+    files = (*(CONVERTER_FOLDER / f"{module}.py" for module in CONVERTER_MODULES), OFFICIAL_DATASETS_FILE)
+    return __version__.encode() + b"".join(file.read_bytes() for file in files if file.exists())
+
+
+def _quick_hash(path: Path, known: dict[str, list[int | str]]) -> str:
+    """Return a file's SHA-256, from memory if its size and times are what they were."""
+    status = path.stat()
+    state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+    remembered = known.pop(str(path), None)
+    sha256 = str(remembered[3]) if remembered and remembered[:3] == state else look_at(path).sha256
+    known[str(path)] = [*state, sha256]
+    return sha256
+
+
+def _read_hashes() -> dict[str, list[int | str]]:
+    path = cache_folder() / HASHES_FILE
+    try:
+        document = read_json(path, ModelError) if path.exists() else {}
+    except ModelError:
+        return {}
+    items = document.items() if isinstance(document, dict) else ()
+    return {key: value for key, value in items if isinstance(value, list) and len(value) == 4}
+
+
+def _write_hashes(known: dict[str, list[int | str]]) -> None:
+    newest = dict(list(known.items())[-MOST_HASHES:])
+    with atomic_write(make_folder(cache_folder()) / HASHES_FILE) as temporary:
+        temporary.write_text(json.dumps(newest), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""From a prepared scan to labels: networks, the engines that run them, windows, blending, cleaning."""

@@ -1,0 +1,155 @@
+"""onnxruntime sessions: opening a network on an engine, and running one patch."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..base.errors import ModelError, OutOfMemory, TotalPassportError
+from ..base.memory import return_free_memory
+from ..base.runtime import LOG_FATAL, load_cuda_libraries, onnxruntime_module
+from ..models.description import Part, read_head, verify_network
+from .engines import Engine, plain_engine
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+
+class NetworkSession:
+    """One network, ready to run on windows of its patch size.
+
+    Parameters
+    ----------
+    part : the network and its description.
+    engine : where and in which arithmetic it runs.
+
+    Raises
+    ------
+    ModelError : a file is missing, damaged, not ONNX, or not the network its description tells of.
+    EngineFailed : the engine cannot run it here, or another one would have run it instead.
+    """
+
+    def __init__(self, part: Part, engine: Engine) -> None:
+        verify_network(part)
+        self.part, self.engine = part, engine
+        self.head = read_head(part)
+        """What makes logits of the features, see `read_head`; None if the network gives logits."""
+        self.seconds = 0.0
+        """Wall time spent in the network so far."""
+        self._session = open_network(part.network, engine, part.patch_size_zyx)
+        provider = self._session.get_providers()[0]
+        if provider != engine.execution_provider:
+            raise EngineFailed(f"onnxruntime took {provider} instead of {engine.execution_provider}")
+        patch = part.patch_size_zyx
+        channels = len(part.label_values)
+        # Logits have their channels first, as PyTorch has; features have them last.
+        wanted = (1, channels, *patch) if self.head is None else (1, *patch, self.head.shape[1] - 1)
+        input_name, output_name = self._port(self._session.get_inputs(), "input"), self._output_name(wanted)
+        return_free_memory()  # reading and compiling a network takes three times what is kept of it
+        # The same two arrays for all windows: making new ones takes the system longer than one would think.
+        self._input, self._output = np.zeros((1, 1, *patch), np.float32), np.zeros(wanted, np.float32)
+        self._binding = self._session.io_binding()
+        self._binding.bind_cpu_input(input_name, self._input)
+        pointer = self._output.ctypes.data
+        self._binding.bind_output(output_name, "cpu", 0, np.float32, self._output.shape, pointer)
+
+    def _output_name(self, wanted: tuple[int, ...]) -> str:
+        name = self._port(self._session.get_outputs(), "output")
+        shape = self._session.get_outputs()[0].shape
+        if any(isinstance(size, int) and size != right for size, right in zip(shape, wanted, strict=True)):
+            raise ModelError(
+                f"The network '{self.part.network}' gives an output of shape {shape} instead of {list(wanted)}.",
+                "Its description is not its own; bring the model in again.",
+            )
+        return name
+
+    def _port(self, ports: list[Any], kind: str) -> str:
+        if len(ports) != 1 or ports[0].type != "tensor(float)" or len(ports[0].shape) != 5:
+            raise ModelError(
+                f"The network '{self.part.network}' must have one float32 {kind} of five dimensions.",
+                "This is not a segmentation network in our layout; convert it again.",
+            )
+        return str(ports[0].name)
+
+    def run(self, patch: np.ndarray) -> np.ndarray:
+        """Return the float32 features, or logits if there is no head, ``[z, y, x, features]`` of a patch ``[z, y, x]``.
+
+        The result is overwritten by the next run.
+        """
+        np.copyto(self._input[0, 0], patch)
+        start = time.perf_counter()
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:  # onnxruntime's exceptions share no public base class
+            raise _run_error(error, self.part) from error
+        self.seconds += time.perf_counter() - start
+        return self._output[0] if self.head is not None else np.moveaxis(self._output[0], 0, -1)
+
+
+class EngineFailed(Exception):
+    """An engine cannot be used here; the text says why and continues a sentence."""
+
+
+def open_network(path: Path, engine: Engine, patch: tuple[int, int, int] | None = None) -> onnxruntime.InferenceSession:
+    """Open an ONNX file on an engine; ``patch`` are the sizes ``z, y, x`` of all that it will be given.
+
+    Raises
+    ------
+    ModelError : the file is no ONNX network.
+    EngineFailed : the engine cannot run it.
+    """
+    onnxruntime = onnxruntime_module()
+    options = onnxruntime.SessionOptions()
+    # An arena would make the CPU provider a sixth faster and need a quarter more memory (docs/performance.md).
+    options.enable_cpu_mem_arena = False
+    options.intra_op_num_threads = usable_cores()
+    options.log_severity_level = LOG_FATAL
+    for name, size in zip("zyx", patch or (), strict=False):
+        # A runtime that knows the sizes beforehand plans its memory better: OpenVINO needs a third less.
+        options.add_free_dimension_override_by_name(name, size)
+    if engine.provider == "cuda":
+        load_cuda_libraries()
+    providers = [(engine.execution_provider, {**engine.options, **_threads(engine)})]
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime's exceptions share no public base class
+        if _is_out_of_memory(error):
+            raise _run_error(error, None) from error
+        reason = " ".join(str(error).split(" : ")[-1].strip().splitlines()[:1])[:200]
+        if engine != plain_engine():
+            raise EngineFailed(reason) from error
+        raise ModelError(
+            f"'{path}' is not an ONNX network that can be run ({reason}).",
+            "The file is damaged or of another kind; bring the model in again.",
+        ) from error
+
+
+def _threads(engine: Engine) -> dict[str, str]:
+    # OpenVINO has threads of its own, and would take every core of the machine.
+    return {"num_of_threads": str(usable_cores())} if engine.provider == "openvino" else {}
+
+
+def usable_cores() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "bad_alloc" in text or "failed to allocate memory" in text
+
+
+def _run_error(error: Exception, part: Part | None) -> TotalPassportError:
+    if _is_out_of_memory(error):
+        return OutOfMemory(
+            "There is not enough memory to run the network.",
+            "Close other programs, or use a model with larger voxels or smaller patches.",
+        )
+    network = f" '{part.network}'" if part else ""
+    return ModelError(f"The network{network} failed: {str(error).splitlines()[0][:300]}.", "Bring the model in again.")

@@ -1,0 +1,91 @@
+"""What the child process is to do, and what is heard of it while it works and at its end."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..panel.wording import in_the_window
+
+Event = dict[str, Any]
+
+_TEMPORARY_FILE = re.compile(r"'[^']*\b(?:ct|segmentation)\.nii'")
+
+
+class State(enum.Enum):
+    """Where a run stands."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    FINISHING = "finishing"
+
+
+class Status(enum.Enum):
+    """How a run ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a run: what happened in one sentence, and what to do next."""
+
+    status: Status
+    message: str = ""
+    hint: str = ""
+    value: Any = None
+    """What the job's ``load`` made of the result, such as the nodes of a scan."""
+    engine: str = ""
+    """What ran the network, in words; empty if none ran."""
+
+    @property
+    def sentence(self) -> str:
+        """Message and hint together, as shown to the user."""
+        return f"{self.message} {self.hint}".strip()
+
+
+class RunListener:
+    """Hears what a run does. Every method may be left as it is."""
+
+    def state_changed(self, state: State) -> None:
+        """The run went into another state."""
+
+    def progressed(self, stage: str, fraction: float) -> None:
+        """The run is at this fraction (0..1) of the whole."""
+
+    def logged(self, line: str) -> None:
+        """Something for the log."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """The run is over: its process is gone and its folder removed."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run: ``prepare`` fills the private folder and returns the job file's content, ``load`` takes the result.
+
+    ``load`` gets the ``result`` event while the folder still exists. ``subject`` is the name of the node that is worked
+    on: the child knows it only as a temporary file, which would tell the user nothing.
+    """
+
+    prepare: Callable[[Path], dict[str, Any]]
+    load: Callable[[Event], Any]
+    subject: str = ""
+    cancelled_hint: str = ""
+    """What a user who cancelled should know."""
+    of_scene: bool = True
+    """Whether it works for the scene, and so ends with it."""
+
+    def in_users_words(self, sentence: str) -> str:
+        """Return a sentence of the child with names and ways as this user knows them."""
+        if self.subject:
+            sentence = _TEMPORARY_FILE.sub(lambda _match: f"'{self.subject}'", sentence)
+        return in_the_window(sentence)

@@ -1,0 +1,329 @@
+"""Runs one job at a time in a child process, without ever blocking the window.
+
+The child is ``PythonSlicer -X utf8 TotalPassportLib/job.py JOB.json`` (see docs/architecture.md, "The child process").
+A run goes idle -> starting -> running -> (cancelling) -> finishing -> idle, and whatever happens on the way, its
+private folder is removed and its listener hears exactly one `Outcome`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+import TotalPassportLib
+from slicer.i18n import tr as _
+from TotalPassportLib.base.errors import TotalPassportError, user_error
+
+from ..panel.engine_titles import engine_text
+from ..panel.time_left import duration_text
+from . import process_table as processes
+from .jobs import Event, Job, Outcome, RunListener, State, Status
+from .lifetime import Lifetime
+from .protocol import LineReader, parse_event
+from .workspace import Workspace
+
+CANCEL_GRACE_MS = 5000
+"""How long a child may take to stop by itself; between two windows of a network it looks for the request."""
+
+
+class JobRunner:
+    """Owns the child process of one run.
+
+    Parameters
+    ----------
+    listener : hears what happens.
+    temporary_root : where private folders are made; Slicer's temporary folder if None.
+    script : the job script; TotalPassportLib's own if None.
+    """
+
+    def __init__(
+        self, listener: RunListener | None = None, temporary_root: Path | None = None, script: Path | None = None
+    ) -> None:
+        self.listener = listener or RunListener()
+        self.cancel_grace_ms = CANCEL_GRACE_MS
+        self.state = State.IDLE
+        self.last_outcome: Outcome | None = None
+        self._root = temporary_root
+        self.script = script or Path(TotalPassportLib.__file__).with_name("job.py")
+        self._process: Any = None
+        self._ended_process: Any = None
+        self._workspace: Workspace | None = None
+        self._lifetime = Lifetime(self.shutdown)
+        self._grace_timer = qt.QTimer()
+        self._grace_timer.setSingleShot(True)
+        self._grace_timer.connect("timeout()", self._kill)
+
+    @property
+    def temporary_root(self) -> Path:
+        """The folder in which the private folders are made."""
+        return self._root or Path(slicer.app.temporaryPath)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self.state is not State.IDLE
+
+    def start(self, job: Job) -> None:
+        """Prepare the private folder and start the child; everything after that is told to the listener.
+
+        Raises
+        ------
+        TotalPassportError : the job cannot be prepared, or no Python is found. Nothing is left behind.
+        """
+        if self.busy:
+            raise TotalPassportError(_("Another run is still under way."), _("Wait for it or cancel it."))
+        self._reset(job)
+        self._set_state(State.STARTING)
+        try:
+            self._workspace = Workspace(self.temporary_root)
+            job_file = self._write_job(job)
+            # UTF-8 everywhere, so that file names survive on any Windows.
+            self._launch(python_program(), ["-X", "utf8", str(self.script), str(job_file)])
+        except BaseException as error:
+            self._clean_up()
+            self._set_state(State.IDLE)
+            raise user_error(error) from error
+
+    def cancel(self) -> None:
+        """Ask the child to stop; after a period of grace it is ended by force."""
+        if self.state not in (State.STARTING, State.RUNNING) or self._workspace is None:
+            return
+        self._set_state(State.CANCELLING)
+        try:
+            self._workspace.cancel_file.touch()
+        except OSError:
+            self._kill()
+            return
+        self._grace_timer.start(self.cancel_grace_ms)
+
+    def shutdown(self) -> None:
+        """End the run now, because the scene closes or Slicer quits; returns when process and folder are gone."""
+        if not self.busy or self.state is State.FINISHING:
+            return
+        self._set_state(State.CANCELLING)
+        self._kill()
+        if self._process is not None and not self._process.waitForFinished(5000):
+            self._conclude()
+
+    def wait(self, timeout_s: float = 3600.0) -> Outcome | None:
+        """Keep the window alive until the run is over (for scripts and tests); None if it is not over in time."""
+        deadline = time.monotonic() + timeout_s
+        while self.busy and time.monotonic() < deadline:
+            slicer.app.processEvents()
+            time.sleep(0.005)
+        return None if self.busy else self.last_outcome
+
+    # -- the child ------------------------------------------------------------------------------------------------
+
+    def _reset(self, job: Job) -> None:
+        self._job = job
+        self._output = LineReader()
+        self._errors = LineReader()
+        self._log_tail: deque[str] = deque(maxlen=50)
+        self._child_pid = 0
+        self._result: Event | None = None
+        self._error: Event | None = None
+        self._start_failure = ""
+        self.last_outcome = None
+
+    def _write_job(self, job: Job) -> Path:
+        assert self._workspace is not None
+        document = job.prepare(self._workspace.folder)
+        document["cancel_file"] = str(self._workspace.cancel_file)
+        document["scratch_folder"] = str(self._workspace.folder)
+        job_file = self._workspace.folder / "job.json"
+        job_file.write_text(json.dumps(document), encoding="utf-8")
+        return job_file
+
+    def _launch(self, program: str, arguments: list[str]) -> None:
+        # Standard input stays open for as long as this process lives: its end tells the child that we are gone.
+        self._process = process = qt.QProcess()
+        process.connect("started()", self._on_started)
+        process.connect("readyReadStandardOutput()", self._read_output)
+        process.connect("readyReadStandardError()", self._read_errors)
+        process.connect("errorOccurred(QProcess::ProcessError)", self._on_process_error)
+        process.connect("finished(int,QProcess::ExitStatus)", self._on_finished)
+        self._lifetime.watch(self._job.of_scene)
+        process.start(program, arguments)
+
+    def _on_started(self) -> None:
+        if self.state is State.STARTING:
+            self._set_state(State.RUNNING)
+
+    def _read_output(self) -> None:
+        for line in self._output.feed(_bytes(self._process.readAllStandardOutput())):
+            self._take_line(line)
+
+    def _read_errors(self) -> None:
+        for line in self._errors.feed(_bytes(self._process.readAllStandardError())):
+            self._log(line)
+
+    def _take_line(self, line: str) -> None:
+        event = parse_event(line)
+        if event is None:
+            self._log(line)
+            return
+        kind = event["event"]
+        if kind == "started":
+            self._child_pid = _as_int(event.get("pid"))
+        elif kind == "progress":
+            self.listener.progressed(str(event.get("stage", "")), _as_fraction(event.get("fraction")))
+        elif kind == "warning":
+            self._log(_("Note: {message}").format(message=self._job.in_users_words(str(event.get("message", "")))))
+        elif kind == "estimate":
+            self._log(_estimate_text(event))
+        elif kind == "result":
+            self._result = event
+        elif kind == "error":
+            self._error = event
+
+    def _log(self, line: str) -> None:
+        line = line.rstrip()
+        if line:
+            self._log_tail.append(line)
+            self.listener.logged(line)
+
+    def _kill(self) -> None:
+        """End the real child first: PythonSlicer is only a launcher, and killing it leaves the child running."""
+        if self._process is None:
+            return
+        if self._child_pid:
+            processes.kill_tree(self._child_pid)
+        processes.kill_tree(_as_int(self._process.processId()))
+        self._process.kill()
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def _on_process_error(self, error: Any) -> None:
+        # Only this error comes without "finished"; the others are followed by it.
+        if error == qt.QProcess.FailedToStart:
+            self._start_failure = self._process.errorString()
+            self._conclude()
+
+    def _on_finished(self, *_exit: Any) -> None:
+        self._read_output()
+        self._read_errors()
+        for line in self._output.close():
+            self._take_line(line)
+        for line in self._errors.close():
+            self._log(line)
+        self._conclude()
+
+    def _conclude(self) -> None:
+        if self.state in (State.IDLE, State.FINISHING):
+            return
+        cancelled = self.state is State.CANCELLING
+        self._grace_timer.stop()
+        self._set_state(State.FINISHING)
+        outcome = self._cancelled() if cancelled else self._outcome()
+        self._clean_up()
+        self.last_outcome = outcome
+        self._set_state(State.IDLE)
+        self.listener.finished(outcome)
+
+    def _outcome(self) -> Outcome:
+        if self._start_failure:
+            return self._failed_start()
+        if self._error is not None:
+            return self._reported_error(self._error)
+        if self._result is None or self._exit_code() != 0:
+            return self._unexpected_end()
+        try:
+            return Outcome(Status.DONE, value=self._job.load(self._result), engine=engine_text(self._result))
+        except Exception as error:
+            self._log(f"{type(error).__name__}: {error}")
+            shown = user_error(error)
+            return Outcome(Status.FAILED, shown.message, shown.hint)
+
+    def _exit_code(self) -> int:
+        crashed = self._process.exitStatus() == qt.QProcess.CrashExit
+        return -1 if crashed else int(self._process.exitCode())
+
+    def _cancelled(self) -> Outcome:
+        return Outcome(Status.CANCELLED, _("Cancelled."), self._job.cancelled_hint)
+
+    def _failed_start(self) -> Outcome:
+        return Outcome(
+            Status.FAILED,
+            _("Slicer's Python could not be started: {reason}.").format(reason=self._start_failure.rstrip(".")),
+            _("Check that no security software blocks it, or install Slicer again."),
+        )
+
+    def _reported_error(self, event: Event) -> Outcome:
+        if event.get("code") == "cancelled":
+            return self._cancelled()
+        message = str(event.get("message") or _("The computation failed."))
+        hint = str(event.get("hint") or "")
+        return Outcome(Status.FAILED, self._job.in_users_words(message), self._job.in_users_words(hint))
+
+    def _unexpected_end(self) -> Outcome:
+        reason = f": {self._log_tail[-1].rstrip('.')}" if self._log_tail else ""
+        return Outcome(
+            Status.FAILED,
+            _("The computation ended unexpectedly{reason} (exit code {code}).").format(
+                reason=reason, code=self._process.exitCode()
+            ),
+            _("Close other programs if memory is short, and see the log below."),
+        )
+
+    def _clean_up(self) -> None:
+        self._lifetime.release()
+        # The process object outlives its own signal: deleting it inside would crash, so the next run drops it.
+        self._ended_process, self._process = self._process, None
+        if self._ended_process is not None:
+            self._ended_process.closeWriteChannel()
+        workspace, self._workspace = self._workspace, None
+        if workspace is not None and not workspace.remove():
+            self._log(_("The temporary folder {path} could not be removed.").format(path=workspace.folder))
+
+    def _set_state(self, state: State) -> None:
+        if state is not self.state:
+            self.state = state
+            self.listener.state_changed(state)
+
+
+def python_program() -> str:
+    """Return the Python that runs the child: PythonSlicer, or outside Slicer the Python that runs this.
+
+    Raises
+    ------
+    TotalPassportError : there is none.
+    """
+    found = shutil.which("PythonSlicer")
+    if found:
+        return found
+    if Path(sys.executable or "").stem.lower().startswith("python"):
+        return sys.executable
+    raise TotalPassportError(
+        _("PythonSlicer, the program that runs the computation, was not found."), _("Install Slicer again.")
+    )
+
+
+def _bytes(data: Any) -> bytes:
+    content = data.data()
+    return content if isinstance(content, bytes) else bytes(content)
+
+
+def _estimate_text(event: Event) -> str:
+    """Return what the child expects its run to take; empty if it does not say."""
+    try:
+        seconds, gigabytes = float(event["seconds"]), float(event["memory_bytes"]) / 1e9
+    except (KeyError, TypeError, ValueError):
+        return ""
+    text = _("The network will take about {duration}, and at most {size} GB of memory.")
+    return str(text.format(duration=duration_text(seconds), size=f"{gigabytes:.1f}"))
+
+
+def _as_int(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _as_fraction(value: Any) -> float:
+    return min(max(float(value), 0.0), 1.0) if isinstance(value, int | float) else 0.0

@@ -1,0 +1,169 @@
+"""What the panel can do that takes long, as jobs for the child process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+from TotalPassportLib.base.errors import BadInput
+from TotalPassportLib.base.labels import LabelTable
+from TotalPassportLib.models.catalogue import find_model
+from TotalPassportLib.models.reading import is_own_layout
+from TotalPassportLib.segmentation.engines import AUTO, EXACT
+
+from ..nodes import presentation, segmentations, volumes
+from ..nodes.documents import store_passport
+from ..nodes.scan_nodes import ScanNodes
+from .jobs import Event, Job
+
+Log = Callable[[str], None]
+
+JOB_SCHEMA = "totalpassport-job/1"
+
+
+@dataclass(frozen=True)
+class BroughtIn:
+    """The models that a job has put into the store, by name."""
+
+    names: tuple[str, ...]
+
+
+def segment_volume_job(
+    volume_node: Any, model: str, segmentation_node: Any | None, log: Log, precision: str = EXACT, provider: str = AUTO
+) -> Job:
+    """Segment a CT and describe its organs; the job's value is the scan's `ScanNodes`.
+
+    Parameters
+    ----------
+    model : a model's name in the catalogue, or the path of a model.
+    segmentation_node : receives the segments; the node of an earlier run or a new one if None.
+    precision, provider : how and where the network runs, as in the job file.
+    """
+
+    def prepare(folder: Path) -> dict[str, Any]:
+        _log_transform(volume_node, log)
+        path = folder / "ct.nii"
+        volumes.export_volume(volume_node, path)
+        output = folder / "out"
+        output.mkdir()
+        return {
+            "schema": JOB_SCHEMA,
+            "action": "run",
+            "ct": str(path),
+            "output_folder": str(output),
+            "model": model,
+            "provider": provider,
+            "precision": precision,
+        }
+
+    def load(result: Event) -> ScanNodes:
+        _require_in_scene(volume_node)
+        voxels = volumes.read_labels(Path(result["segmentation"]))
+        return _load_run(volume_node, segmentation_node, voxels, find_model(model).labels, Path(result["passport"]))
+
+    return Job(prepare, load, volume_node.GetName())
+
+
+def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) -> Job:
+    """Describe the segments of an existing segmentation; the job's value is its `ScanNodes`.
+
+    Parameters
+    ----------
+    numbered : see `segmentations.export_segmentation`.
+    """
+
+    def prepare(folder: Path) -> dict[str, Any]:
+        _log_transform(segmentation_node, log)
+        path = folder / "segmentation.nii"
+        exported = segmentations.export_segmentation(segmentation_node, folder, path, numbered)
+        if exported.note:
+            log(exported.note)
+        return {
+            "schema": JOB_SCHEMA,
+            "action": "passport",
+            "segmentation": str(path),
+            "labels": exported.labels,
+            "output": str(folder / "passport.json"),
+        }
+
+    def load(result: Event) -> ScanNodes:
+        _require_in_scene(segmentation_node)
+        nodes = ScanNodes.for_source(segmentation_node)
+        nodes.segmentation = segmentation_node
+        return _present(nodes, Path(result["passport"]))
+
+    return Job(prepare, load, segmentation_node.GetName())
+
+
+def download_model_job(model: str) -> Job:
+    """Bring a model of the catalogue into the store; the job's value is `BroughtIn`."""
+    hint = _("What has come is kept, and the next download continues there.")
+    return _bring_in_job({"action": "download_model", "model": model}, hint)
+
+
+def import_models_job(paths: Sequence[Path]) -> Job:
+    """Bring models from files or folders into the store; the job's value is `BroughtIn`.
+
+    Parameters
+    ----------
+    paths : see `models.transfer.intake.import_models`; none at all means TotalSegmentator's own folder.
+    """
+    fields = {"paths": [str(path) for path in paths]} if paths else {}
+    return _bring_in_job({"action": "import_models", **fields}, _("The section Models shows what is installed."))
+
+
+def needs_conversion(paths: Sequence[Path]) -> bool:
+    """Whether what is to be imported has to be turned into a network first, which needs a package more."""
+    return not paths or not all(is_own_layout(path) for path in paths)
+
+
+def _bring_in_job(fields: dict[str, Any], cancelled_hint: str) -> Job:
+    def prepare(_folder: Path) -> dict[str, Any]:
+        return {"schema": JOB_SCHEMA, **fields}
+
+    # Models belong to the user, not to the scene: closing that ends no download.
+    return Job(
+        prepare, lambda result: BroughtIn(tuple(result["models"])), cancelled_hint=cancelled_hint, of_scene=False
+    )
+
+
+def _load_run(volume_node: Any, segmentation_node: Any | None, voxels: Any, table: LabelTable, path: Path) -> ScanNodes:
+    nodes = ScanNodes.for_source(volume_node)
+    segmentation = _segmentation_in_scene(segmentation_node) or nodes.segmentation
+    if segmentation is None:
+        name = _("{name} segmentation").format(name=volume_node.GetName())
+        segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    segmentations.fill_segmentation(segmentation, voxels, volume_node, table)
+    nodes.segmentation = segmentation
+    return _present(nodes, path)
+
+
+def _present(nodes: ScanNodes, passport_file: Path) -> ScanNodes:
+    from TotalPassportLib.passport import read_passport  # lazily: see the package's note
+
+    passport = read_passport(passport_file)
+    store_passport(nodes.document, passport_file)
+    presentation.present(nodes, passport)
+    return nodes
+
+
+def _segmentation_in_scene(node: Any | None) -> Any | None:
+    return node if node is not None and node.GetScene() is not None else None
+
+
+def _require_in_scene(node: Any) -> None:
+    if node.GetScene() is None:
+        raise BadInput(
+            _("'{name}' was removed from the scene while it was being worked on.").format(name=node.GetName()),
+            _("Load it again and click Apply."),
+        )
+
+
+def _log_transform(node: Any, log: Log) -> None:
+    note = volumes.transform_note(node)
+    if note:
+        log(note)

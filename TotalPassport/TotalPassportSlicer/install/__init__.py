@@ -1,0 +1,1 @@
+"""Python packages: what is missing, and installing it without touching what Slicer brings."""

@@ -1,0 +1,150 @@
+"""What is told about an organ: names for people, numbers in the units that are shown, checks in a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from slicer.i18n import tr as _
+from TotalPassportLib.base.labels import load_label_table
+
+if TYPE_CHECKING:
+    from TotalPassportLib.comparison.changes import OrganChange
+    from TotalPassportLib.passport import OrganPassport, Passport
+
+SEVERITY_COLORS = {"error": (204, 41, 41), "warning": (191, 111, 0)}
+"""Red and amber for findings that speak against an organ's numbers; readable on light and on dark backgrounds."""
+AXIS_COLORS = ((0.90, 0.22, 0.21), (0.26, 0.70, 0.32), (0.24, 0.48, 0.95))
+"""Red, green and blue for the major, the middle and the least axis."""
+FAINT = 0.25
+"""Opacity of axes whose directions cannot be relied on."""
+_UNRELIABLE_AXES = "unreliable_axes"
+
+
+@dataclass(frozen=True)
+class OrganRow:
+    """One row of the organ table; semi-axes from the longest to the shortest.
+
+    ``findings`` are sentences for a tooltip, and ``severity`` that of the gravest of them, empty where there is none.
+    """
+
+    label: int
+    name: str
+    color_rgb: tuple[int, int, int]
+    volume_ml: float
+    centroid_ras_mm: tuple[float, float, float]
+    semi_axes_mm: tuple[float, float, float]
+    checks: tuple[str, ...]
+    findings: tuple[str, ...] = ()
+    severity: str = ""
+
+    @property
+    def checks_text(self) -> str:
+        """The checks in a few words, for a cell of a table."""
+        return ", ".join(_short_check(code) for code in self.checks)
+
+
+@dataclass(frozen=True)
+class ScanNote:
+    """What the checks say of a scan as a whole: sentences, what they mean, and the severity of the gravest."""
+
+    text: str
+    explanations: str
+    severity: str
+
+
+def organ_rows(passport: Passport, colors: Mapping[int, tuple[int, int, int]] | None = None) -> list[OrganRow]:
+    """Return the rows of a passport, in order of labels; ``colors`` by label, the label table's where there is none."""
+    return [_row(organ, passport, (colors or {}).get(organ.label)) for organ in passport.organs.values()]
+
+
+def scan_note(passport: Passport) -> ScanNote | None:
+    """Return what concerns the scan as a whole, the gravest first; None if nothing does."""
+    from TotalPassportLib.passport.rules import rule_named  # lazily: see the package's note
+
+    whole = []
+    for finding in passport.findings:
+        rule = rule_named(finding.code)
+        if not finding.labels or (rule is not None and rule.kind == "orientation"):
+            whole.append(finding)
+    if not whole:
+        return None
+    sentences = [f"{_short_check(finding.code).capitalize()}: {finding.message}" for finding in whole]
+    explanations = [check_explanation(finding.code) for finding in whole]
+    return ScanNote("\n".join(sentences), "\n".join(explanations), whole[0].severity)
+
+
+def has_unreliable_axes(organ: OrganPassport) -> bool:
+    """Whether the organ's axes might point elsewhere in another scan of it."""
+    return _UNRELIABLE_AXES in organ.checks
+
+
+def _row(organ: OrganPassport, passport: Passport, own_color: tuple[int, int, int] | None) -> OrganRow:
+    name, color = name_and_color(organ)
+    least, middle, major = (float(length) for length in organ.semi_axes_mm)
+    r, a, s = (float(coordinate) for coordinate in organ.centroid_ras_mm)
+    concerning = [finding for finding in passport.findings if organ.label in finding.labels]  # the gravest first
+    sentences = [f"{finding.message} {check_explanation(finding.code)}" for finding in concerning]
+    return OrganRow(
+        *(
+            organ.label,
+            name,
+            own_color or color,
+            organ.volume_mm3 / 1000,
+            (r, a, s),
+            (major, middle, least),
+            tuple(organ.checks),
+        ),
+        findings=tuple(sentences) or tuple(check_explanation(code) for code in organ.checks),
+        severity=concerning[0].severity if concerning else _gravest(organ.checks),
+    )
+
+
+def name_and_color(organ: OrganPassport) -> tuple[str, tuple[int, int, int]]:
+    """Return an organ's name for people and its colour; the bundled table's if it is one of its structures."""
+    label = load_label_table("total").describe(organ.label)
+    return (label.display_name, label.color_rgb) if label.name == organ.name else (organ.name, (160, 160, 160))
+
+
+def axis_ends(organ: OrganPassport) -> np.ndarray:
+    """Return the ends of the principal axes in RAS mm, float64 ``[axis, end, coordinate]``, the major axis first.
+
+    Each axis reaches one semi-axis, sqrt(5 lambda), from the centroid in both directions.
+    """
+    half = (organ.eigenvectors * organ.semi_axes_mm).T[::-1]
+    return organ.centroid_ras_mm + np.stack([-half, half], axis=1)
+
+
+def shape_change_percent(organ: OrganChange) -> float:
+    """Return the change of the semi-axis that has changed most, in per cent."""
+    changes = organ.semi_axes_change_percent
+    return float(changes[np.argmax(np.abs(changes))])
+
+
+def change_words(organ: OrganChange) -> str:
+    """Return what has changed by more than the voxel grid can do, or why nothing is said of it."""
+    words = {"volume": _("volume"), "position": _("position"), "shape": _("shape")}
+    return ", ".join(words[kind] for kind in organ.beyond_floor) or organ.remark
+
+
+def check_explanation(code: str) -> str:
+    """Return what a check means, in a sentence."""
+    from TotalPassportLib.passport.organ import CHECKS  # lazily: see the package's note
+
+    return CHECKS.get(code, code)
+
+
+def _gravest(codes: tuple[str, ...]) -> str:
+    """Return the gravest severity of checks that came without findings, empty if none is known."""
+    from TotalPassportLib.passport.rules import SEVERITIES, rule_named  # lazily: see the package's note
+
+    found = {rule.severity for code in codes if (rule := rule_named(code)) is not None}
+    return next((severity for severity in SEVERITIES if severity in found), "")
+
+
+def _short_check(code: str) -> str:
+    from TotalPassportLib.passport.findings_text import title  # lazily: see the package's note
+
+    return title(code)

@@ -1,0 +1,245 @@
+"""Segmentation nodes: filled from label voxels, read into label voxels, shown in 3-D."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from TotalPassportLib.base.errors import BadInput
+from TotalPassportLib.base.labels import Label, LabelTable, load_label_table
+
+from .organs import name_and_color
+from .volumes import image_voxels, oriented_image, write_nifti
+
+if TYPE_CHECKING:
+    from TotalPassportLib.passport import Passport
+
+TERMINOLOGY_CONTEXT = "Segmentation category and type - TotalPassport"
+
+SURFACE_OPACITY = 0.4
+"""Centroids and axes lie inside the organs and are to be seen through their surfaces."""
+
+_MAX_LABEL = 32767
+"""Slicer merges segments into signed 16-bit voxels."""
+
+_NUMBERED_NAME = re.compile(r"(?:segment|label)[ _]?(\d+)", re.IGNORECASE)
+
+
+def fill_segmentation(node: Any, voxels: np.ndarray, volume_node: Any, table: LabelTable) -> None:
+    """Replace the content of a segmentation node by the labels that occur in ``voxels`` ``[i, j, k]``.
+
+    All segments share one label image on the volume's exact grid, so that this takes no time and little memory.
+
+    Raises
+    ------
+    BadInput : the voxels do not fit the volume.
+    """
+    if tuple(voxels.shape) != tuple(volume_node.GetImageData().GetDimensions()):
+        raise BadInput(
+            _("The result does not fit the volume '{name}', which was changed meanwhile.").format(
+                name=volume_node.GetName()
+            ),
+            _("Run it again."),
+        )
+    segmentation = node.GetSegmentation()
+    image = oriented_image(voxels, volume_node)
+    with slicer.util.NodeModify(node):
+        segmentation.RemoveAllSegments()
+        node.SetSourceRepresentationToBinaryLabelmap()
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
+        for value in _present_labels(voxels):
+            label = table.describe(value)
+            segmentation.AddSegment(_segment(label, image), label.name)
+        if node.GetDisplayNode() is None:
+            node.CreateDefaultDisplayNodes()
+            node.GetDisplayNode().SetOpacity3D(SURFACE_OPACITY)
+
+
+def _present_labels(voxels: np.ndarray) -> list[int]:
+    # Slice by slice: counting in one go would take eight bytes a voxel.
+    present: set[int] = set()
+    for k in range(voxels.shape[2]):
+        present.update(np.flatnonzero(np.bincount(voxels[:, :, k].ravel(order="K"))).tolist())
+    return sorted(present - {0})
+
+
+def _segment(label: Label, image: Any) -> Any:
+    segment = slicer.vtkSegment()
+    segment.SetName(label.display_name)
+    segment.SetColor(*(channel / 255 for channel in label.color_rgb))
+    segment.SetLabelValue(label.value)
+    segment.AddRepresentation(slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName(), image)
+    segment.SetTag("TotalPassport.Label", str(label.value))
+    if label.terminology is not None:
+        segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), _terminology_text(label.terminology))
+    return segment
+
+
+def _terminology_text(terminology: Any) -> str:
+    def fields(code: Any) -> tuple[str, str, str]:
+        return (code.code, code.scheme, code.meaning) if code is not None else ("", "", "")
+
+    return slicer.vtkSlicerTerminologiesModuleLogic.SerializeTerminologyEntry(
+        TERMINOLOGY_CONTEXT,
+        *fields(terminology.category),
+        *fields(terminology.type),
+        *fields(terminology.modifier),
+        *([""] * 7),  # no anatomic region
+    )
+
+
+def organ_colors(node: Any | None, passport: Passport) -> dict[int, tuple[int, int, int]]:
+    """Return label -> red, green, blue (0 to 255) of a passport's organs, as the segmentation shows them.
+
+    Organs that the segmentation does not have, or no longer, have the colours of the label table.
+    """
+    colors = {organ.label: name_and_color(organ)[1] for organ in passport.organs.values()}
+    segmentation = node.GetSegmentation() if node is not None else None
+    if segmentation is None:
+        return colors
+    segments = [segmentation.GetSegment(identifier) for identifier in segmentation.GetSegmentIDs()]
+    for numbered in (True, False):  # it is not kept which it was
+        for segment, label in zip(segments, _labels_of(segments, numbered), strict=True):
+            organ = passport.organs.get(label.value)
+            if organ is not None and organ.name == label.name:
+                colors[label.value] = _rgb(segment)
+    return colors
+
+
+def show_in_3d(node: Any, shown: bool) -> None:
+    """Show or hide the closed surfaces; they are made when they are first wanted."""
+    if shown and not node.GetSegmentation().ContainsRepresentation(
+        slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    ):
+        node.CreateClosedSurfaceRepresentation()
+    display = node.GetDisplayNode()
+    if display is not None:
+        display.SetVisibility3D(shown)
+
+
+@dataclass(frozen=True)
+class ExportedSegmentation:
+    """A segmentation on disk: ``labels`` is what the job file says, a bundled table's name or a table's path."""
+
+    labels: str
+    note: str
+
+
+def export_segmentation(node: Any, folder: Path, path: Path, numbered: bool = False) -> ExportedSegmentation:
+    """Write all segments as one label image at the segmentation's own reference geometry.
+
+    Parameters
+    ----------
+    folder : where a label table is written if the bundled one does not name every segment.
+    numbered : segments called "Segment_5" or "Label 5" are those of TotalSegmentator's table with that value.
+
+    Raises
+    ------
+    BadInput : there is nothing to export.
+    """
+    segmentation = node.GetSegmentation()
+    ids = list(segmentation.GetSegmentIDs()) if segmentation is not None else []
+    if not ids:
+        raise BadInput(
+            _("The segmentation '{name}' has no segments.").format(name=node.GetName()), _("Choose another one.")
+        )
+    labels = _labels_of([segmentation.GetSegment(identifier) for identifier in ids], numbered)
+    voxels, affine = _merged_voxels(node, ids, [label.value for label in labels])
+    write_nifti(path, voxels, affine)
+    total = load_label_table("total")
+    named = all(total.get(label.value) == label for label in labels)
+    note = ""
+    if segmentation.GetNumberOfLayers() > 1:
+        note = _("Some segments may overlap; a voxel in several of them counts for the last one in the list.")
+    return ExportedSegmentation("total" if named else str(_write_table(labels, folder)), note)
+
+
+def _labels_of(segments: list[Any], numbered: bool) -> list[Label]:
+    """Return a label for each segment: the bundled table's where the name is known, else one of its own."""
+    known = [_known_label(segment.GetName(), numbered) for segment in segments]
+    used = [label.value for label in known if label is not None]
+    labels: list[Label] = []
+    next_free = max([*load_label_table("total"), 0]) + 1
+    names: set[str] = set()
+    for segment, label in zip(segments, known, strict=True):
+        if label is None or used.count(label.value) > 1:
+            label, next_free = _own_label(segment, next_free, names), next_free + 1
+        names.add(label.name)
+        labels.append(label)
+    if next_free > _MAX_LABEL:
+        raise BadInput(_("The segmentation has too many segments."), _("Split it into several segmentations."))
+    return labels
+
+
+def _known_label(name: str, numbered: bool) -> Label | None:
+    total = load_label_table("total")
+    match = _NUMBERED_NAME.fullmatch(name.strip()) if numbered else None
+    if match is not None:
+        return total.get(int(match.group(1)))
+    plain = _plain(name)
+    return next((label for label in total.values() if plain in (_plain(label.name), _plain(label.display_name))), None)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", " ", name).strip().lower()
+
+
+def _own_label(segment: Any, value: int, taken: set[str]) -> Label:
+    name = segment.GetName().strip()[:200] or f"Segment {value}"
+    unique = name if name not in taken else f"{name} ({value})"
+    return Label(value, unique, unique, _rgb(segment))
+
+
+def _rgb(segment: Any) -> tuple[int, int, int]:
+    red, green, blue = (min(max(round(channel * 255), 0), 255) for channel in segment.GetColor())
+    return red, green, blue
+
+
+def _merged_voxels(node: Any, ids: list[str], values: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    id_array, value_array = vtk.vtkStringArray(), vtk.vtkIntArray()
+    for identifier, value in zip(ids, values, strict=True):
+        id_array.InsertNextValue(identifier)
+        value_array.InsertNextValue(value)
+    _ensure_labelmap(node)
+    image = slicer.vtkOrientedImageData()
+    mode = slicer.vtkSegmentation.EXTENT_REFERENCE_GEOMETRY
+    if not node.GenerateMergedLabelmapForAllSegments(image, mode, None, id_array, value_array):
+        raise BadInput(
+            _("The segmentation '{name}' could not be turned into a label image.").format(name=node.GetName()),
+            _("Check its source geometry in the Segment Editor."),
+        )
+    voxels, affine = image_voxels(image)
+    return voxels.astype(np.uint8 if max(values) <= 255 else np.uint16), affine
+
+
+def _ensure_labelmap(node: Any) -> None:
+    name = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+    segmentation = node.GetSegmentation()
+    if not segmentation.ContainsRepresentation(name) and not segmentation.CreateRepresentation(name):
+        raise BadInput(
+            _("The segmentation '{name}' has no label images and none can be made.").format(name=node.GetName()),
+            _("Choose another one."),
+        )
+
+
+def _write_table(labels: list[Label], folder: Path) -> Path:
+    entries = [
+        {
+            "value": label.value,
+            "name": label.name,
+            "display_name": label.display_name,
+            "color_rgb": list(label.color_rgb),
+        }
+        for label in labels
+    ]
+    path = folder / "labels.json"
+    table = {"schema": "totalpassport-labels/1", "name": "segments", "labels": entries}
+    path.write_text(json.dumps(table), encoding="utf-8")
+    return path

@@ -1,0 +1,105 @@
+"""Voxels out of Slicer and back, without losing a bit of the geometry.
+
+Arrays are indexed ``[i, j, k]``; affines map voxel indices to RAS mm. Files are uncompressed NIfTI-2: it stores the
+affine in double precision, so that an oblique grid comes back exactly as Slicer holds it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from TotalPassportLib.base.errors import BadInput
+from vtk.util import numpy_support
+
+
+def export_volume(volume_node: Any, path: Path) -> None:
+    """Write a scalar volume as NIfTI; a transform above it is not applied, see `transform_note`.
+
+    Raises
+    ------
+    BadInput : the volume has no voxels, or several values a voxel.
+    """
+    image = volume_node.GetImageData()
+    if image is None or image.GetNumberOfPoints() == 0:
+        raise BadInput(
+            _("The volume '{name}' has no voxels.").format(name=volume_node.GetName()),
+            _("Load it again or choose another one."),
+        )
+    if image.GetNumberOfScalarComponents() != 1:
+        raise BadInput(
+            _("The volume '{name}' has several values in each voxel, as colour pictures have.").format(
+                name=volume_node.GetName()
+            ),
+            _("Choose a CT."),
+        )
+    matrix = vtk.vtkMatrix4x4()
+    volume_node.GetIJKToRASMatrix(matrix)
+    write_nifti(path, slicer.util.arrayFromVolume(volume_node).transpose(2, 1, 0), to_array(matrix))
+
+
+def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray) -> None:
+    """Write voxels ``[i, j, k]`` of any number type with their affine in double precision."""
+    import nibabel  # lazily: installed on the first run, not part of Slicer
+
+    image = nibabel.Nifti2Image(voxels, affine, dtype=voxels.dtype)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(affine, code=1)
+    image.set_qform(affine, code=0, strip_shears=True)
+    nibabel.save(image, path)
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """Return the label values of a NIfTI file as ``[i, j, k]``, in the file's own number type."""
+    import nibabel
+
+    return np.asarray(nibabel.load(path).dataobj)
+
+
+def transform_note(node: Any) -> str:
+    """Return a sentence for the log if a transform is above the node, else an empty text."""
+    transform = node.GetParentTransformNode()
+    if transform is None:
+        return ""
+    return _(
+        "'{name}' is under the transform '{transform}'. The computation sees it untransformed, and the results are put "
+        "under the same transform; positions in the passport are those before the transform."
+    ).format(name=node.GetName(), transform=transform.GetName())
+
+
+def oriented_image(voxels: np.ndarray, like: Any) -> Any:
+    """Return label voxels ``[i, j, k]`` as an image with exactly the geometry of the volume node ``like``."""
+    flat = np.ascontiguousarray(voxels.transpose(2, 1, 0)).ravel()
+    scalars = numpy_support.numpy_to_vtk(flat, deep=True)
+    scalars.SetName("labels")
+    image = slicer.vtkOrientedImageData()
+    image.SetDimensions(*voxels.shape)
+    image.GetPointData().SetScalars(scalars)
+    # Spacing, origin and directions are copied one by one: taken apart from a matrix they would be off by a rounding.
+    directions = vtk.vtkMatrix4x4()
+    like.GetIJKToRASDirectionMatrix(directions)
+    image.SetDirectionMatrix(directions)
+    image.SetSpacing(like.GetSpacing())
+    image.SetOrigin(like.GetOrigin())
+    return image
+
+
+def image_voxels(image: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return an oriented image's voxels ``[i, j, k]`` and the affine of the first of them."""
+    first_i, last_i, first_j, last_j, first_k, last_k = image.GetExtent()
+    shape_kji = (last_k - first_k + 1, last_j - first_j + 1, last_i - first_i + 1)
+    voxels = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape_kji).transpose(2, 1, 0)
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    affine = to_array(matrix)
+    affine[:3, 3] += affine[:3, :3] @ (first_i, first_j, first_k)
+    return voxels, affine
+
+
+def to_array(matrix: Any) -> np.ndarray:
+    """Return a vtkMatrix4x4 as float64 ``[4, 4]``."""
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])

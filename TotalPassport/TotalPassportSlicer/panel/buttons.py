@@ -1,0 +1,80 @@
+"""Which buttons can be clicked at present, and in words why the others cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slicer.i18n import tr as _
+from TotalPassportLib.models.catalogue import CatalogueEntry
+
+from ..child.jobs import State
+from . import model_list
+from .model_list import ModelList
+
+
+def update_buttons(ui: Any, parameters: Any | None, state: State, organ_count: int, models: ModelList) -> None:
+    """Bring the panel's buttons and notes in line.
+
+    Parameters
+    ----------
+    ui : the panel's widgets by name.
+    parameters : the parameter node, None while the scene closes.
+    state : where the run stands.
+    organ_count : number of organs of the passport that is shown.
+    models : the models that there are.
+    """
+    model = models.find(parameters.model) if parameters is not None else None
+    ui.modelNoteLabel.text = _note(model, models.problem)
+    volume = parameters.inputVolume if parameters is not None else None
+    reason = why_not_apply(volume, model, models.problem) if state is State.IDLE else ""
+    ui.reasonLabel.text = reason
+    ui.reasonLabel.visible = bool(reason)
+    ui.applyButton.text = _apply_text(state)
+    ui.applyButton.enabled = not reason and state not in (State.CANCELLING, State.FINISHING)
+    ui.applyButton.toolTip = reason or _("Find the organs and make their passport.")
+    reason = why_not_describe(parameters and parameters.segmentationToDescribe, state)
+    ui.describeButton.enabled = not reason
+    ui.describeButton.toolTip = reason or _("Measure the segments and make their passport.")
+    ui.exportButton.enabled = organ_count > 0
+    summary = _("{count} organs; positions (R, A, S) and semi-axes in mm")
+    ui.summaryLabel.text = summary.format(count=organ_count) if organ_count else ""
+
+
+def why_not_apply(volume_node: Any | None, model: CatalogueEntry | None, catalogue_problem: str = "") -> str:
+    """Return why a run cannot start, in a sentence; an empty text when it can, if need be after a download."""
+    if volume_node is None:
+        return _("Choose an input volume: a CT that is loaded in Slicer, or TotalPassportDemoCT from Sample Data.")
+    if volume_node.GetImageData() is None:
+        return _("The volume '{name}' has no voxels; choose another one.").format(name=volume_node.GetName())
+    if model is None:
+        return _("Choose a model.")
+    if not model.installed and (catalogue_problem or not model_list.can_download(model)):
+        needs = _("It can be brought in when the catalogue is mended.") if catalogue_problem else model.needs
+        return _("The model '{title}' is not installed. {needs}").format(title=model.title, needs=needs)
+    return ""
+
+
+def _note(model: CatalogueEntry | None, catalogue_problem: str) -> str:
+    if model is None:
+        return ""
+    if catalogue_problem or not model_list.can_download(model):
+        return model.description
+    note = _("{description} Not installed: Apply offers to download it ({size}).")
+    return str(note.format(description=model.description, size=model_list.size_text(model)))
+
+
+def why_not_describe(segmentation_node: Any | None, state: State) -> str:
+    """Return why an existing segmentation cannot be described now; an empty text when it can."""
+    if state is not State.IDLE:
+        return _("Another run is under way; wait for it or cancel it.")
+    if segmentation_node is None:
+        return _("Choose a segmentation.")
+    if segmentation_node.GetSegmentation().GetNumberOfSegments() == 0:
+        return _("The segmentation '{name}' has no segments.").format(name=segmentation_node.GetName())
+    return ""
+
+
+def _apply_text(state: State) -> str:
+    if state is State.IDLE:
+        return str(_("Apply"))
+    return str(_("Cancelling…") if state is State.CANCELLING else _("Cancel"))

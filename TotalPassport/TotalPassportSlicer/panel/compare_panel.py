@@ -1,0 +1,168 @@
+"""The section Compare and align: what has changed from one scan to another, and one of them laid onto the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import slicer
+from slicer.i18n import tr as _
+from TotalPassportLib.base.labels import load_label_table
+
+from ..nodes.scan_nodes import PASSPORT_ATTRIBUTE
+from .changes_table import ChangesTable
+from .dialogs import Dialogs
+from .run_panel import ErrorsShown, RunPanel
+
+if TYPE_CHECKING:
+    from TotalPassportLib.comparison.changes import Comparison
+
+
+class ComparePanel:
+    """Works the section's widgets.
+
+    Parameters
+    ----------
+    ui : the panel's widgets by name.
+    logic : compares and aligns.
+    panel : says and logs what happens.
+    dialogs : asks the user.
+    """
+
+    def __init__(self, ui: Any, logic: Any, panel: RunPanel, dialogs: Dialogs) -> None:
+        self._ui = ui
+        self._logic = logic
+        self._panel = panel
+        self._dialogs = dialogs
+        self._parameters: Any = None
+        self._pair: tuple[Any, Any] = (None, None)
+        self._comparison: Comparison | None = None
+        self._table = ChangesTable(ui.changesTableView)
+        for selector in (ui.firstPassportSelector, ui.secondPassportSelector):
+            selector.addAttribute("vtkMRMLTextNode", PASSPORT_ATTRIBUTE, "1")
+        for kind, title in (("rigid", _("Rigid")), ("similarity", _("Similarity")), ("affine", _("Affine"))):
+            ui.alignmentKindComboBox.addItem(title, kind)
+        ui.alignmentKindComboBox.connect("currentIndexChanged(int)", self._on_kind)
+        ui.compareButton.connect("clicked(bool)", self._on_compare)
+        ui.plotButton.connect("clicked(bool)", self._on_plot)
+        ui.exportChangesButton.connect("clicked(bool)", self._on_export)
+        ui.alignButton.connect("clicked(bool)", self._on_align)
+        ui.undoAlignmentButton.connect("clicked(bool)", self._on_undo)
+        self._show(None)
+
+    def follow(self, parameters: Any | None) -> None:
+        """Bring the section in line with the parameters; None while the scene closes."""
+        self._parameters = parameters
+        pair = (None, None) if parameters is None else (parameters.firstPassport, parameters.secondPassport)
+        if parameters is not None:
+            box = self._ui.alignmentKindComboBox
+            box.currentIndex = max(box.findData(parameters.alignmentKind), 0)
+        if pair[0] is not self._pair[0] or pair[1] is not self._pair[1]:
+            self.forget(pair)
+        self._update()
+
+    def forget(self, pair: tuple[Any, Any] | None = None) -> None:
+        """Show no comparison: it is of other scans, or of what the scans were before."""
+        self._pair = pair or self._pair
+        self._show(None)
+        self._update()
+
+    # -- what is shown --------------------------------------------------------------------------------------------
+
+    def _show(self, comparison: Comparison | None) -> None:
+        self._comparison = comparison
+        self._table.fill(comparison.organs if comparison is not None else ())
+        self._ui.comparisonLabel.text = _sentences(comparison) if comparison is not None else ""
+        self._ui.comparisonLabel.visible = comparison is not None
+
+    def _update(self) -> None:
+        ui, (first, second) = self._ui, self._pair
+        reason = ""
+        if first is None or second is None:
+            reason = _("Choose the passports of two scans.")
+        elif first is second:
+            reason = _("Choose two different passports.")
+        _allow(ui.compareButton, reason, _("Show the change of every organ that both scans have."))
+        _allow(ui.alignButton, reason, _("Lay the second scan, and all that was made of it, onto the first one."))
+        nothing = "" if self._comparison is not None else _("Click Compare first.")
+        _allow(
+            ui.plotButton, nothing, _("Show the changes of volume as a plot, with what the voxel grid alone may do.")
+        )
+        _allow(ui.exportChangesButton, nothing, _("Write all numbers of the comparison to a CSV file."))
+        verdict = self._logic.alignmentVerdict(second) if second is not None else ""
+        not_aligned = "" if verdict else _("The second scan is not aligned.")
+        _allow(ui.undoAlignmentButton, not_aligned, _("Put the second scan back to where it was."))
+        ui.alignmentLabel.text = verdict
+        ui.alignmentLabel.visible = bool(verdict)
+
+    # -- what the user does ---------------------------------------------------------------------------------------
+
+    def _on_kind(self, index: int) -> None:
+        if self._parameters is not None and index >= 0:
+            self._parameters.alignmentKind = self._ui.alignmentKindComboBox.itemData(index)
+
+    def _on_compare(self) -> None:
+        self._show(None)
+        with ErrorsShown(self._panel, self._dialogs.error):
+            self._show(self._logic.compare(*self._pair))
+        self._update()
+
+    def _on_plot(self) -> None:
+        self._logic.showPlot(*self._pair)
+
+    def _on_export(self) -> None:
+        first, second = self._pair
+        path = self._dialogs.choose_table(f"{second.GetName()} - {first.GetName()}.csv")
+        if path is not None:
+            with ErrorsShown(self._panel, self._dialogs.error):
+                export_changes(self._comparison, path)
+                self._panel.say(_("Exported to {path}.").format(path=path))
+
+    def _on_align(self) -> None:
+        parameters = self._parameters
+        with ErrorsShown(self._panel, self._dialogs.error), slicer.util.WaitCursor():
+            result = self._logic.align(*self._pair, parameters.alignmentKind, parameters.alignSurfaces)
+            self._panel.logged(_("Aligned. {verdict}").format(verdict=result.verdict))
+        self._update()
+
+    def _on_undo(self) -> None:
+        self._logic.undoAlignment(self._pair[1])
+        self._update()
+
+
+def export_changes(comparison: Comparison, path: Path) -> None:
+    """Write a comparison to a CSV file, which appears whole or not at all.
+
+    Raises
+    ------
+    BadInput : the file cannot be written.
+    """
+    from TotalPassportLib.base.files import atomic_write
+    from TotalPassportLib.comparison.export import comparison_csv  # lazily: see the package's note
+
+    with atomic_write(path) as temporary:
+        temporary.write_text(comparison_csv(comparison), encoding="utf-8")
+
+
+def _allow(button: Any, reason: str, tip: str) -> None:
+    button.enabled = not reason
+    button.toolTip = reason or tip
+
+
+def _titles(names: Sequence[str]) -> str:
+    table = load_label_table("total")
+    return ", ".join(label.display_name if (label := table.named(name)) is not None else name for name in names)
+
+
+def _sentences(comparison: Comparison) -> str:
+    changed = sum(bool(organ.beyond_floor) for organ in comparison.organs)
+    text = _("{changed} of {count} organs differ by more than another voxel grid can explain.")
+    sentences = [text.format(changed=changed, count=len(comparison.organs))]
+    if comparison.only_first:
+        sentences.append(_("Only in the first scan: {names}.").format(names=_titles(comparison.only_first)))
+    if comparison.only_second:
+        sentences.append(_("Only in the second scan: {names}.").format(names=_titles(comparison.only_second)))
+    if comparison.alignment_problem:
+        sentences.append(_("Positions were not compared. {problem}").format(problem=comparison.alignment_problem))
+    return "\n".join(sentences)

@@ -1,0 +1,126 @@
+"""The models that there are, and how the panel speaks of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from slicer.i18n import tr as _
+from TotalPassportLib.base.errors import ModelError
+from TotalPassportLib.base.paths import official_folders
+from TotalPassportLib.models.catalogue import CATALOGUE_VARIABLE, CatalogueEntry, list_models, list_models_of_ours
+from TotalPassportLib.models.nnunet.layout import find_datasets
+from TotalPassportLib.models.transfer.weights import numbers_of
+
+
+class ModelList:
+    """The models of the catalogue and the user's own ones, as they were when last looked at."""
+
+    def __init__(self) -> None:
+        self.entries: tuple[CatalogueEntry, ...] = ()
+        self.problem = ""
+        """Why the catalogue that the environment names cannot be used, in a sentence; empty if all is well."""
+        self.totalsegmentators: list[CatalogueEntry] = []
+        """The models for which TotalSegmentator keeps the weights on this machine."""
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again."""
+        try:
+            self.entries, self.problem = list_models(), ""
+        except ModelError as error:
+            problem = _("The catalogue that {variable} names cannot be used. {reason}")
+            self.entries = list_models_of_ours()
+            self.problem = problem.format(variable=CATALOGUE_VARIABLE, reason=error)
+        except ImportError:  # the package that checks a catalogue is yet to be installed; whoever clicks is asked
+            self.entries, self.problem = list_models_of_ours(), ""
+        found = _numbers_of_totalsegmentator()
+        self.totalsegmentators = [entry for entry in self.entries if entry.datasets and numbers_of(entry) <= found]
+
+    def find(self, name: str) -> CatalogueEntry | None:
+        """Return the model of a name, or None."""
+        return next((entry for entry in self.entries if entry.name == name), None)
+
+
+def _numbers_of_totalsegmentator() -> set[int]:
+    try:
+        return {number for folder in official_folders() for number in find_datasets(folder)}
+    except OSError:  # somebody else's folder: nothing in it is for us
+        return set()
+
+
+def can_download(entry: CatalogueEntry) -> bool:
+    """Whether a model is missing and has an address to come from."""
+    return bool(entry.datasets) and not entry.installed
+
+
+def can_delete(entry: CatalogueEntry) -> bool:
+    """Whether a model is in the store."""
+    return entry.installed and entry.bundled_folder is None
+
+
+def title_with_state(entry: CatalogueEntry) -> str:
+    """Return the title, with a remark if the model cannot be run yet."""
+    return entry.title if entry.installed else _("{title} – not installed").format(title=entry.title)
+
+
+def state_text(entry: CatalogueEntry) -> str:
+    """Return whether a model is here, in words."""
+    if entry.installed:
+        return str(_("comes along") if entry.bundled_folder else _("installed"))
+    return str(_("not installed"))
+
+
+def size_text(entry: CatalogueEntry) -> str:
+    """Return how much disk a model takes, or about how much its download is; empty if neither is known."""
+    if entry.installed:
+        return in_bytes(folder_bytes(entry.folder))
+    return f"~ {in_bytes(entry.approximate_bytes)}" if entry.datasets else ""
+
+
+def in_bytes(count: int) -> str:
+    """Return a number of bytes in words.
+
+    >>> in_bytes(1_150_000_000), in_bytes(66_200_000), in_bytes(1_300_000)
+    ('1.1 GB', '66 MB', '1.3 MB')
+    """
+    size = count / 1e6
+    if size >= 1000:
+        return f"{size / 1000:.1f} GB"
+    return f"{size:.0f} MB" if size >= 10 else f"{size:.1f} MB"
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the size of all files of a model; 0 if it vanishes meanwhile."""
+    try:
+        return sum(path.stat().st_size for path in folder.iterdir())
+    except OSError:
+        return 0
+
+
+def about(entry: CatalogueEntry) -> str:
+    """Return what a model is: its description, and the size of the voxels that it works at."""
+    lines = [entry.description]
+    if all(entry.spacing_mm):
+        lines.append(_("Voxel size: {sizes} mm").format(sizes=" × ".join(f"{size:g}" for size in entry.spacing_mm)))
+    return "\n".join(lines)
+
+
+def addresses(entry: CatalogueEntry) -> str:
+    """Return where a model's weights are, an address a line."""
+    return "\n".join(dataset.url for dataset in entry.datasets)
+
+
+def hosts(entry: CatalogueEntry) -> str:
+    """Return the computers that a model's weights come from."""
+    return _listed(urlsplit(dataset.url).hostname or "" for dataset in entry.datasets)
+
+
+def titles(entries: Iterable[CatalogueEntry]) -> str:
+    """Return the models' titles in one line."""
+    return _listed(entry.title for entry in entries)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))

@@ -1,0 +1,136 @@
+"""The part of the panel that follows a run: progress bar, stage, time left, sentence and log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from slicer.i18n import tr as _
+from TotalPassportLib.base.errors import TotalPassportError
+
+from ..child.jobs import Outcome, RunListener, State, Status
+from .time_left import TimeLeft
+
+_MAX_LOG_LINES = 2000
+
+
+class RunPanel(RunListener):
+    """Shows a run in the panel's widgets.
+
+    Parameters
+    ----------
+    ui : the panel's widgets by name.
+    on_state : called after the state changed.
+    on_finished : called with the outcome.
+    """
+
+    def __init__(self, ui: Any, on_state: Callable[[], None], on_finished: Callable[[Outcome], None]) -> None:
+        self._ui = ui
+        self._on_state = on_state
+        self._on_finished = on_finished
+        self._time_left = TimeLeft()
+        self._note = ""
+        ui.logText.maximumBlockCount = _MAX_LOG_LINES
+        self._show_progress(False)
+
+    def state_changed(self, state: State) -> None:
+        """Show where the run stands."""
+        if state is State.STARTING:
+            self._time_left = TimeLeft()
+            self._set_percentage(0)
+            self.say(_("Starting…"))
+            self.logged(_("Started."))
+        elif state is State.CANCELLING:
+            self.say(_("Cancelling…"))
+        elif state is State.FINISHING:
+            self.say(_("Showing the results…"))
+        self._show_progress(state is not State.IDLE)
+        self._on_state()
+
+    def progressed(self, stage: str, fraction: float) -> None:
+        """Show how far the run has come."""
+        self._set_percentage(int(100 * fraction))
+        parts = [stage_text(stage), self._time_left.text(fraction)]
+        self.say(" · ".join(part for part in parts if part))
+
+    def logged(self, line: str) -> None:
+        """Add a line with the time of day to the log."""
+        self._ui.logText.appendPlainText(f"{time.strftime('%H:%M:%S')}  {line}")
+
+    def finished(self, outcome: Outcome) -> None:
+        """Say how the run ended."""
+        if outcome.status is Status.DONE:
+            sentence = _done_text(self._time_left.elapsed_s, outcome.engine)
+        else:
+            sentence = outcome.sentence
+        note, self._note = self._note, ""
+        self.say(f"{sentence} {note}".strip())
+        self.logged(sentence)
+        self._on_finished(outcome)
+
+    def remember(self, note: str) -> None:
+        """Log a sentence that should not be missed, and show it again at the end of the run that is about to start."""
+        self._note = note
+        if note:
+            self.logged(note)
+
+    def say(self, sentence: str) -> None:
+        """Show one sentence below the Apply button."""
+        self._ui.statusLabel.text = sentence
+        self._ui.statusLabel.visible = bool(sentence)
+
+    def _set_percentage(self, percentage: int) -> None:
+        self._ui.progressBar.value = percentage
+
+    def _show_progress(self, shown: bool) -> None:
+        self._ui.progressBar.visible = shown
+
+
+def _done_text(seconds: float, engine: str) -> str:
+    if not engine:
+        return str(_("Finished in {seconds:.0f} s.").format(seconds=seconds))
+    return str(_("Finished in {seconds:.0f} s with {engine}.").format(seconds=seconds, engine=engine))
+
+
+def stage_text(stage: str) -> str:
+    """Return what a stage of the child does, in words."""
+    texts = {
+        "load": _("Reading the scan"),
+        "prepare": _("Preparing the scan"),
+        "infer": _("Finding organs"),
+        "restore": _("Putting labels on the scan's grid"),
+        "describe": _("Measuring organs"),
+        "write": _("Writing the results"),
+        "download": _("Downloading"),
+        "unpack": _("Unpacking"),
+        "check": _("Checking"),
+        "convert": _("Making the network"),
+    }
+    return str(texts.get(stage, stage))
+
+
+class ErrorsShown:
+    """A context in which an error of ours ends up as one sentence in the panel, its log and one dialog.
+
+    Parameters
+    ----------
+    panel : says and logs the sentence.
+    display : opens the dialog; not called for what Slicer has already shown.
+    """
+
+    def __init__(self, panel: RunPanel, display: Callable[[str], None]) -> None:
+        self._panel = panel
+        self._display = display
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: Any, error: BaseException | None, _traceback: Any) -> bool:
+        if not isinstance(error, TotalPassportError):
+            return False  # a defect: Slicer's console shows it with its traceback
+        self._panel.say(str(error))
+        self._panel.logged(str(error))
+        if not getattr(error, "shown", False):
+            self._display(str(error))
+        return True
