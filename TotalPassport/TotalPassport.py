@@ -166,10 +166,10 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _segment(self, volume, *choices):
         """Segment a CT, unless it went while its model was coming."""
-        if volume.GetScene() is None:
+        if volume.GetScene() is not None:
+            self.logic.process(volume, *choices)
+        else:
             self.panel.say(_("'{name}' is no longer in the scene. Choose a CT.").format(name=volume.GetName()))
-            return
-        self.logic.process(volume, *choices)
 
     def _onFinished(self, outcome):
         """Show what a run has found, or why it failed."""
@@ -234,7 +234,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.organTable.fill(organ_rows(self._passport, colors), scan_note(self._passport))
 
     def _updateButtons(self):
-        count = len(self._passport.organs) if self._passport is not None else 0
+        count = len(self._passport.organs) if self._passport else 0
         update_buttons(self.ui, self._parameterNode, self.logic.state, count, self.models.models)
         self.models.update()
         self.engine.update()
@@ -295,8 +295,7 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         :raises TotalPassportError: it cannot start; the text says why and what to do.
         """
         installation.require()
-        log = self.runner.listener.logged
-        self.runner.start(tasks.describe_segmentation_job(segmentation, numberedSegments, log))
+        self.runner.start(tasks.describe_segmentation_job(segmentation, numberedSegments, self.runner.listener.logged))
 
     def downloadModel(self, name: str):
         """Start to bring a model of the catalogue into the user's store; returns at once.

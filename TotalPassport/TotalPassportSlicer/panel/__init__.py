@@ -1,1 +1,1 @@
-"""What the user sees of the module: sections, tables, dialogs, words."""
+"""What the user sees of the module: sections, tables, words, and every dialog."""
