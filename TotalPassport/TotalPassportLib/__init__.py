@@ -1,3 +1,64 @@
-"""Organs and anatomical passports from a CT: the pure library, free of Slicer and Qt."""
+"""Organs and anatomical passports from a CT: the pure library, free of Slicer and Qt.
+
+>>> import TotalPassportLib as tp
+>>> result = tp.run("ct.nii.gz", "results")  # doctest: +SKIP
+>>> first, second = tp.read_passport("a.json"), tp.read_passport("b.json")  # doctest: +SKIP
+>>> tp.compare(first, second).organs[0].volume_change_percent  # doctest: +SKIP
+
+What is named here is loaded when it is first used, so that importing the package needs nothing installed and takes no
+time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .alignment import Alignment, align
+    from .base.errors import TotalPassportError
+    from .comparison.changes import Comparison, compare
+    from .passport import OrganPassport, Passport, read_passport, write_passport
+    from .pipeline import RunResult, describe, run
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Alignment",
+    "Comparison",
+    "OrganPassport",
+    "Passport",
+    "RunResult",
+    "TotalPassportError",
+    "align",
+    "compare",
+    "describe",
+    "read_passport",
+    "run",
+    "write_passport",
+]
+
+_HOMES = {
+    "Alignment": "alignment",
+    "Comparison": "comparison.changes",
+    "OrganPassport": "passport",
+    "Passport": "passport",
+    "RunResult": "pipeline",
+    "TotalPassportError": "base.errors",
+    "align": "alignment",
+    "compare": "comparison.changes",
+    "describe": "pipeline",
+    "read_passport": "passport",
+    "run": "pipeline",
+    "write_passport": "passport",
+}
+"""Name -> the module that it is loaded from."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,7 +12,7 @@ from pathlib import Path
 MODULE_FOLDER = Path(__file__).resolve().parents[2]
 CMAKE_FILE = MODULE_FOLDER / "CMakeLists.txt"
 SCRIPT_FOLDERS = ("TotalPassportLib", "TotalPassportSlicer")
-RESOURCE_SUFFIXES = {".png", ".ui", ".json", ".onnx", ".npy", ".gz", ".txt", ".md"}
+RESOURCE_SUFFIXES = {".png", ".ui", ".json", ".onnx", ".npy", ".gz", ".txt", ".md", ".typed"}
 LISTS = ("MODULE_PYTHON_SCRIPTS", "MODULE_PYTHON_RESOURCES")
 
 
