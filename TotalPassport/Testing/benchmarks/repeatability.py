@@ -1,14 +1,19 @@
 """How much do an organ's numbers change when nothing but the voxel grid does?
 
-``python -m benchmarks.repeatability LABELS.nii.gz`` turns and shifts the grid of a label image at random, samples the
-labels anew by nearest neighbour, and prints the 95th percentiles of the changes by the organs' size. They are the floor
-below which ``totalpassport compare`` reports no change: ``data/repeatability.json``.
+``python -m benchmarks.repeatability LABELS.nii.gz...`` samples label images on grids of other voxel sizes, slice
+thicknesses and directions by nearest neighbour, compares every two of them, and prints by which factors the observed
+changes exceed the standard deviation that `comparison.repeatability.uncertainty` expects. Rounded up they are the
+factors of ``data/repeatability.json``: with them ``totalpassport compare`` names a change in at most one of 20 whole
+organs that have none.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel
@@ -16,86 +21,150 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from TotalPassportLib.base.labels import load_label_table
+from TotalPassportLib.comparison.repeatability import factors_of, most_volume_percent, uncertainty
+from TotalPassportLib.passport import Passport
 from TotalPassportLib.passport.extraction import extract_passport
-from TotalPassportLib.passport.organ import OrganPassport
 
-SIZES = (20, 200, 1000, 10_000)
-"""Lower ends of the classes of size, in voxels."""
-PERCENTILE = 95
-LARGEST_ROTATION_DEG = 10.0
-
-
-def moved_grid(labels: np.ndarray, affine: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels on a grid that is turned about the image's centre and shifted by up to half a voxel.
-
-    Returns
-    -------
-    uint8 labels and the new grid's affine (voxel indices to RAS mm), so that the anatomy stays where it is.
-    """
-    angles_deg = rng.uniform(-LARGEST_ROTATION_DEG, LARGEST_ROTATION_DEG, 3)
-    turn = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
-    step = np.linalg.inv(affine[:3, :3]) @ turn @ affine[:3, :3]
-    centre = (np.array(labels.shape) - 1) / 2
-    offset = centre - step @ centre + rng.uniform(-0.5, 0.5, 3)
-    sampled = ndimage.affine_transform(labels, step, offset, order=0, mode="constant")
-    old_from_new = np.eye(4)
-    old_from_new[:3, :3], old_from_new[:3, 3] = step, offset
-    return sampled, affine @ old_from_new
+IN_PLANE_MM = (0.7, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0)
+SLICES_MM = (0.8, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0)
+ISOTROPIC_MM = (1.5, 2.0, 3.0, 4.0)
+LARGEST_ROTATIONS_DEG = (0.0, 0.0, 5.0, 15.0)
+PERCENTILE = 98.3
+"""Of each of the three measures, so that about 95 % of the organs stay below all three."""
 
 
-def changes(before: OrganPassport, after: OrganPassport, voxel_mm: float) -> tuple[float, float, float]:
-    """Return the change of volume (%), of the centroid (voxel sizes), and the largest one of a semi-axis (%)."""
-    volume = 100 * abs(after.volume_mm3 / before.volume_mm3 - 1)
-    centroid = float(np.linalg.norm(after.centroid_ras_mm - before.centroid_ras_mm)) / voxel_mm
-    axes = 100 * float(np.abs(after.semi_axes_mm / before.semi_axes_mm - 1).max())
-    return volume, centroid, axes
+@dataclass(frozen=True, kw_only=True)
+class Ratios:
+    """Observed by expected change of one organ between two grids; ``volume_sd`` is what was expected of its volume."""
+
+    volume: float
+    position: float
+    semi_axis: float
+    voxel_count: int
+    volume_sd: float
 
 
-def measure(labels: np.ndarray, affine: np.ndarray, repeats: int, seed: int = 0) -> list[dict[str, float]]:
-    """Return one entry per class of size with the percentiles, and on how many pairs they rest."""
+def random_grid(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return voxel sizes in mm, ``[3]``, and a rotation, ``[3, 3]``, as scanners and reconstructions have them."""
+    if rng.random() < 0.25:
+        spacing_mm = np.full(3, rng.choice(ISOTROPIC_MM))
+    else:
+        spacing_mm = np.full(3, rng.choice(IN_PLANE_MM))
+        # Mostly axial slices, now and then coronal or sagittal ones.
+        spacing_mm[rng.choice((2, 2, 2, 1, 0))] = max(rng.choice(SLICES_MM), 0.8 * spacing_mm[0])
+    largest = rng.choice(LARGEST_ROTATIONS_DEG)
+    return spacing_mm, Rotation.from_euler("xyz", rng.uniform(-largest, largest, 3), degrees=True).as_matrix()
+
+
+def sampled(
+    labels: np.ndarray, affine: np.ndarray, spacing_mm: np.ndarray, rotation: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels on another grid that covers the image, at a random place, and that grid's affine."""
+    linear = rotation @ np.diag(spacing_mm)
+    corners = np.array(list(itertools.product(*((-0.5, size - 0.5) for size in labels.shape))))
+    places = (corners @ affine[:3, :3].T + affine[:3, 3]) @ np.linalg.inv(linear).T
+    lowest, highest = places.min(axis=0), places.max(axis=0)
+    new = np.eye(4)
+    new[:3, :3], new[:3, 3] = linear, linear @ (lowest - rng.uniform(0, 1, 3))
+    shape = tuple(np.ceil(highest - lowest).astype(int) + 1)
+    old_from_new = np.linalg.inv(affine) @ new
+    moved = ndimage.affine_transform(labels, old_from_new[:3, :3], old_from_new[:3, 3], output_shape=shape, order=0)
+    return moved, new
+
+
+def passports(labels: np.ndarray, affine: np.ndarray, repeats: int, seed: int = 0) -> list[Passport]:
+    """Return the passports of a label image on random grids; nothing is cut by an edge."""
     rng = np.random.default_rng(seed)
-    voxel_mm = abs(float(np.linalg.det(affine[:3, :3]))) ** (1 / 3)
+    padded, moved = np.pad(labels, 2), affine.copy()
+    moved[:3, 3] -= affine[:3, :3] @ np.full(3, 2)
     table = load_label_table("total")
-    labels, affine = _with_margin(labels, affine)
-    passports = [extract_passport(*moved_grid(labels, affine, rng), table, even_points=False) for _ in range(repeats)]
-    found: dict[int, list[tuple[float, float, float]]] = {size: [] for size in SIZES}
-    for first, second in zip(passports[::2], passports[1::2], strict=False):
-        for label in first.organs.keys() & second.organs.keys():
+    return [extract_passport(*sampled(padded, moved, *random_grid(rng), rng), table) for _ in range(repeats)]
+
+
+def ratios(measured: list[Passport]) -> Iterator[Ratios]:
+    """Yield observed by expected changes of every organ between every two passports of the same anatomy."""
+    for first, second in itertools.combinations(measured, 2):
+        common = [
+            label
+            for label in first.organs.keys() & second.organs.keys()
+            if factors_of(min(first.organs[label].voxel_count, second.organs[label].voxel_count)) is not None
+        ]
+        shifts = [second.organs[label].centroid_ras_mm - first.organs[label].centroid_ras_mm for label in common]
+        # Grids of which one divides the other move all organs alike, which the alignment of two scans takes away.
+        shared = np.median(shifts, axis=0) if shifts else np.zeros(3)
+        for label, shift in zip(common, shifts, strict=True):
             before, after = first.organs[label], second.organs[label]
-            size = max((size for size in SIZES if size <= before.voxel_count), default=None)
-            if size is not None:
-                found[size].append(changes(before, after, voxel_mm))
-    return [_entry(size, np.array(entries)) for size, entries in found.items() if entries]
+            one, other = uncertainty(before, first.affine), uncertainty(after, second.affine)
+            volume_sd = float(np.hypot(one.volume_fraction, other.volume_fraction))
+            axes = np.abs(after.semi_axes_mm - before.semi_axes_mm) / np.maximum(before.semi_axes_mm, 1e-9)
+            yield Ratios(
+                volume=abs(after.volume_mm3 / before.volume_mm3 - 1) / volume_sd,
+                position=float(np.linalg.norm(shift - shared) / np.hypot(one.centroid_mm, other.centroid_mm)),
+                semi_axis=float((axes / np.hypot(one.semi_axes_fraction, other.semi_axes_fraction)).max()),
+                voxel_count=min(before.voxel_count, after.voxel_count),
+                volume_sd=volume_sd,
+            )
 
 
-def _with_margin(labels: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the image with so much background around it that no turned grid cuts anything."""
-    margin = np.ceil(max(labels.shape) * np.sin(np.radians(2 * LARGEST_ROTATION_DEG)) / 2).astype(int) + 2
-    moved = affine.copy()
-    moved[:3, 3] -= affine[:3, :3] @ np.full(3, margin)
-    return np.pad(labels, margin), moved
+def judged(found: list[Ratios]) -> list[Ratios]:
+    """Return those whose organ is not too coarsely sampled to be judged."""
+    return [
+        each
+        for each in found
+        if 100 * factors_of(each.voxel_count).volume_factor * each.volume_sd <= most_volume_percent()
+    ]
 
 
-def _entry(size: int, values: np.ndarray) -> dict[str, float]:
-    volume, centroid, axes = np.percentile(values, PERCENTILE, axis=0)
-    return {
-        "fewest_voxels": size,
-        "volume_percent": round(float(volume), 2),
-        "centroid_voxels": round(float(centroid), 3),
-        "semi_axis_percent": round(float(axes), 2),
-        "pairs": len(values),
-    }
+def factors(found: list[Ratios]) -> dict[str, float]:
+    """Return the percentile of each ratio."""
+    names = ("volume", "position", "semi_axis")
+    return {name: float(np.percentile([getattr(each, name) for each in found], PERCENTILE)) for name in names}
+
+
+def flagged_share(found: list[Ratios]) -> float:
+    """Return the share of organs of which the bundled factors would name a change, though there is none."""
+    flagged = []
+    for each in found:
+        known = factors_of(each.voxel_count)
+        beyond = (
+            each.volume > known.volume_factor,
+            each.position > known.position_factor,
+            each.semi_axis > known.semi_axis_factor,
+        )
+        flagged.append(any(beyond))
+    return float(np.mean(flagged))
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("labels", type=Path, help="multi-label image, uint8")
-    parser.add_argument("--repeats", type=int, default=60, help="grids, compared in pairs")
+    parser.add_argument("labels", type=Path, nargs="+", help="multi-label images, uint8")
+    parser.add_argument("--repeats", type=int, default=30, help="grids for each image, compared in pairs")
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    image = nibabel.load(arguments.labels)
-    for entry in measure(np.asarray(image.dataobj).astype(np.uint8), image.affine, arguments.repeats):
-        print(json.dumps(entry))
+    for path in arguments.labels:
+        image = nibabel.as_closest_canonical(nibabel.load(path))
+        found = list(
+            ratios(
+                passports(np.asarray(image.dataobj).astype(np.uint8), image.affine, arguments.repeats, arguments.seed)
+            )
+        )
+        kept = judged(found)
+        print(
+            json.dumps(
+                {
+                    "labels": path.name,
+                    "pairs": len(found),
+                    "judged": len(kept),
+                    **factors(kept),
+                    "flagged": flagged_share(kept),
+                }
+            )
+        )
+        for low, high in itertools.pairwise((20, 60, 200, 1000, 10_000, 10**9)):
+            some = [each for each in kept if low <= each.voxel_count < high]
+            if len(some) > 50:
+                print(json.dumps({"voxels": low, "pairs": len(some), **factors(some), "flagged": flagged_share(some)}))
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ from ..alignment.correspondences import find_correspondences
 from ..alignment.robust import robust_linear
 from ..base.errors import BadInput
 from ..passport.organ import OrganPassport, Passport
-from .repeatability import Floor, floor_of
+from .repeatability import Floor, factors_of, floor_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OrganChange:
     """One organ in both scans.
 
@@ -27,15 +27,13 @@ class OrganChange:
     first, second : the organ's passports.
     displacement_mm : float64 ``[3]`` along R, A and S of the first scan, from its centroid there to that of the second
         scan laid onto it; None where the scans cannot be aligned.
-    floor : what the grid alone may do; None for organs that are too small to tell.
-    voxel_mm : the larger of the two scans' voxel sizes (cube root of a voxel's volume), to which the floor refers.
+    floor : what the grids alone may do; None for organs that are too small for them to tell.
     """
 
     first: OrganPassport
     second: OrganPassport
     displacement_mm: np.ndarray | None
     floor: Floor | None
-    voxel_mm: float
 
     @property
     def name(self) -> str:
@@ -71,19 +69,29 @@ class OrganChange:
         return self.first.touches_border or self.second.touches_border
 
     @property
-    def position_floor_mm(self) -> float | None:
-        """Distance that the grid alone may cause."""
-        return None if self.floor is None else self.floor.centroid_voxels * self.voxel_mm
+    def shape_change_percent(self) -> float:
+        """Change of the semi-axis that has changed most, measured by what the grids alone may do to it."""
+        return float(self.semi_axes_change_percent[self._telling_axis])
+
+    @property
+    def shape_floor_percent(self) -> float | None:
+        """What the grids alone may do to that semi-axis."""
+        return None if self.floor is None else self.floor.semi_axes_percent[self._telling_axis]
+
+    @property
+    def _telling_axis(self) -> int:
+        changes = np.abs(self.semi_axes_change_percent)
+        return int(np.argmax(changes if self.floor is None else changes / self.floor.semi_axes_percent))
 
     @property
     def beyond_floor(self) -> tuple[str, ...]:
-        """What has changed by more than the grid can do: of ``volume``, ``position`` and ``shape``."""
-        if self.cut or self.floor is None or self.position_floor_mm is None:
+        """What has changed by more than the grids can do: of ``volume``, ``position`` and ``shape``."""
+        if self.cut or self.floor is None or self.shape_floor_percent is None:
             return ()
         found = {
             "volume": abs(self.volume_change_percent) > self.floor.volume_percent,
-            "position": self.distance_mm is not None and self.distance_mm > self.position_floor_mm,
-            "shape": bool(np.abs(self.semi_axes_change_percent).max() > self.floor.semi_axis_percent),
+            "position": self.distance_mm is not None and self.distance_mm > self.floor.position_mm,
+            "shape": abs(self.shape_change_percent) > self.shape_floor_percent,
         }
         return tuple(name for name, changed in found.items() if changed)
 
@@ -92,10 +100,13 @@ class OrganChange:
         """Why nothing is said of its changes; empty if something is."""
         if self.cut:
             return "cut by the image's edge"
-        return "too small to tell" if self.floor is None else ""
+        if self.floor is not None:
+            return ""
+        few = factors_of(min(self.first.voxel_count, self.second.voxel_count)) is None
+        return "too small to tell" if few else "voxels too coarse to tell"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Two scans compared.
 
@@ -114,6 +125,12 @@ class Comparison:
     first_from_second_ras_mm: np.ndarray | None
     alignment_problem: str
 
+    @property
+    def too_coarse(self) -> bool:
+        """Whether the voxels are too coarse for most of the organs that no edge cuts, so that little can be judged."""
+        whole = [organ for organ in self.organs if not organ.cut]
+        return 2 * sum(organ.floor is None for organ in whole) > len(whole)
+
 
 def compare(first: Passport, second: Passport) -> Comparison:
     """Compare the passports of two scans.
@@ -129,21 +146,22 @@ def compare(first: Passport, second: Passport) -> Comparison:
     except BadInput as error:
         problem = str(error)
     laid = None if matrix is None else apply(matrix, pairs.moving_ras_mm) - pairs.fixed_ras_mm
-    voxel_mm = max(voxel_size_mm(first), voxel_size_mm(second))
     organs = tuple(
-        OrganChange(before, after, None if laid is None else laid[row], _floor(before, after), voxel_mm)
+        OrganChange(
+            first=before,
+            second=after,
+            displacement_mm=None if laid is None else laid[row],
+            floor=floor_of(before, first.affine, after, second.affine),
+        )
         for row, (before, after) in enumerate(zip(pairs.fixed, pairs.moving, strict=True))
     )
-    return Comparison(organs, _missing(first, second), _missing(second, first), matrix, problem)
-
-
-def voxel_size_mm(passport: Passport) -> float:
-    """Return the cube root of the volume of one voxel of the labels that were measured."""
-    return float(abs(np.linalg.det(passport.affine[:3, :3])) ** (1 / 3))
-
-
-def _floor(first: OrganPassport, second: OrganPassport) -> Floor | None:
-    return floor_of(min(first.voxel_count, second.voxel_count))
+    return Comparison(
+        organs=organs,
+        only_first=_missing(first, second),
+        only_second=_missing(second, first),
+        first_from_second_ras_mm=matrix,
+        alignment_problem=problem,
+    )
 
 
 def _missing(present: Passport, absent: Passport) -> tuple[str, ...]:

@@ -5,29 +5,50 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ..passport.export import spreadsheet_text
 from .changes import Comparison, OrganChange
 
-Column = tuple[str, Callable[[OrganChange], float | None], int]
-"""Name with unit, value of an organ, decimals."""
 
-_COLUMNS: tuple[Column, ...] = (
-    ("volume_first_mm3", lambda organ: organ.first.volume_mm3, 1),
-    ("volume_second_mm3", lambda organ: organ.second.volume_mm3, 1),
-    ("volume_change_percent", lambda organ: organ.volume_change_percent, 2),
-    ("volume_floor_percent", lambda organ: organ.floor.volume_percent if organ.floor else None, 2),
-    *((f"displacement_{axis}_mm", lambda organ, a=number: _part(organ, a), 2) for number, axis in enumerate("ras")),
-    ("distance_mm", lambda organ: organ.distance_mm, 2),
-    ("position_floor_mm", lambda organ: organ.position_floor_mm, 2),
-    *(
-        (f"semi_axis_{number}_change_percent", lambda organ, a=number - 1: float(organ.semi_axes_change_percent[a]), 2)
-        for number in (1, 2, 3)
-    ),
-    ("semi_axis_floor_percent", lambda organ: organ.floor.semi_axis_percent if organ.floor else None, 2),
-    ("hu_mean_first", lambda organ: organ.first.hu_mean, 2),
-    ("hu_mean_second", lambda organ: organ.second.hu_mean, 2),
-    ("hu_change", lambda organ: organ.hu_change, 2),
+@dataclass(frozen=True, kw_only=True)
+class ChangeColumn:
+    """One column of the table of changes: its name with the unit, the value of an organ's cell, and its decimals."""
+
+    name: str
+    value: Callable[[OrganChange], float | None]
+    decimals: int
+
+
+def _column(name: str, value: Callable[[OrganChange], float | None], decimals: int = 2) -> ChangeColumn:
+    return ChangeColumn(name=name, value=value, decimals=decimals)
+
+
+def _displacement(axis: int) -> Callable[[OrganChange], float | None]:
+    return lambda organ: None if organ.displacement_mm is None else float(organ.displacement_mm[axis])
+
+
+def _semi_axis_change(axis: int) -> Callable[[OrganChange], float | None]:
+    return lambda organ: float(organ.semi_axes_change_percent[axis])
+
+
+def _semi_axis_floor(axis: int) -> Callable[[OrganChange], float | None]:
+    return lambda organ: organ.floor.semi_axes_percent[axis] if organ.floor else None
+
+
+_COLUMNS: tuple[ChangeColumn, ...] = (
+    _column("volume_first_mm3", lambda organ: organ.first.volume_mm3, 1),
+    _column("volume_second_mm3", lambda organ: organ.second.volume_mm3, 1),
+    _column("volume_change_percent", lambda organ: organ.volume_change_percent),
+    _column("volume_floor_percent", lambda organ: organ.floor.volume_percent if organ.floor else None),
+    *(_column(f"displacement_{name}_mm", _displacement(axis)) for axis, name in enumerate("ras")),
+    _column("distance_mm", lambda organ: organ.distance_mm),
+    _column("position_floor_mm", lambda organ: organ.floor.position_mm if organ.floor else None),
+    *(_column(f"semi_axis_{axis + 1}_change_percent", _semi_axis_change(axis)) for axis in range(3)),
+    *(_column(f"semi_axis_{axis + 1}_floor_percent", _semi_axis_floor(axis)) for axis in range(3)),
+    _column("hu_mean_first", lambda organ: organ.first.hu_mean),
+    _column("hu_mean_second", lambda organ: organ.second.hu_mean),
+    _column("hu_change", lambda organ: organ.hu_change),
 )
 
 
@@ -35,9 +56,9 @@ def comparison_csv(comparison: Comparison) -> str:
     """Return one row an organ that both scans have, units in the header; what is not known is left empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["label", "name", *(name for name, _, _ in _COLUMNS), "changed", "remark"])
+    writer.writerow(["label", "name", *(column.name for column in _COLUMNS), "changed", "remark"])
     for organ in comparison.organs:
-        values = [_cell(value(organ), decimals) for _, value, decimals in _COLUMNS]
+        values = [_cell(column.value(organ), column.decimals) for column in _COLUMNS]
         writer.writerow(
             [organ.first.label, spreadsheet_text(organ.name), *values, " ".join(organ.beyond_floor), organ.remark]
         )
@@ -56,6 +77,8 @@ def comparison_text(comparison: Comparison) -> str:
         lines.append(f"Positions were not compared. {comparison.alignment_problem}")
     changed = sum(bool(organ.beyond_floor) for organ in comparison.organs)
     lines.append(f"{changed} of {len(comparison.organs)} organs differ by more than another voxel grid can explain.")
+    if comparison.too_coarse:
+        lines.append("The voxels are too coarse for most organs, so that little can be said of what has changed.")
     return "\n".join(lines)
 
 
@@ -66,10 +89,6 @@ def _line(organ: OrganChange, width: int) -> str:
     verdict = ", ".join(organ.beyond_floor) or (f"({organ.remark})" if organ.remark else "-")
     change = f"{organ.volume_change_percent:+7.1f}%"
     return f"{organ.name:{width}}  {volumes}  {change}  {moved:>8}  {hounsfield:>7}  {verdict}"
-
-
-def _part(organ: OrganChange, axis: int) -> float | None:
-    return None if organ.displacement_mm is None else float(organ.displacement_mm[axis])
 
 
 def _cell(value: float | None, decimals: int) -> str:

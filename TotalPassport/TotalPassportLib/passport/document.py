@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,11 @@ import numpy as np
 
 from ..base.errors import BadInput
 from ..base.files import atomic_write, read_json, validate
-from ..base.labels import Terminology, terminology_from_document
+from .fields import organ_document, organ_from_document, rounded
 from .organ import OrganPassport, Passport
 from .rules import SEVERITIES, Finding
 
 SCHEMA_VERSION = "totalpassport-passport/1"
-DECIMALS = 9
-"""Decimals of volumes, moments and intensities: far below any meaning, far above what differs between machines."""
-DERIVED_DECIMALS = 6
-"""Decimals of all other measures."""
-POINT_DECIMALS = 2
-"""Decimals of boundary points in mm: they are voxel centres, and 0.01 mm keeps files small."""
 PRECISION = {"boundary_points": 0.01, "volume, centroid, covariance, axes, intensity": 1e-9, "all else": 1e-6}
 CONVENTIONS = {
     "covariance": "of voxel centres, divided by their number",
@@ -67,7 +60,7 @@ def passport_text(passport: Passport) -> str:
     }
     lines = [f"{_compact(key)}: {_compact(value)}" for key, value in header.items()]
     lines.append(_block("findings", "[]", [_compact(_finding_document(finding)) for finding in passport.findings]))
-    organs = [f"{_compact(str(label))}: {_compact(_organ_document(organ))}" for label, organ in passport.organs.items()]
+    organs = [f"{_compact(str(label))}: {_compact(organ_document(organ))}" for label, organ in passport.organs.items()]
     lines.append(_block("organs", "{}", organs))
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -85,17 +78,17 @@ def read_passport(path: Path) -> Passport:
     document = read_json(path)
     _refuse_other_versions(document, path)
     validate(document, "passport", f"'{path}'")
-    organs = {int(label): _organ(int(label), entry) for label, entry in document["organs"].items()}
+    organs = {int(label): organ_from_document(int(label), entry) for label, entry in document["organs"].items()}
     i, j, k = document["geometry"]["shape"]
     return Passport(
-        dict(sorted(organs.items())),
-        (i, j, k),
-        np.array(document["geometry"]["affine"], np.float64),
-        document["created"],
-        document["source"],
-        document["model"],
-        document["software"],
-        tuple(_finding(entry, organs) for entry in document.get("findings", ())),
+        organs=dict(sorted(organs.items())),
+        shape=(i, j, k),
+        affine=np.array(document["geometry"]["affine"], np.float64),
+        created=document["created"],
+        source=document["source"],
+        model=document["model"],
+        software=document["software"],
+        findings=tuple(_finding(entry, organs) for entry in document.get("findings", ())),
     )
 
 
@@ -133,66 +126,6 @@ def _finding_document(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _organ_document(organ: OrganPassport) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "name": organ.name,
-        "terminology": _terminology_document(organ.terminology),
-        "confidence": _derived(organ.confidence),
-        "voxel_count": organ.voxel_count,
-        **moments_document(organ),
-        "axis_separation": _derived(organ.axis_separation),
-        "elongation": _derived(organ.elongation),
-        "flatness": _derived(organ.flatness),
-        "roundness": _derived(organ.roundness),
-        "surface_area_mm2": _derived(organ.surface_area_mm2),
-        "bounding_box_ras": _derived(organ.bounding_box_ras_mm),
-        "obb_origin_ras": _derived(organ.obb_origin_ras_mm),
-        "obb_diameter_mm": _derived(organ.obb_size_mm),
-        "n_components": organ.n_components,
-        "largest_component_fraction": _derived(organ.largest_component_fraction),
-        "touches_border": organ.touches_border,
-        "border_faces": list(organ.border_faces),
-        "near_border": organ.near_border,
-        "checks": list(organ.checks),
-        "hu_mean": None if organ.hu_mean is None else rounded(organ.hu_mean),
-        "hu_sd": None if organ.hu_sd is None else rounded(organ.hu_sd),
-        "hu_percentiles": _percentiles_document(organ.hu_percentiles),
-        "boundary_points": rounded(organ.boundary_points_ras_mm, POINT_DECIMALS),
-    }
-    return {name: value for name, value in document.items() if value is not None}
-
-
-def moments_document(organ: OrganPassport) -> dict[str, Any]:
-    """Return volume, centroid, covariance and axes under the names of the seed's format, rounded."""
-    return {
-        "volume_mm3": rounded(organ.volume_mm3),
-        "centroid": rounded(organ.centroid_ras_mm),
-        "covariance": rounded(organ.covariance_mm2),
-        "eigenvalues": rounded(organ.eigenvalues_mm2),
-        "eigenvectors": rounded(organ.eigenvectors),
-    }
-
-
-def _terminology_document(terminology: Terminology | None) -> dict[str, Any] | None:
-    if terminology is None:
-        return None
-    return {name: value for name, value in asdict(terminology).items() if value is not None}
-
-
-def _percentiles_document(percentiles: Mapping[int, float] | None) -> dict[str, float] | None:
-    return None if percentiles is None else {str(percent): _derived(value) for percent, value in percentiles.items()}
-
-
-def rounded(values: Any, decimals: int = DECIMALS) -> Any:
-    """Return numbers as JSON has them, rounded."""
-    # Adding 0 turns the negative zeros that rounding leaves into plain ones.
-    return (np.round(np.asarray(values, np.float64), decimals) + 0.0).tolist()
-
-
-def _derived(values: Any) -> Any:
-    return None if values is None else rounded(values, DERIVED_DECIMALS)
-
-
 def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
 
@@ -200,42 +133,4 @@ def _compact(value: Any) -> str:
 def _finding(entry: Mapping[str, Any], organs: Mapping[int, OrganPassport]) -> Finding:
     severity = entry["severity"] if entry["severity"] in SEVERITIES else SEVERITIES[-1]
     labels = tuple(label for label in entry["organs"] if label in organs)
-    return Finding(entry["code"], severity, labels, entry["message"])
-
-
-def _organ(label: int, entry: Mapping[str, Any]) -> OrganPassport:
-    terminology, percentiles = entry.get("terminology"), entry.get("hu_percentiles")
-    return OrganPassport(
-        label,
-        entry["name"],
-        entry["voxel_count"],
-        float(entry["volume_mm3"]),
-        np.array(entry["centroid"], np.float64),
-        np.array(entry["covariance"], np.float64),
-        np.array(entry["eigenvalues"], np.float64),
-        np.array(entry["eigenvectors"], np.float64),
-        np.array(entry["boundary_points"], np.float64).reshape(-1, 3),
-        entry["touches_border"],
-        tuple(entry["checks"]),
-        _number(entry, "hu_mean"),
-        _number(entry, "hu_sd"),
-        {int(percent): float(value) for percent, value in percentiles.items()} if percentiles is not None else None,
-        tuple(entry.get("border_faces", ())),
-        entry.get("near_border"),
-        _array(entry, "bounding_box_ras"),
-        _array(entry, "obb_origin_ras"),
-        _array(entry, "obb_diameter_mm"),
-        _number(entry, "surface_area_mm2"),
-        entry.get("n_components"),
-        _number(entry, "largest_component_fraction"),
-        terminology_from_document(terminology),
-        _number(entry, "confidence"),
-    )
-
-
-def _number(entry: Mapping[str, Any], name: str) -> float | None:
-    return float(entry[name]) if name in entry else None
-
-
-def _array(entry: Mapping[str, Any], name: str) -> np.ndarray | None:
-    return np.array(entry[name], np.float64) if name in entry else None
+    return Finding(code=entry["code"], severity=severity, labels=labels, message=entry["message"])

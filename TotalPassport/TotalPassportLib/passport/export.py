@@ -5,17 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..base.errors import BadInput
 from ..base.files import atomic_write
 from ..base.labels import load_label_table
-from .document import DERIVED_DECIMALS, POINT_DECIMALS, moments_document, rounded
-from .intensity import PERCENTILES
+from .fields import COLUMNS, DERIVED_DECIMALS, organ_document, rounded
 from .organ import OrganPassport, Passport
 
 MARKUPS_SCHEMA = (
@@ -56,8 +53,7 @@ def seed_text(passport: Passport) -> str:
 
 
 def _seed_document(organ: OrganPassport) -> dict[str, Any]:
-    document = moments_document(organ)
-    document["boundary_points"] = rounded(organ.boundary_points_ras_mm, POINT_DECIMALS)
+    document = organ_document(organ)
     return {name: document[name] for name in SEED_FIELDS}
 
 
@@ -65,8 +61,8 @@ def csv_text(passport: Passport) -> str:
     """Return a table (RFC 4180) with one organ a row and the units in the columns' names; unknown values are empty."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([name for name, _ in _COLUMNS])
-    writer.writerows([_cell(value(organ)) for _, value in _COLUMNS] for organ in passport.organs.values())
+    writer.writerow([column.name for column in COLUMNS])
+    writer.writerows([_cell(column.value(organ)) for column in COLUMNS] for organ in passport.organs.values())
     return text.getvalue()
 
 
@@ -82,71 +78,6 @@ def spreadsheet_text(text: str) -> str:
     Names may come from anybody's files.
     """
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def _columns() -> Iterator[tuple[str, Callable[[OrganPassport], Any]]]:
-    """Yield the table's columns: name and value."""
-    for name in ("label", "name"):
-        yield name, _attribute(name)
-    yield "snomed_code", lambda organ: organ.terminology and organ.terminology.type.code
-    yield (
-        "snomed_modifier",
-        lambda organ: organ.terminology and organ.terminology.modifier and organ.terminology.modifier.code,
-    )
-    for name in ("confidence", "voxel_count", "volume_mm3"):
-        yield name, _attribute(name)
-    yield from _vector("centroid_{}_mm", "ras", lambda organ: organ.centroid_ras_mm)
-    yield from _vector("semi_axis_{}_mm", ("least", "middle", "major"), lambda organ: organ.semi_axes_mm)
-    for number, axis in enumerate(("least", "middle", "major")):
-        yield from _vector(f"{axis}_axis_{{}}", "ras", _column_of_axes(number))
-    yield from _vector("axis_separation_{}", ("major", "middle"), lambda organ: organ.axis_separation)
-    for name in ("elongation", "flatness", "roundness", "surface_area_mm2"):
-        yield name, _attribute(name)
-    for number, end in enumerate(("low", "high")):
-        yield from _vector(f"bounding_box_{end}_{{}}_mm", "ras", _box_corner(number))
-    yield from _vector("obb_{}_mm", ("least", "middle", "major"), lambda organ: organ.obb_size_mm)
-    for name in ("n_components", "largest_component_fraction", "touches_border", "near_border"):
-        yield name, _attribute(name)
-    yield "border_faces", lambda organ: " ".join(organ.border_faces)
-    yield "checks", lambda organ: " ".join(organ.checks)
-    yield "mean_hu", _attribute("hu_mean")
-    yield "sd_hu", _attribute("hu_sd")
-    for percent in PERCENTILES:
-        yield f"percentile_{percent}_hu", _percentile(percent)
-
-
-def _attribute(name: str) -> Callable[[OrganPassport], Any]:
-    return lambda organ: getattr(organ, name)
-
-
-def _vector(
-    name: str, parts: str | tuple[str, ...], value: Callable[[OrganPassport], Any]
-) -> Iterator[tuple[str, Callable[[OrganPassport], Any]]]:
-    for number, part in enumerate(parts):
-        yield name.format(part), _part(value, number)
-
-
-def _part(value: Callable[[OrganPassport], Any], number: int) -> Callable[[OrganPassport], Any]:
-    def of(organ: OrganPassport) -> Any:
-        whole = value(organ)
-        return None if whole is None else float(whole[number])
-
-    return of
-
-
-def _column_of_axes(number: int) -> Callable[[OrganPassport], np.ndarray]:
-    return lambda organ: np.asarray(organ.eigenvectors[:, number])
-
-
-def _box_corner(number: int) -> Callable[[OrganPassport], np.ndarray | None]:
-    return lambda organ: None if organ.bounding_box_ras_mm is None else np.asarray(organ.bounding_box_ras_mm[number])
-
-
-def _percentile(percent: int) -> Callable[[OrganPassport], float | None]:
-    return lambda organ: (organ.hu_percentiles or {}).get(percent)
-
-
-_COLUMNS = tuple(_columns())
 
 
 def markups_text(passport: Passport) -> str:

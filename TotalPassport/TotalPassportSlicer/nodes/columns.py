@@ -1,25 +1,83 @@
-"""Columns of table nodes."""
+"""Columns of tables, declared once for the panel and for table nodes."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import vtk
 from vtk.util import numpy_support
 
+Row = TypeVar("Row")
 
-def text_column(name: str, texts: list[str]) -> Any:
-    """Return a column of texts."""
-    column = vtk.vtkStringArray()
-    column.SetName(name)
-    for text in texts:
-        column.InsertNextValue(text)
-    return column
+RGB = tuple[int, int, int]
 
 
-def array_column(name: str, values: np.ndarray) -> Any:
-    """Return a column of numbers; NaN stands for what is not known."""
-    column = numpy_support.numpy_to_vtk(values, deep=True)
-    column.SetName(name)
-    return column
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a table in the panel, of a table node, or of both.
+
+    Attributes
+    ----------
+    value : Callable[[Any], Any]
+        A row's text or number, None where it is not known: what a table node holds.
+    title : str
+        In the panel; empty if the panel does not show it.
+    node_title : str
+        In table nodes, with the unit; empty if they do not have it.
+    text : Callable[[Any], str] | None
+        What the panel's cell says; by default the value.
+    sort_key : Callable[[Any], Any] | None
+        What the panel sorts by; by default the value.
+    tip : Callable[[Any], str] | None
+        The cell's tooltip.
+    swatch : Callable[[Any], RGB] | None
+        A colour that stands before the text.
+    color : Callable[[Any], RGB | None] | None
+        The text's colour; None for that of other cells.
+    bold : Callable[[Any], bool] | None
+        Whether the text stands out.
+    is_number : bool
+        Numbers stand at the right, and as numbers in table nodes.
+    is_whole : bool
+        Whether table nodes hold whole numbers.
+    """
+
+    value: Callable[[Any], Any]
+    title: str = ""
+    node_title: str = ""
+    text: Callable[[Any], str] | None = None
+    sort_key: Callable[[Any], Any] | None = None
+    tip: Callable[[Any], str] | None = None
+    swatch: Callable[[Any], RGB] | None = None
+    color: Callable[[Any], RGB | None] | None = None
+    bold: Callable[[Any], bool] | None = None
+    is_number: bool = False
+    is_whole: bool = False
+
+
+def fill_table_node(node: Any, columns: Sequence[Column], rows: Sequence[Any]) -> None:
+    """Put rows into a table node, under the titles that have units; the user cannot edit it."""
+    table = vtk.vtkTable()
+    for column in columns:
+        if column.node_title:
+            table.AddColumn(_node_column(column, [column.value(row) for row in rows]))
+    node.SetAndObserveTable(table)
+    node.SetUseColumnTitleAsColumnHeader(True)
+    node.SetLocked(True)
+
+
+def _node_column(column: Column, values: list[Any]) -> Any:
+    if not column.is_number:
+        array = vtk.vtkStringArray()
+        for text in values:
+            array.InsertNextValue(text)
+    elif column.is_whole:
+        array = numpy_support.numpy_to_vtk(np.array(values, np.int32), deep=True)
+    else:  # NaN stands for what is not known
+        known = [np.nan if value is None else value for value in values]
+        array = numpy_support.numpy_to_vtk(np.array(known, np.float64), deep=True)
+    array.SetName(column.node_title)
+    return array

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
-from .columns import array_column, text_column
+from .columns import Column, fill_table_node
 from .documents import stored_passport
-from .organs import change_words, name_and_color, shape_change_percent
+from .organs import change_words, name_and_color
 
 if TYPE_CHECKING:
     from TotalPassportLib.comparison.changes import Comparison, OrganChange
@@ -20,6 +18,8 @@ if TYPE_CHECKING:
 _FIRST, _SECOND = "TotalPassport.first", "TotalPassport.second"
 _CHART, _SERIES = "TotalPassport.chart", ("TotalPassport.change", "TotalPassport.floor", "TotalPassport.lowerFloor")
 _CHANGE_COLOR, _FLOOR_COLOR = (0.24, 0.48, 0.95), (0.75, 0.44, 0.0)
+_CHANGED_CELL = (191, 111, 0)
+"""Amber of cells that have changed; readable on light and on dark backgrounds."""
 
 
 def compare(first: Any, second: Any) -> Comparison:
@@ -41,7 +41,7 @@ def compare(first: Any, second: Any) -> Comparison:
         table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
         table.SetNodeReferenceID(_FIRST, first.GetID())
         table.SetNodeReferenceID(_SECOND, second.GetID())
-    _fill_table(table, comparison.organs)
+    fill_table_node(table, change_columns(), comparison.organs)
     _fill_chart(table)
     return comparison
 
@@ -61,37 +61,80 @@ def show_plot(first: Any, second: Any) -> None:
         slicer.modules.plots.logic().ShowChartInLayout(table.GetNodeReference(_CHART))
 
 
-def _fill_table(node: Any, organs: tuple[OrganChange, ...]) -> None:
-    floors = [organ.floor for organ in organs]
-    volume_floor = _numbers(floor and floor.volume_percent for floor in floors)
-    numbers = {
-        _("Volume, first (ml)"): _numbers(organ.first.volume_mm3 / 1000 for organ in organs),
-        _("Volume, second (ml)"): _numbers(organ.second.volume_mm3 / 1000 for organ in organs),
-        _("Volume change (%)"): _numbers(organ.volume_change_percent for organ in organs),
-        _("Volume floor (%)"): volume_floor,
-        _("Volume floor, downwards (%)"): -volume_floor,
-        _("Moved (mm)"): _numbers(organ.distance_mm for organ in organs),
-        _("Position floor (mm)"): _numbers(organ.position_floor_mm for organ in organs),
-        _("Semi-axis change (%)"): _numbers(shape_change_percent(organ) for organ in organs),
-        _("Semi-axis floor (%)"): _numbers(floor and floor.semi_axis_percent for floor in floors),
-        _("Mean, first (HU)"): _numbers(organ.first.hu_mean for organ in organs),
-        _("Mean, second (HU)"): _numbers(organ.second.hu_mean for organ in organs),
-        _("Change of mean (HU)"): _numbers(organ.hu_change for organ in organs),
+def change_columns() -> tuple[Column, ...]:
+    """Return the columns of the table of changes, in the panel and as a table node."""
+    return (
+        Column(
+            title=_("Organ"),
+            node_title=_("Organ"),
+            value=lambda organ: name_and_color(organ.first)[0],
+            sort_key=lambda organ: name_and_color(organ.first)[0].lower(),
+            swatch=lambda organ: name_and_color(organ.first)[1],
+        ),
+        Column(node_title=_("Label"), value=lambda organ: organ.first.label, is_number=True, is_whole=True),
+        _node_number(_("Volume, first (ml)"), lambda organ: organ.first.volume_mm3 / 1000),
+        _node_number(_("Volume, second (ml)"), lambda organ: organ.second.volume_mm3 / 1000),
+        _change(_("Volume"), _("Volume change (%)"), "volume", "{:+.1f} %", lambda organ: organ.volume_change_percent),
+        _node_number(_("Volume floor (%)"), lambda organ: organ.floor and organ.floor.volume_percent),
+        _node_number(_("Volume floor, downwards (%)"), lambda organ: organ.floor and -organ.floor.volume_percent),
+        _change(_("Moved"), _("Moved (mm)"), "position", "{:.1f} mm", lambda organ: organ.distance_mm),
+        _node_number(_("Position floor (mm)"), lambda organ: organ.floor and organ.floor.position_mm),
+        _change(_("Shape"), _("Semi-axis change (%)"), "shape", "{:+.1f} %", lambda organ: organ.shape_change_percent),
+        _node_number(_("Semi-axis floor (%)"), lambda organ: organ.shape_floor_percent),
+        _node_number(_("Mean, first (HU)"), lambda organ: organ.first.hu_mean),
+        _node_number(_("Mean, second (HU)"), lambda organ: organ.second.hu_mean),
+        _change(_("HU"), _("Change of mean (HU)"), "", "{:+.1f}", lambda organ: organ.hu_change),
+        _panel_number(_("First ml"), lambda organ: organ.first.volume_mm3 / 1000),
+        _panel_number(_("Second ml"), lambda organ: organ.second.volume_mm3 / 1000),
+        Column(
+            title=_("Changed"),
+            node_title=_("Changed"),
+            value=change_words,
+            sort_key=lambda organ: f"{-len(organ.beyond_floor)}{change_words(organ)}",  # what has changed most first
+            tip=change_words,
+        ),
+    )
+
+
+def _node_number(title: str, value: Callable[[OrganChange], float | None]) -> Column:
+    return Column(node_title=title, value=value, is_number=True)
+
+
+def _panel_number(title: str, value: Callable[[OrganChange], float]) -> Column:
+    return Column(title=title, value=value, text=lambda organ: f"{value(organ):.1f}", is_number=True)
+
+
+def _change(title: str, node_title: str, kind: str, form: str, value: Callable[[OrganChange], float | None]) -> Column:
+    """Return a column that stands out where a change of this kind is more than the grids can do."""
+    return Column(
+        title=title,
+        node_title=node_title,
+        value=value,
+        text=lambda organ: _text(value(organ), form),
+        tip=lambda organ: _floor_tip(organ, kind),
+        color=lambda organ: _CHANGED_CELL if kind in organ.beyond_floor else None,
+        bold=lambda organ: kind in organ.beyond_floor,
+        is_number=True,
+    )
+
+
+def _text(value: float | None, form: str) -> str:
+    # Adding 0 turns the negative zeros that rounding leaves into plain ones.
+    return "–" if value is None else form.format(round(value, 1) + 0.0)
+
+
+def _floor_tip(organ: OrganChange, kind: str) -> str:
+    if not kind:
+        return str(_("Change of the mean, in Hounsfield units"))
+    if organ.floor is None:
+        return str(_("Too small, or sampled too coarsely, to tell what the voxel grid alone may do."))
+    floors = {
+        "volume": (organ.floor.volume_percent, "%"),
+        "position": (organ.floor.position_mm, "mm"),
+        "shape": (organ.shape_floor_percent, "%"),
     }
-    table = vtk.vtkTable()
-    table.AddColumn(text_column(_("Organ"), [name_and_color(organ.first)[0] for organ in organs]))
-    table.AddColumn(array_column(_("Label"), np.array([organ.first.label for organ in organs], np.int32)))
-    for name, values in numbers.items():
-        table.AddColumn(array_column(name, values))
-    table.AddColumn(text_column(_("Changed"), [change_words(organ) for organ in organs]))
-    node.SetAndObserveTable(table)
-    node.SetUseColumnTitleAsColumnHeader(True)
-    node.SetLocked(True)
-
-
-def _numbers(values: Any) -> np.ndarray:
-    """Return values as float64, NaN for what is not known."""
-    return np.array([math.nan if value is None else value for value in values], np.float64)
+    floor, unit = floors[kind]
+    return str(_("The voxel grid alone may change it by {floor:.2g} {unit}.").format(floor=floor, unit=unit))
 
 
 def _fill_chart(table: Any) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from slicer.i18n import tr as _
 from TotalPassportLib.base.labels import load_label_table
+
+from .columns import Column
 
 if TYPE_CHECKING:
     from TotalPassportLib.comparison.changes import OrganChange
@@ -20,33 +22,85 @@ AXIS_COLORS = ((0.90, 0.22, 0.21), (0.26, 0.70, 0.32), (0.24, 0.48, 0.95))
 """Red, green and blue for the major, the middle and the least axis."""
 FAINT = 0.25
 """Opacity of axes whose directions cannot be relied on."""
+_GRAVITY = {"error": "0", "warning": "1", "note": "2"}
 _UNRELIABLE_AXES = "unreliable_axes"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OrganRow:
-    """One row of the organ table; semi-axes from the longest to the shortest.
+    """One row of the organ table.
 
-    ``findings`` are sentences for a tooltip, and ``severity`` that of the gravest of them, empty where there is none.
+    Attributes
+    ----------
+    organ : OrganPassport
+        What was measured.
+    name : str
+        For people.
+    color_rgb : tuple[int, int, int]
+        As the segmentation shows it, 0 to 255.
+    findings : tuple[str, ...]
+        Sentences for a tooltip.
+    severity : str
+        That of the gravest of them; empty where there is none.
     """
 
-    label: int
+    organ: OrganPassport
     name: str
     color_rgb: tuple[int, int, int]
-    volume_ml: float
-    centroid_ras_mm: tuple[float, float, float]
-    semi_axes_mm: tuple[float, float, float]
-    checks: tuple[str, ...]
     findings: tuple[str, ...] = ()
     severity: str = ""
 
     @property
+    def label(self) -> int:
+        """The organ's value in the label image."""
+        return self.organ.label
+
+    @property
     def checks_text(self) -> str:
         """The checks in a few words, for a cell of a table."""
-        return ", ".join(_short_check(code) for code in self.checks)
+        return ", ".join(_short_check(code) for code in self.organ.checks)
 
 
-@dataclass(frozen=True)
+def organ_columns() -> tuple[Column, ...]:
+    """Return the columns of the organ table, in the panel and as a table node."""
+    return (
+        Column(
+            title=_("Organ"),
+            node_title=_("Organ"),
+            value=lambda row: row.name,
+            sort_key=lambda row: row.name.lower(),
+            swatch=lambda row: row.color_rgb,
+        ),
+        Column(node_title=_("Label"), value=lambda row: row.label, is_number=True, is_whole=True),
+        _number(_("ml"), _("Volume (ml)"), lambda row: row.organ.volume_mm3 / 1000),
+        _number(_("R"), _("R (mm)"), lambda row: float(row.organ.centroid_ras_mm[0])),
+        _number(_("A"), _("A (mm)"), lambda row: float(row.organ.centroid_ras_mm[1])),
+        _number(_("S"), _("S (mm)"), lambda row: float(row.organ.centroid_ras_mm[2])),
+        Column(
+            title=_("Semi-axes"),
+            value=lambda row: float(row.organ.semi_axes_mm[2]),
+            text=lambda row: " × ".join(f"{length:.0f}" for length in row.organ.semi_axes_mm[::-1]),
+            is_number=True,
+        ),
+        _number("", _("Major semi-axis (mm)"), lambda row: float(row.organ.semi_axes_mm[2])),
+        _number("", _("Middle semi-axis (mm)"), lambda row: float(row.organ.semi_axes_mm[1])),
+        _number("", _("Least semi-axis (mm)"), lambda row: float(row.organ.semi_axes_mm[0])),
+        Column(
+            title=_("Checks"),
+            node_title=_("Checks"),
+            value=lambda row: row.checks_text,
+            sort_key=lambda row: _GRAVITY.get(row.severity, "3") + row.checks_text,  # the gravest first
+            tip=lambda row: "\n".join(row.findings),
+            color=lambda row: SEVERITY_COLORS.get(row.severity),
+        ),
+    )
+
+
+def _number(title: str, node_title: str, value: Callable[[OrganRow], float]) -> Column:
+    return Column(title=title, node_title=node_title, value=value, text=lambda row: f"{value(row):.1f}", is_number=True)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScanNote:
     """What the checks say of a scan as a whole: sentences, what they mean, and the severity of the gravest."""
 
@@ -73,7 +127,7 @@ def scan_note(passport: Passport) -> ScanNote | None:
         return None
     sentences = [f"{_short_check(finding.code).capitalize()}: {finding.message}" for finding in whole]
     explanations = [check_explanation(finding.code) for finding in whole]
-    return ScanNote("\n".join(sentences), "\n".join(explanations), whole[0].severity)
+    return ScanNote(text="\n".join(sentences), explanations="\n".join(explanations), severity=whole[0].severity)
 
 
 def has_unreliable_axes(organ: OrganPassport) -> bool:
@@ -83,20 +137,12 @@ def has_unreliable_axes(organ: OrganPassport) -> bool:
 
 def _row(organ: OrganPassport, passport: Passport, own_color: tuple[int, int, int] | None) -> OrganRow:
     name, color = name_and_color(organ)
-    least, middle, major = (float(length) for length in organ.semi_axes_mm)
-    r, a, s = (float(coordinate) for coordinate in organ.centroid_ras_mm)
     concerning = [finding for finding in passport.findings if organ.label in finding.labels]  # the gravest first
     sentences = [f"{finding.message} {check_explanation(finding.code)}" for finding in concerning]
     return OrganRow(
-        *(
-            organ.label,
-            name,
-            own_color or color,
-            organ.volume_mm3 / 1000,
-            (r, a, s),
-            (major, middle, least),
-            tuple(organ.checks),
-        ),
+        organ=organ,
+        name=name,
+        color_rgb=own_color or color,
         findings=tuple(sentences) or tuple(check_explanation(code) for code in organ.checks),
         severity=concerning[0].severity if concerning else _gravest(organ.checks),
     )
@@ -115,12 +161,6 @@ def axis_ends(organ: OrganPassport) -> np.ndarray:
     """
     half = (organ.eigenvectors * organ.semi_axes_mm).T[::-1]
     return organ.centroid_ras_mm + np.stack([-half, half], axis=1)
-
-
-def shape_change_percent(organ: OrganChange) -> float:
-    """Return the change of the semi-axis that has changed most, in per cent."""
-    changes = organ.semi_axes_change_percent
-    return float(changes[np.argmax(np.abs(changes))])
 
 
 def change_words(organ: OrganChange) -> str:

@@ -10,9 +10,9 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util import numpy_support
 
-from .columns import array_column, text_column
+from .columns import fill_table_node
 from .ellipsoids import fill_ellipsoids
-from .organs import AXIS_COLORS, FAINT, OrganRow, axis_ends, has_unreliable_axes, name_and_color, organ_rows
+from .organs import AXIS_COLORS, FAINT, axis_ends, has_unreliable_axes, name_and_color, organ_columns, organ_rows
 from .scan_nodes import ScanNodes
 from .segmentations import organ_colors
 
@@ -29,7 +29,7 @@ def present(nodes: ScanNodes, passport: Passport) -> None:
     fill_centroids(nodes.centroids, passport)
     fill_axes(nodes.axes, passport)
     fill_ellipsoids(nodes.ellipsoids, passport, organ_colors(nodes.segmentation, passport))
-    fill_table(nodes.table, organ_rows(passport))
+    fill_table_node(nodes.table, organ_columns(), organ_rows(passport))
     for line, color in zip(nodes.selected_axes, AXIS_COLORS, strict=True):
         _prepare_line(line, color)
     nodes.follow_transform()
@@ -99,28 +99,6 @@ def _axes_polydata(organs: list[OrganPassport]) -> Any:
     polydata.GetPointData().AddArray(array)
     polydata.GetPointData().SetActiveScalars(AXIS_ARRAY)
     return polydata
-
-
-def fill_table(node: Any, rows: list[OrganRow]) -> None:
-    """Write one row for each organ, with the units in the columns' names."""
-    numbers: dict[str, list[float]] = {
-        _("Volume (ml)"): [row.volume_ml for row in rows],
-        _("R (mm)"): [row.centroid_ras_mm[0] for row in rows],
-        _("A (mm)"): [row.centroid_ras_mm[1] for row in rows],
-        _("S (mm)"): [row.centroid_ras_mm[2] for row in rows],
-        _("Major semi-axis (mm)"): [row.semi_axes_mm[0] for row in rows],
-        _("Middle semi-axis (mm)"): [row.semi_axes_mm[1] for row in rows],
-        _("Least semi-axis (mm)"): [row.semi_axes_mm[2] for row in rows],
-    }
-    table = vtk.vtkTable()
-    table.AddColumn(text_column(_("Organ"), [row.name for row in rows]))
-    table.AddColumn(array_column(_("Label"), np.array([row.label for row in rows], np.int32)))
-    for name, values in numbers.items():
-        table.AddColumn(array_column(name, np.array(values, np.float64)))
-    table.AddColumn(text_column(_("Checks"), [row.checks_text for row in rows]))
-    node.SetAndObserveTable(table)
-    node.SetUseColumnTitleAsColumnHeader(True)
-    node.SetLocked(True)
 
 
 def show(nodes: ScanNodes, centroids: bool, axes: bool, ellipsoids: bool) -> None:

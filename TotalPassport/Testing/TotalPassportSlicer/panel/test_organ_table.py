@@ -85,7 +85,18 @@ def test_a_passport_that_has_only_codes_is_coloured_by_the_rules(application: An
     from TotalPassportSlicer.nodes.organs import organ_rows
 
     zeros = np.zeros((3, 3))
-    organ = OrganPassport(1, "spleen", 9, 9.0, zeros[0], zeros, zeros[0], np.eye(3), zeros, False)
+    organ = OrganPassport(
+        label=1,
+        name="spleen",
+        voxel_count=9,
+        volume_mm3=9.0,
+        centroid_ras_mm=zeros[0],
+        covariance_mm2=zeros,
+        eigenvalues_mm2=zeros[0],
+        eigenvectors=np.eye(3),
+        boundary_points_ras_mm=zeros,
+        touches_border=False,
+    )
     for checks, severity in {("islands", "few_voxels"): "warning", ("of_tomorrow",): "", (): ""}.items():
-        (row,) = organ_rows(Passport({1: replace(organ, checks=checks)}, (1, 1, 1), np.eye(4)))
+        (row,) = organ_rows(Passport(organs={1: replace(organ, checks=checks)}, shape=(1, 1, 1), affine=np.eye(4)))
         assert row.severity == severity

@@ -1,0 +1,112 @@
+"""A table in the panel, filled from columns: sorted by any of them, searched, coloured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import qt
+
+from ..nodes.columns import RGB, Column
+
+_SEARCH_ROLE = qt.Qt.UserRole + 2
+_ROW_ROLE = qt.Qt.UserRole + 1
+_ROW_HEIGHT = 22
+_UNKNOWN = float("-inf")
+"""What is not known comes before all numbers."""
+
+
+class TableView:
+    """Shows rows in a table view; a click on a column's title sorts.
+
+    Parameters
+    ----------
+    view : Any
+        A QTableView.
+    columns : Sequence[Column]
+        Those without a title are left out.
+    search_text : Callable[[Any], str] | None
+        What a row is searched by, see `search`.
+    background : Callable[[Any], Any] | None
+        Colour (red, green, blue, opacity) behind a row; None for none.
+    """
+
+    def __init__(
+        self,
+        view: Any,
+        columns: Sequence[Column],
+        search_text: Callable[[Any], str] | None = None,
+        background: Callable[[Any], tuple[int, int, int, int] | None] | None = None,
+    ) -> None:
+        self.view = view
+        self._columns = [column for column in columns if column.title]
+        self._search_text, self._background = search_text, background
+        self._rows: Sequence[Any] = ()
+        self._bold = qt.QFont()
+        self._bold.setBold(True)
+        self._model = qt.QStandardItemModel(view)
+        self._sorted = qt.QSortFilterProxyModel(view)
+        self._sorted.setSourceModel(self._model)
+        self._sorted.sortRole = qt.Qt.UserRole
+        self._sorted.filterRole = _SEARCH_ROLE
+        self._sorted.filterCaseSensitivity = qt.Qt.CaseInsensitive
+        view.setModel(self._sorted)
+        view.horizontalHeader().stretchLastSection = True
+        view.verticalHeader().visible = False
+        view.verticalHeader().defaultSectionSize = _ROW_HEIGHT
+
+    def fill(self, rows: Sequence[Any], sort_column: int | None = None) -> None:
+        """Show these rows in place of those before, sorted by a column, or in their own order."""
+        # Sorting while rows come in would sort once for each cell.
+        self.view.setSortingEnabled(False)
+        self._rows = rows
+        self._model.clear()
+        self._model.setHorizontalHeaderLabels([column.title for column in self._columns])
+        self._model.setRowCount(len(rows))
+        for number, row in enumerate(rows):
+            self._fill_row(number, row)
+        if sort_column is None:
+            self._sorted.sort(-1)
+            self.view.horizontalHeader().setSortIndicator(-1, qt.Qt.AscendingOrder)
+        self.view.setSortingEnabled(True)
+        if sort_column is not None:
+            self.view.sortByColumn(sort_column, qt.Qt.AscendingOrder)
+        self.view.resizeColumnsToContents()
+
+    def search(self, text: str) -> None:
+        """Show only rows that contain a text."""
+        self._sorted.setFilterFixedString(text)
+
+    def row_at(self, index: Any) -> Any | None:
+        """Return the row that an index of the view stands for."""
+        number = index.sibling(index.row(), 0).data(_ROW_ROLE)
+        return None if number is None else self._rows[int(number)]
+
+    def _fill_row(self, number: int, row: Any) -> None:
+        first = self._model.index(number, 0)
+        self._model.setData(first, number, _ROW_ROLE)
+        if self._search_text is not None:
+            self._model.setData(first, self._search_text(row), _SEARCH_ROLE)
+        behind = self._background(row) if self._background is not None else None
+        for place, column in enumerate(self._columns):
+            index = self._model.index(number, place)
+            self._fill_cell(index, column, row)
+            if behind is not None:
+                self._model.setData(index, qt.QColor(*behind), qt.Qt.BackgroundRole)
+
+    def _fill_cell(self, index: Any, column: Column, row: Any) -> None:
+        value = column.value(row)
+        key = column.sort_key(row) if column.sort_key is not None else value
+        self._model.setData(index, column.text(row) if column.text is not None else str(value), qt.Qt.DisplayRole)
+        self._model.setData(index, _UNKNOWN if key is None else key, qt.Qt.UserRole)
+        if column.tip is not None:
+            self._model.setData(index, column.tip(row), qt.Qt.ToolTipRole)
+        if column.is_number:
+            self._model.setData(index, int(qt.Qt.AlignRight | qt.Qt.AlignVCenter), qt.Qt.TextAlignmentRole)
+        if column.swatch is not None:
+            self._model.setData(index, qt.QColor(*column.swatch(row)), qt.Qt.DecorationRole)
+        color: RGB | None = column.color(row) if column.color is not None else None
+        if color is not None:
+            self._model.setData(index, qt.QColor(*color), qt.Qt.ForegroundRole)
+        if column.bold is not None and column.bold(row):
+            self._model.setData(index, self._bold, qt.Qt.FontRole)
