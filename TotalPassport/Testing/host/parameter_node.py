@@ -13,16 +13,30 @@ from typing import Any, ClassVar
 from . import parameter_gui, parameter_types
 from .parameter_types import Field, make_field
 
-#: What a wrapper passes on to its node, so that it can be observed and modified like one.
-_FORWARDED = frozenset(
-    ("AddObserver", "RemoveObserver", "HasObserver", "StartModify", "EndModify", "Modified", "GetID", "GetName")
-)
+#: What a wrapper passes on to its node, so that it can be observed and modified like one; nothing else.
+_FORWARDED = frozenset(("AddObserver", "RemoveObserver", "StartModify", "EndModify", "Modified"))
+#: Names that the wrapper needs itself.
+_RESERVED = _FORWARDED | {
+    "allParameters",
+    "connectGui",
+    "connectParametersToGui",
+    "dataType",
+    "default",
+    "disconnectGui",
+    "getValue",
+    "isCached",
+    "parameterNode",
+    "setValue",
+}
 
 
 def _fields_of(cls: type) -> dict[str, Field]:
     hints = inspect.get_annotations(cls)
     if any(isinstance(hint, str) for hint in hints.values()):
         raise TypeError(f"{cls.__name__}: the types are strings; remove 'from __future__ import annotations'")
+    reserved = sorted(_RESERVED.intersection(hints))
+    if reserved:
+        raise ValueError(f"{cls.__name__}: no parameter can have the reserved name {reserved[0]!r}")
     return {name: make_field(name, hint, cls.__dict__.get(name)) for name, hint in hints.items()}
 
 
@@ -38,7 +52,7 @@ class ParameterNodeWrapper:
         object.__setattr__(self, "_prefix", prefix or "")
         object.__setattr__(self, "_connections", {})
         for field in self._fields.values():
-            if not field.node_classes and not parameterNode.GetParameter(self._key(field.name)):
+            if not parameterNode.HasParameter(self._key(field.name)):
                 self.setValue(field.name, field.default)
 
     def _key(self, name: str) -> str:
@@ -69,15 +83,16 @@ class ParameterNodeWrapper:
         field = self._field(name)
         if field.node_classes:
             return self.parameterNode.GetNodeReference(self._key(name))
-        text = self.parameterNode.GetParameter(self._key(name))
-        # After the scene was cleared the node is empty; an empty str cannot be told from that, and need not be.
-        return field.from_text(text) if text or field.kind is str else field.default
+        if not self.parameterNode.HasParameter(self._key(name)):  # the scene was cleared
+            self.setValue(name, field.default)
+        return field.from_text(self.parameterNode.GetParameter(self._key(name)))
 
     def setValue(self, name: str, value: Any) -> None:
         """Set a parameter; raises TypeError or ValueError if it cannot have the value."""
         field = self._field(name)
         field.check(value)
         if field.node_classes:
+            self.parameterNode.SetParameter(self._key(name), "")  # says that somebody has set it
             self.parameterNode.SetNodeReferenceID(self._key(name), value.GetID() if value is not None else None)
         else:
             self.parameterNode.SetParameter(self._key(name), field.to_text(value))
@@ -89,11 +104,6 @@ class ParameterNodeWrapper:
     def dataType(self, name: str) -> Any:
         """The type of a parameter."""
         return self._field(name).kind
-
-    @classmethod
-    def allParameters(cls) -> dict[str, Any]:
-        """The parameters of the class and their types."""
-        return {name: field.kind for name, field in cls._fields.items()}
 
     # The panel --------------------------------------------------------------------------------------------------
 
@@ -119,7 +129,7 @@ def parameterNodeWrapper(cls: type) -> type:
     members = {name: value for name, value in vars(cls).items() if name not in fields}
     for name in ("__dict__", "__weakref__", "__annotations__"):
         members.pop(name, None)
-    members["_fields"] = fields
+    members["_fields"] = members["allParameters"] = fields
     return type(cls.__name__, (ParameterNodeWrapper,), members)
 
 

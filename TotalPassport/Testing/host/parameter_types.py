@@ -140,8 +140,8 @@ class Field:
         if isinstance(self.kind, type) and issubclass(self.kind, enum.Enum):
             return value.name
         if self.kind is bool:
-            return "true" if value else "false"
-        return str(self.kind(value))
+            return "True" if value else "False"
+        return str(value)
 
     def from_text(self, text: str) -> Any:
         """The value that a text of :meth:`to_text` stands for."""
@@ -150,7 +150,7 @@ class Field:
         if isinstance(self.kind, type) and issubclass(self.kind, enum.Enum):
             return self.kind[text]
         if self.kind is bool:
-            return text == "true"
+            return text == "True"
         return self.kind(text)
 
 

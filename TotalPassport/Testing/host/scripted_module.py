@@ -83,12 +83,6 @@ class ScriptedLoadableModuleWidget:
     def cleanup(self) -> None:
         """Called when the panel is about to be destroyed."""
 
-    def enter(self) -> None:
-        """Called when the module becomes the current one."""
-
-    def exit(self) -> None:
-        """Called when another module becomes the current one."""
-
     def onReload(self) -> None:
         raise NotImplementedError("the host does not reload modules; load them again instead")
 

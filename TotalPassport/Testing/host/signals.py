@@ -89,7 +89,7 @@ def _signals_of(sender: QObject) -> list[QMetaMethod]:
 
 
 def _signature(method: QMetaMethod) -> str:
-    return bytes(method.methodSignature()).decode()
+    return method.methodSignature().data().decode()
 
 
 def _declared_signatures(sender: QObject) -> dict[str, str]:
@@ -102,7 +102,7 @@ def _declared_signatures(sender: QObject) -> dict[str, str]:
 
 def _signature_for_name(sender: QObject, name: str) -> str:
     """The signature of the signal ``name``; copies of it with fewer arguments are passed over."""
-    named = [m for m in _signals_of(sender) if bytes(m.name()).decode() == name]
+    named = [m for m in _signals_of(sender) if m.name().data().decode() == name]
     if not named:
         raise AttributeError(f"{type(sender).__name__} has no signal {name!r}")
     return _signature(max(named, key=lambda m: m.parameterCount()))
@@ -113,11 +113,11 @@ def resolve_signal(sender: QObject, signature: str) -> str:
 
     :raises ValueError: if ``sender`` has no such signal.
     """
-    normalised = bytes(QMetaObject.normalizedSignature(signature)).decode()
+    normalised = QMetaObject.normalizedSignature(signature).data().decode()
     declared = _declared_signatures(sender)
     if normalised in declared:
         return _signature_for_name(sender, declared[normalised])
-    known = [_signature(m) for m in _signals_of(sender) if bytes(m.name()).decode() not in declared.values()]
+    known = [_signature(m) for m in _signals_of(sender) if m.name().data().decode() not in declared.values()]
     if normalised in known:
         return normalised
     names = sorted({*declared, *known})

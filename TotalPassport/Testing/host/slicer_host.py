@@ -18,9 +18,11 @@ import shiboken6
 
 from . import (
     application,
+    conversions,
     environment,
     errors,
     launcher,
+    packages,
     parameter_node,
     qt_module,
     scripted_module,
@@ -36,7 +38,7 @@ class SlicerHost:
     Attributes:
         answers: prepared answers to dialogs and the record of those shown (:class:`host.dialogs.Answers`).
         errors: exceptions and error messages that Slicer would only print (:class:`host.errors.ErrorLog`).
-        packaging: what installing Python packages means (:class:`host.stand_ins.Packaging`).
+        packaging: what installing Python packages means (:class:`host.packages.Packaging`).
         home: private folder of this host; gone when the process ends.
     """
 
@@ -58,7 +60,7 @@ class SlicerHost:
     def __init__(self) -> None:
         self.answers = answers
         self.errors = errors.error_log
-        self.packaging = stand_ins.Packaging()
+        self.packaging = packages.Packaging()
         self.home = application.create_home()
         self._panels: list[Any] = []
         self._module_files: dict[Path, types.ModuleType] = {}
@@ -93,6 +95,7 @@ class SlicerHost:
         slicer.modules.sampleDataSources = {}
         slicer.qSlicerScriptedLoadableModule = modules.qSlicerScriptedLoadableModule
         slicer.qSlicerScriptedLoadableModuleWidget = modules.qSlicerScriptedLoadableModuleWidget
+        conversions.install_constructors(widget_registry.widget_classes().values())
         vars(slicer).update(widget_registry.slicer_widget_classes())
         sys.modules["ctk"] = widget_registry.build_ctk()
         sys.modules["SampleData"] = stand_ins.build_sample_data()
@@ -100,11 +103,11 @@ class SlicerHost:
             scripted_module.build(),
             parameter_node.build(),
             stand_ins.build_i18n(),
-            stand_ins.build_packaging(self.packaging),
         ):
             sys.modules[module.__name__] = module
             setattr(slicer, module.__name__.split(".")[1], module)
         install_in_slicer_util(slicer.util)
+        self.packaging.install_in(slicer)
         self.layout_manager = layout.LayoutManager(self._bundle)
         self.app.host_attach(self._bundle, self.layout_manager, slicer.modules)
 
@@ -154,13 +157,13 @@ class SlicerHost:
     def enter(self, widget: Any) -> None:
         """The user opens a module."""
         self._panel_of(widget)._is_entered = True
-        widget.enter()
+        _call_if_there(widget, "enter")
         self.process_events()
 
     def exit(self, widget: Any) -> None:
         """The user goes to another module."""
         self._panel_of(widget)._is_entered = False
-        widget.exit()
+        _call_if_there(widget, "exit")
         self.process_events()
 
     def _panel_of(self, widget: Any) -> Any:
@@ -321,6 +324,13 @@ class SlicerHost:
         """The process ends."""
         self.close_views()
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def _call_if_there(widget: Any, name: str) -> None:
+    """Call a method that a module's panel may have, and its base class has not."""
+    method = getattr(widget, name, None)
+    if method is not None:
+        method()
 
 
 def scene_observer_count(scene: Any) -> int:

@@ -44,6 +44,23 @@ def test_widgets_and_parameters_follow_each_other(toy: Any) -> None:
     assert (ui.thresholdSlider.value, ui.titleEdit.text) == (60.5, "third")
 
 
+def test_the_base_class_of_a_panel_has_no_enter_and_no_exit(toy: Any) -> None:
+    from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
+
+    assert not hasattr(ScriptedLoadableModuleWidget, "enter")
+    assert not hasattr(ScriptedLoadableModuleWidget, "exit")
+
+
+def test_a_panel_may_do_without_either(slicer_host: Any, toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy.setParameterNode(None)
+    monkeypatch.delattr(type(toy), "enter")
+    monkeypatch.delattr(type(toy), "exit")
+    slicer_host.enter(toy)
+    assert toy.parent.isEntered
+    slicer_host.exit(toy)
+    assert not toy.parent.isEntered
+
+
 def test_connections_between_widgets_of_the_ui_file_work(toy: Any) -> None:
     toy.ui.invertCheckBox.checked = True
     assert not toy.ui.titleEdit.enabled

@@ -102,6 +102,20 @@ def test_a_removed_node_is_none(parameters: Any, volume: Any) -> None:
     assert parameters.node is None
 
 
+def test_an_empty_text_is_a_value_and_what_is_gone_is_the_default_again(parameters: Any) -> None:
+    parameters.text = ""
+    assert parameters.text == ""
+    parameters.parameterNode.UnsetAllParameters()  # as closing the scene does
+    assert parameters.text == "hello"
+
+
+def test_values_stand_in_the_scene_as_the_application_writes_them(parameters: Any, volume: Any) -> None:
+    parameters.flag, parameters.ratio, parameters.mode, parameters.node = True, 1, Mode.FULL, volume
+    names = ("flag", "ratio", "mode", "node", "maybe", "text")
+    assert [parameters.parameterNode.GetParameter(name) for name in names] == ["True", "1", "FULL", "", "", "hello"]
+    assert parameters.parameterNode.HasParameter("node")
+
+
 def test_it_can_be_observed_like_a_node(parameters: Any) -> None:
     import vtk
     from slicer.util import VTKObservationMixin
