@@ -23,7 +23,7 @@ from TotalPassportSlicer.child import tasks
 from TotalPassportSlicer.child.jobs import Outcome, RunListener, State, Status
 from TotalPassportSlicer.child.runner import JobRunner
 from TotalPassportSlicer.child.workspace import remove_stale
-from TotalPassportSlicer.install import installation
+from TotalPassportSlicer.install import installation, package_work
 from TotalPassportSlicer.nodes import alignment_nodes, comparison_nodes, presentation, segmentations
 from TotalPassportSlicer.nodes.documents import export_passport, stored_passport
 from TotalPassportSlicer.nodes.organs import organ_rows, scan_note
@@ -265,13 +265,13 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
 
     @property
     def state(self) -> State:
-        """Where the run stands."""
-        return self.runner.state
+        """Where the run stands, or that packages are being changed."""
+        return State.INSTALLING if package_work.is_under_way() else self.runner.state
 
     @property
     def busy(self) -> bool:
-        """Whether a run is under way."""
-        return self.runner.busy
+        """Whether a run is under way, or packages are being changed."""
+        return self.state is not State.IDLE
 
     def process(self, inputVolume, model="demo", outputSegmentation=None, precision="exact", provider="auto"):
         """Start to segment a CT and to make its passport; returns at once.

@@ -15,7 +15,9 @@ from TotalPassportLib.models.catalogue import CatalogueEntry
 
 from ..child import tasks
 from ..child.jobs import Outcome, State, Status
+from ..install import package_work
 from . import model_list
+from .buttons import why_wait
 from .dialogs import Dialogs
 from .model_list import ModelList
 from .model_table import ModelTable
@@ -118,8 +120,7 @@ class ModelsPanel:
         """Bring the buttons in line with the chosen row and with what is under way."""
         state, ui = self._logic.state, self._ui
         entry = self.models.find(self._table.chosen)
-        busy = "" if state is State.IDLE else _("Another run is under way; wait for it or cancel it.")
-        reason = busy or self.models.problem
+        reason = why_wait(state) or self.models.problem
         if self._working:
             ui.downloadModelButton.text = _("Cancel")
             ui.downloadModelButton.enabled = state in (State.STARTING, State.RUNNING)
@@ -171,6 +172,7 @@ class ModelsPanel:
         if not self._dialogs.confirm(_("TotalPassport: delete a model"), question, _("Delete")):
             return
         with ErrorsShown(self._panel, self._dialogs.error):
+            package_work.refuse_meanwhile()
             self._logic.removeModel(entry.name)
             self._tell(_("Deleted: {title}.").format(title=entry.title))
         self.refresh()
