@@ -10,6 +10,7 @@ from TotalPassportLib.models.catalogue import CatalogueEntry
 from ..child.jobs import State
 from . import model_list
 from .model_list import ModelList
+from .plain_text import literally
 
 
 def update_buttons(ui: Any, parameters: Any | None, state: State, organ_count: int, models: ModelList) -> None:
@@ -32,10 +33,10 @@ def update_buttons(ui: Any, parameters: Any | None, state: State, organ_count: i
     ui.applyButton.text = _apply_text(state)
     ui.applyButton.enabled = not reason and state in (State.IDLE, State.STARTING, State.RUNNING)
     installing = why_wait(state) if state is State.INSTALLING else ""
-    ui.applyButton.toolTip = reason or installing or _("Find the organs and make their passport.")
+    ui.applyButton.toolTip = literally(reason or installing or _("Find the organs and make their passport."))
     reason = why_not_describe(parameters and parameters.segmentationToDescribe, state)
     ui.describeButton.enabled = not reason
-    ui.describeButton.toolTip = reason or _("Measure the segments and make their passport.")
+    ui.describeButton.toolTip = literally(reason or _("Measure the segments and make their passport."))
     ui.exportButton.enabled = organ_count > 0
     summary = _("{count} organs; positions (R, A, S) and semi-axes in mm")
     ui.summaryLabel.text = summary.format(count=organ_count) if organ_count else ""

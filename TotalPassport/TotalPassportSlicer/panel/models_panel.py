@@ -21,6 +21,7 @@ from .buttons import why_wait
 from .dialogs import Dialogs
 from .model_list import ModelList
 from .model_table import ModelTable
+from .plain_text import literally
 from .run_panel import ErrorsShown, RunPanel
 from .starter import Starter
 
@@ -111,7 +112,7 @@ class ModelsPanel:
         box.clear()
         for entry in self.models.entries:
             box.addItem(model_list.title_with_state(entry), entry.name)
-            box.setItemData(box.count - 1, model_list.about(entry), qt.Qt.ToolTipRole)
+            box.setItemData(box.count - 1, literally(model_list.about(entry)), qt.Qt.ToolTipRole)
         box.currentIndex = box.findData(chosen)
         box.view().minimumWidth = box.view().sizeHintForColumn(0) + 24  # the state stands at the end of a long line
         box.blockSignals(before)
@@ -218,7 +219,7 @@ class ModelsPanel:
 
 def _allow(button: Any, reason: str, tip: str | None) -> None:
     button.enabled = not reason
-    button.toolTip = reason or tip or ""
+    button.toolTip = literally(reason or tip or "")
 
 
 def _why_not_download(entry: CatalogueEntry | None) -> str:
