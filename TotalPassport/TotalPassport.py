@@ -26,19 +26,18 @@ from TotalPassportSlicer.child.workspace import remove_stale
 from TotalPassportSlicer.install import installation, package_work
 from TotalPassportSlicer.nodes import alignment_nodes, comparison_nodes, presentation, segmentations
 from TotalPassportSlicer.nodes.documents import export_passport, stored_passport
-from TotalPassportSlicer.nodes.organs import organ_rows, scan_note
 from TotalPassportSlicer.nodes.sample_data import register_sample_data
-from TotalPassportSlicer.nodes.scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
+from TotalPassportSlicer.nodes.scan_nodes import ScanNodes
 from TotalPassportSlicer.panel.buttons import update_buttons
 from TotalPassportSlicer.panel.compare_panel import ComparePanel
 from TotalPassportSlicer.panel.dialogs import Dialogs
 from TotalPassportSlicer.panel.engine_panel import EnginePanel
 from TotalPassportSlicer.panel.models_panel import ModelsPanel
-from TotalPassportSlicer.panel.organ_table import OrganTable
 from TotalPassportSlicer.panel.parameters import TotalPassportParameterNode
-from TotalPassportSlicer.panel.run_panel import ErrorsShown, RunPanel
+from TotalPassportSlicer.panel.passport_panel import PassportPanel
+from TotalPassportSlicer.panel.run_panel import RunPanel
 from TotalPassportSlicer.panel.starter import Starter
-from TotalPassportSlicer.self_test import run_story
+from TotalPassportSlicer.self_test import run_or_say_why_not, run_story
 
 
 class TotalPassport(ScriptedLoadableModule):
@@ -70,8 +69,6 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
-        self._passport = None
-        self._shown = None
 
     def setup(self):
         """Build the panel."""
@@ -80,7 +77,6 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
-        self.ui.passportSelector.addAttribute("vtkMRMLTextNode", PASSPORT_ATTRIBUTE, "1")
         self.logic = TotalPassportLogic()
         self.panel = RunPanel(self.ui, self._updateButtons, self._onFinished)
         self.logic.setListener(self.panel)
@@ -89,11 +85,10 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.models = ModelsPanel(self.ui, self.logic, self.panel, self.dialogs, self.start, self._onParametersChanged)
         self.compare = ComparePanel(self.ui, self.logic, self.panel, self.dialogs)
         self.engine = EnginePanel(self.ui, self.logic, self.panel, self.dialogs, self._updateButtons)
-        self.organTable = OrganTable(self.ui, self._onOrganSelected)
+        self.passport = PassportPanel(self.ui, self.logic, self.panel, self.dialogs)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self._onModelChosen)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.ui.describeButton.connect("clicked(bool)", self.onDescribeButton)
-        self.ui.exportButton.connect("clicked(bool)", self.onExportButton)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.initializeParameterNode()
@@ -130,6 +125,9 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setParameterNode(self, parameterNode):
         """Connect the panel to a parameter node, or to none."""
+        if parameterNode is self._parameterNode:
+            self._onParametersChanged()
+            return
         if self._parameterNode is not None:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged)
@@ -154,16 +152,6 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         what = self._parameterNode.segmentationToDescribe, self._parameterNode.numberedSegments
         self.start(lambda: self.logic.processSegmentation(*what))
 
-    def onExportButton(self):
-        """Ask for a file and write the passport to it."""
-        node = self._parameterNode.passport
-        path = self.dialogs.choose_export(f"{node.GetName()}.json")
-        if path is None:
-            return
-        with ErrorsShown(self.panel, self.dialogs.error):
-            self.logic.exportPassport(node, path)
-            self.panel.say(_("Exported to {path}.").format(path=path))
-
     def _segment(self, volume, *choices):
         """Segment a CT, unless it went while its model was coming."""
         if volume.GetScene() is not None:
@@ -181,14 +169,13 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         nodes = outcome.value
         firstTime = self._parameterNode.passport is not nodes.document
-        self._shown = None  # the same nodes may hold another passport now
+        self.passport.forget()
         self.compare.forget()
         with slicer.util.NodeModify(self._parameterNode):
             self._parameterNode.passport = nodes.document
             if nodes.source.IsA("vtkMRMLScalarVolumeNode"):
                 self._parameterNode.outputSegmentation = nodes.segmentation
-        if self._shown is None:
-            self._onParametersChanged()
+        self._onParametersChanged()
         if firstTime:  # later runs leave the views as the user has set them
             self.logic.showSource(nodes)
 
@@ -197,44 +184,18 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._parameterNode.model = self.ui.modelComboBox.itemData(index)
             self.models.choose(self._parameterNode.model)
 
-    def _onOrganSelected(self, label):
-        """Show an organ in the views."""
-        if self._passport is not None:
-            self.logic.showOrgan(ScanNodes(self._parameterNode.passport), self._passport.organs[label])
-
     def _onParametersChanged(self, caller=None, event=None):
         """Bring the panel and the views in line with the parameters."""
         parameters = self._parameterNode
-        shown = None
         if parameters is not None:
             self.ui.modelComboBox.currentIndex = self.ui.modelComboBox.findData(parameters.model)
-            shown = (parameters.passport, parameters.show3D, parameters.showCentroids)
-            shown += (parameters.showAxes, parameters.showEllipsoids)
-        if shown != self._shown:
-            previous, self._shown = self._shown, shown
-            if shown is None or previous is None or previous[0] is not shown[0]:
-                self._readPassport(parameters and parameters.passport)
-            if shown is not None and parameters.passport is not None:
-                with slicer.util.WaitCursor():  # surfaces may have to be made
-                    self.logic.show(ScanNodes(parameters.passport), *shown[1:])
+        self.passport.follow(parameters)
         self.compare.follow(parameters)
         self.engine.follow(parameters)
         self._updateButtons()
 
-    def _readPassport(self, node):
-        """Fill the table from the passport that a text node holds, or empty it."""
-        self._passport = None
-        if node is not None:
-            with ErrorsShown(self.panel, self.dialogs.error):
-                self._passport = self.logic.passportOf(node)
-        if self._passport is None:
-            self.organTable.fill([], None)
-        else:
-            colors = segmentations.organ_colors(ScanNodes(node).segmentation, self._passport)
-            self.organTable.fill(organ_rows(self._passport, colors), scan_note(self._passport))
-
     def _updateButtons(self):
-        count = len(self._passport.organs) if self._passport else 0
+        count = self.passport.organ_count
         update_buttons(self.ui, self._parameterNode, self.logic.state, count, self.models.models)
         self.models.update()
         self.engine.update()
@@ -254,10 +215,17 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
     def __init__(self, runner=None):
         ScriptedLoadableModuleLogic.__init__(self)
         self.runner = runner or JobRunner()
+        self._parameters = None
 
     def getParameterNode(self):
-        """Return the typed parameter node of the scene."""
-        return TotalPassportParameterNode(super().getParameterNode())
+        """Return the typed parameter node of the scene.
+
+        There is one wrapper for each node: Slicer ties every wrapper to its node, and none is ever freed.
+        """
+        node = super().getParameterNode()
+        if self._parameters is None or self._parameters.parameterNode is not node:
+            self._parameters = TotalPassportParameterNode(node)
+        return self._parameters
 
     def setListener(self, listener: RunListener):
         """Set who hears the states, the progress, the log and the end of a run."""
@@ -393,7 +361,7 @@ class TotalPassportTest(ScriptedLoadableModuleTest):
     def runTest(self):
         """Run all tests."""
         self.setUp()
-        self.test_story()
+        run_or_say_why_not(self.test_story, self.delayDisplay)
 
     def test_story(self):
         """The sample CT gives organs, a passport, and all their nodes."""

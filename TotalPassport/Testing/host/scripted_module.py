@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import types
@@ -129,8 +128,7 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
         """Say what the test is doing."""
         import slicer
 
-        logging.info(message)
-        slicer.app.processEvents()
+        slicer.util.delayDisplay(message, msec or requestedDelay or self.messageDelay)
 
     def runTest(self) -> None:
         """Modules replace this."""
