@@ -98,12 +98,17 @@ class ParameterNodeWrapper:
             self.parameterNode.SetParameter(self._key(name), field.to_text(value))
 
     def default(self, name: str) -> Any:
-        """The value of a parameter that nobody has set."""
-        return self._field(name).default
+        """Return the value of a parameter that nobody has set, as an annotation."""
+        return parameter_types.Default(self._field(name).default)
 
     def dataType(self, name: str) -> Any:
-        """The type of a parameter."""
-        return self._field(name).kind
+        """Return the type of a parameter, with its annotations."""
+        return self._field(name).annotated_kind
+
+    def isCached(self, name: str) -> bool:
+        """Whether the value of a parameter is kept beside its node; none is here."""
+        self._field(name)
+        return False
 
     # The panel --------------------------------------------------------------------------------------------------
 

@@ -104,6 +104,11 @@ class Field:
     node_classes: tuple[type, ...] = field(default=())
 
     @property
+    def annotated_kind(self) -> Any:
+        """The type with its annotations, as the wrapper's class has it."""
+        return typing.Annotated[self.kind, *self.annotations] if self.annotations else self.kind
+
+    @property
     def container(self) -> type | None:
         """list, tuple or dict for fields that keep several values; otherwise None."""
         origin = typing.get_origin(self.kind) or self.kind
@@ -130,6 +135,20 @@ class Field:
         is_bool_by_mistake = isinstance(value, bool) and expected is not bool
         if not isinstance(value, accepted) or is_bool_by_mistake:
             raise TypeError(f"{self.name}: expected {expected.__name__}, got {value!r}")
+        if self.container:
+            self._check_elements(value)
+
+    def _check_elements(self, value: Any) -> None:
+        """Raise for a list, tuple or dictionary of something else than what its type says."""
+        kinds = typing.get_args(self.kind)
+        if self.container is tuple and len(value) != len(kinds):
+            raise ValueError(f"{self.name}: expected {len(kinds)} values, got {value!r}")
+        rows = (
+            value.items() if self.container is dict else [value] if self.container is tuple else [(v,) for v in value]
+        )
+        for row in rows:
+            for kind, element in zip(kinds, row, strict=False):
+                Field(self.name, kind).check(element)
 
     # Text that goes into the scene ------------------------------------------------------------------------------
 
@@ -164,7 +183,9 @@ def _default_value(kind: Any, annotations: tuple) -> Any:
         return choice.choices[0]
     low = next((a.minimum for a in annotations if isinstance(a, (WithinRange, Minimum))), None)
     origin = typing.get_origin(kind) or kind
-    if origin in (list, tuple, dict):
+    if origin is tuple:
+        return tuple(_default_value(part, ()) for part in typing.get_args(kind))
+    if origin in (list, dict):
         return origin()
     if issubclass(kind, enum.Enum):
         return next(iter(kind))

@@ -93,6 +93,7 @@ class SlicerHost:
         slicer.app = self.app
         slicer.modules = modules.Modules(self._bundle.logics, scene.MODULE_LOGICS)
         slicer.modules.sampleDataSources = {}
+        slicer.selfTests = {}
         slicer.qSlicerScriptedLoadableModule = modules.qSlicerScriptedLoadableModule
         slicer.qSlicerScriptedLoadableModuleWidget = modules.qSlicerScriptedLoadableModuleWidget
         conversions.install_constructors(widget_registry.widget_classes().values())
