@@ -90,7 +90,8 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.ui.describeButton.connect("clicked(bool)", self.onDescribeButton)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        for event in (slicer.mrmlScene.EndCloseEvent, slicer.mrmlScene.EndImportEvent):
+            self.addObserver(slicer.mrmlScene, event, self.onSceneChanged)
         self.initializeParameterNode()
         remove_stale(self.logic.runner.temporary_root)  # what a Slicer which crashed has left
 
@@ -110,8 +111,8 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The run is ended by its own observer; forget the scene's nodes."""
         self.setParameterNode(None)
 
-    def onSceneEndClose(self, caller, event):
-        """Start afresh in the empty scene."""
+    def onSceneChanged(self, caller, event):
+        """Start afresh in the empty scene, or with what a loaded one has brought."""
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -126,7 +127,6 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setParameterNode(self, parameterNode):
         """Connect the panel to a parameter node, or to none."""
         if parameterNode is self._parameterNode:
-            self._onParametersChanged()
             return
         if self._parameterNode is not None:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
@@ -220,11 +220,15 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
     def getParameterNode(self):
         """Return the typed parameter node of the scene.
 
-        There is one wrapper for each node: Slicer ties every wrapper to its node, and none is ever freed.
+        There is one wrapper for each node: Slicer ties every wrapper to its node, and none is ever freed. A wrapper
+        keeps values beside the node; that the node was modified makes it read them anew, as after loading a scene.
         """
         node = super().getParameterNode()
         if self._parameters is None or self._parameters.parameterNode is not node:
             self._parameters = TotalPassportParameterNode(node)
+        else:
+            for _reading in range(2):  # VTK calls the observer of the first value last, after the panel's
+                self._parameters.Modified()
         return self._parameters
 
     def setListener(self, listener: RunListener):

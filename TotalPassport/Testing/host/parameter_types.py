@@ -143,9 +143,10 @@ class Field:
         kinds = typing.get_args(self.kind)
         if self.container is tuple and len(value) != len(kinds):
             raise ValueError(f"{self.name}: expected {len(kinds)} values, got {value!r}")
-        rows = (
-            value.items() if self.container is dict else [value] if self.container is tuple else [(v,) for v in value]
-        )
+        if self.container is list:
+            kinds, rows = kinds[:1], [(element,) for element in value]
+        else:
+            rows = list(value.items()) if self.container is dict else [value]
         for row in rows:
             for kind, element in zip(kinds, row, strict=False):
                 Field(self.name, kind).check(element)

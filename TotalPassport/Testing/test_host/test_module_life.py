@@ -120,6 +120,37 @@ def test_a_module_can_run_its_own_test(slicer_host: Any) -> None:
     assert slicer_host._import(TOY_MODULE).ToyTest.runs == before + 1
 
 
+def test_a_modules_test_runs_all_its_tests_each_with_its_preparation(slicer_host: Any) -> None:
+    from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
+
+    ran: list[str] = []
+    steps = {name: (lambda _self, name=name: ran.append(name)) for name in ("setUp", "tearDown", "test_a", "test_b")}
+    type("OwnTest", (ScriptedLoadableModuleTest,), steps)().runTest()
+    assert ran == ["setUp", "test_a", "tearDown", "setUp", "test_b", "tearDown"]
+
+
+def test_a_parameter_node_is_made_outside_the_scene_and_survives_its_closing(slicer_host: Any) -> None:
+    import slicer
+    from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
+
+    logic = type("OwnLogic", (ScriptedLoadableModuleLogic,), {})()
+    assert logic.createParameterNode().GetScene() is None
+    node = logic.getParameterNode()
+    slicer.mrmlScene.Clear(False)
+    assert logic.getParameterNode() is node
+    assert node.GetAttribute("ModuleName") == "Own"
+
+
+def test_a_panel_without_a_parent_builds_and_shows_itself(slicer_host: Any) -> None:
+    from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
+
+    built: list[Any] = []
+    panel = type("OwnWidget", (ScriptedLoadableModuleWidget,), {"setup": lambda self: built.append(self)})()
+    assert built == [panel]
+    assert panel.parent.visible
+    panel.parent.close()
+
+
 def test_each_test_begins_with_an_empty_scene_and_default_parameters(toy: Any) -> None:
     import slicer
 
