@@ -5,7 +5,9 @@ Nothing is installed, and no package that Slicer does not bring is imported, whe
 """
 
 # No "from __future__ import annotations" here: the parameter node wrapper needs the types themselves.
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import slicer
 import vtk
@@ -43,7 +45,7 @@ from TotalPassportSlicer.self_test import run_or_say_why_not, run_story
 class TotalPassport(ScriptedLoadableModule):
     """What Slicer's module list says about the module."""
 
-    def __init__(self, parent):
+    def __init__(self, parent: Any) -> None:
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("TotalPassport")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
@@ -63,14 +65,14 @@ class TotalPassport(ScriptedLoadableModule):
 class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel."""
 
-    def __init__(self, parent=None):
+    def __init__(self, parent: Any = None) -> None:
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = None
-        self._parameterNode = None
-        self._parameterNodeGuiTag = None
+        self.logic: Any = None
+        self._parameterNode: Any = None
+        self._parameterNodeGuiTag: Any = None
 
-    def setup(self):
+    def setup(self) -> None:
         """Build the panel."""
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/TotalPassport.ui"))
@@ -95,28 +97,28 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.initializeParameterNode()
         remove_stale(self.logic.runner.temporary_root)  # what a Slicer which crashed has left
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         """The module is unloaded or Slicer quits."""
         self.logic.shutdown()
         self.setParameterNode(None)
         self.removeObservers()
 
-    def enter(self):
+    def enter(self) -> None:
         """The user opens the module."""
         self.initializeParameterNode()
         self.models.refresh()  # a shell may have brought in others meanwhile
         self.engine.refresh()
 
-    def onSceneStartClose(self, caller, event):
+    def onSceneStartClose(self, caller: Any, event: Any) -> None:
         """The run is ended by its own observer; forget the scene's nodes."""
         self.setParameterNode(None)
 
-    def onSceneChanged(self, caller, event):
+    def onSceneChanged(self, caller: Any, event: Any) -> None:
         """Start afresh in the empty scene, or with what a loaded one has brought."""
         if self.parent.isEntered:
             self.initializeParameterNode()
 
-    def initializeParameterNode(self):
+    def initializeParameterNode(self) -> None:
         """Show the parameters of the present scene, with its first CT as the default input."""
         self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.inputVolume is None:
@@ -124,7 +126,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             scans = [node for node in volumes if node.GetClassName() == "vtkMRMLScalarVolumeNode"]
             self._parameterNode.inputVolume = scans[0] if scans else None
 
-    def setParameterNode(self, parameterNode):
+    def setParameterNode(self, parameterNode: Any | None) -> None:
         """Connect the panel to a parameter node, or to none."""
         if parameterNode is self._parameterNode:
             return
@@ -137,7 +139,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged)
         self._onParametersChanged()
 
-    def onApplyButton(self):
+    def onApplyButton(self) -> None:
         """Start a run, or cancel the one under way."""
         if self.logic.busy:
             self.logic.cancel()
@@ -147,19 +149,19 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         how = parameters.precision, parameters.provider
         self.models.when_installed(parameters.model, lambda: self._segment(*what, *how))
 
-    def onDescribeButton(self):
+    def onDescribeButton(self) -> None:
         """Make the passport of an existing segmentation."""
         what = self._parameterNode.segmentationToDescribe, self._parameterNode.numberedSegments
         self.start(lambda: self.logic.processSegmentation(*what))
 
-    def _segment(self, volume, *choices):
+    def _segment(self, volume: Any, *choices: Any) -> None:
         """Segment a CT, unless it went while its model was coming."""
         if volume.GetScene() is not None:
             self.logic.process(volume, *choices)
         else:
             self.panel.say(_("'{name}' is no longer in the scene. Choose a CT.").format(name=volume.GetName()))
 
-    def _onFinished(self, outcome):
+    def _onFinished(self, outcome: Outcome) -> None:
         """Show what a run has found, or why it failed."""
         if outcome.status is Status.FAILED:
             self.dialogs.error(outcome.sentence)
@@ -179,12 +181,12 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if firstTime:  # later runs leave the views as the user has set them
             self.logic.showSource(nodes)
 
-    def _onModelChosen(self, index):
+    def _onModelChosen(self, index: int) -> None:
         if self._parameterNode is not None and index >= 0:
             self._parameterNode.model = self.ui.modelComboBox.itemData(index)
             self.models.choose(self._parameterNode.model)
 
-    def _onParametersChanged(self, caller=None, event=None):
+    def _onParametersChanged(self, caller: Any = None, event: Any = None) -> None:
         """Bring the panel and the views in line with the parameters."""
         parameters = self._parameterNode
         if parameters is not None:
@@ -194,7 +196,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.engine.follow(parameters)
         self._updateButtons()
 
-    def _updateButtons(self):
+    def _updateButtons(self) -> None:
         count = self.passport.organ_count
         update_buttons(self.ui, self._parameterNode, self.logic.state, count, self.models.models)
         self.models.update()
@@ -204,6 +206,8 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 class TotalPassportLogic(ScriptedLoadableModuleLogic):
     """What the module can do, for the panel and for scripts; it opens no dialogs.
 
+    What cannot be done raises a TotalPassportError, whose text says why and what to do.
+
     A script runs it like this::
 
         logic = TotalPassportLogic()
@@ -212,12 +216,12 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         print(outcome.sentence, outcome.value.table)
     """
 
-    def __init__(self, runner=None):
+    def __init__(self, runner: JobRunner | None = None) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         self.runner = runner or JobRunner()
-        self._parameters = None
+        self._parameters: Any = None
 
-    def getParameterNode(self):
+    def getParameterNode(self) -> Any:
         """Return the typed parameter node of the scene.
 
         There is one wrapper for each node: Slicer ties every wrapper to its node, and none is ever freed. A wrapper
@@ -225,13 +229,13 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         """
         node = super().getParameterNode()
         if self._parameters is None or self._parameters.parameterNode is not node:
-            self._parameters = TotalPassportParameterNode(node)
+            self._parameters = TotalPassportParameterNode(node)  # type: ignore[call-arg]  # made by its decorator
         else:
             for _reading in range(2):  # VTK calls the observer of the first value last, after the panel's
                 self._parameters.Modified()
         return self._parameters
 
-    def setListener(self, listener: RunListener):
+    def setListener(self, listener: RunListener) -> None:
         """Set who hears the states, the progress, the log and the end of a run."""
         self.runner.listener = listener
 
@@ -245,113 +249,119 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         """Whether a run is under way, or packages are being changed."""
         return self.state is not State.IDLE
 
-    def process(self, inputVolume, model="demo", outputSegmentation=None, precision="exact", provider="auto"):
+    def process(
+        self,
+        inputVolume: Any,
+        model: str = "demo",
+        outputSegmentation: Any | None = None,
+        precision: str = "exact",
+        provider: str = "auto",
+    ) -> None:
         """Start to segment a CT and to make its passport; returns at once.
 
-        :param inputVolume: the CT, a vtkMRMLScalarVolumeNode in Hounsfield units.
-        :param model: a model's name in the catalogue, or the path of a model folder.
-        :param outputSegmentation: receives the organs; the one of an earlier run or a new one if None.
-        :param precision: "exact" or "turbo".
-        :param provider: where the network runs; "auto" takes the fastest that is installed and was measured.
-        :raises TotalPassportError: it cannot start; the text says why and what to do.
+        Parameters
+        ----------
+        inputVolume : vtkMRMLScalarVolumeNode
+            The CT, in Hounsfield units.
+        model : str
+            A model's name in the catalogue, or the path of a model folder.
+        outputSegmentation : vtkMRMLSegmentationNode, optional
+            Receives the organs; the one of an earlier run or a new one if None.
+        precision : str
+            "exact" or "turbo".
+        provider : str
+            Where the network runs; "auto" takes the fastest that is installed and was measured.
         """
         installation.require()
         log = self.runner.listener.logged
         self.runner.start(tasks.segment_volume_job(inputVolume, model, outputSegmentation, log, precision, provider))
 
-    def processSegmentation(self, segmentation, numberedSegments: bool = False):
+    def processSegmentation(self, segmentation: Any, numberedSegments: bool = False) -> None:
         """Start to make the passport of an existing segmentation; returns at once.
 
-        :param segmentation: a vtkMRMLSegmentationNode; it is not changed.
-        :param numberedSegments: segments called "Segment_5" are TotalSegmentator's label 5.
-        :raises TotalPassportError: it cannot start; the text says why and what to do.
+        Parameters
+        ----------
+        segmentation : vtkMRMLSegmentationNode
+            It is not changed.
+        numberedSegments : bool
+            Segments called "Segment_5" are TotalSegmentator's label 5.
         """
         installation.require()
         self.runner.start(tasks.describe_segmentation_job(segmentation, numberedSegments, self.runner.listener.logged))
 
-    def downloadModel(self, name: str):
-        """Start to bring a model of the catalogue into the user's store; returns at once.
-
-        :raises TotalPassportError: it cannot start; the text says why and what to do.
-        """
+    def downloadModel(self, name: str) -> None:
+        """Start to bring a model of the catalogue into the user's store; returns at once."""
         installation.require(conversion=True)
         self.runner.start(tasks.download_model_job(name))
 
-    def importModels(self, paths):
+    def importModels(self, paths: Iterable[str | Path]) -> None:
         """Start to bring models from files or folders into the user's store; returns at once.
 
-        :param paths: zips or folders of official weights, or one model; none means TotalSegmentator's own folder.
-        :raises TotalPassportError: it cannot start; the text says why and what to do.
+        Parameters
+        ----------
+        paths : Iterable[str | Path]
+            Zips or folders of official weights, or one model; none means TotalSegmentator's own folder.
         """
-        paths = [Path(path) for path in paths]
-        installation.require(tasks.needs_conversion(paths))
-        self.runner.start(tasks.import_models_job(paths))
+        sources = [Path(path) for path in paths]
+        installation.require(tasks.needs_conversion(sources))
+        self.runner.start(tasks.import_models_job(sources))
 
-    def removeModel(self, name: str):
-        """Delete a model from the user's store.
-
-        :raises TotalPassportError: it is not there, or cannot be deleted.
-        """
+    def removeModel(self, name: str) -> None:
+        """Delete a model from the user's store."""
         store.remove(name)
 
     def waitForFinished(self, timeoutSeconds: float = 3600.0) -> Outcome | None:
         """Keep Slicer alive until the run is over and return how it ended; None if it is not over in time."""
         return self.runner.wait(timeoutSeconds)
 
-    def cancel(self):
+    def cancel(self) -> None:
         """Ask the run to stop; it is ended by force if it does not within a few seconds."""
         self.runner.cancel()
 
-    def shutdown(self):
+    def shutdown(self) -> None:
         """End a run at once and leave nothing behind."""
         self.runner.shutdown()
 
-    def passportOf(self, textNode):
+    def passportOf(self, textNode: Any) -> Any:
         """Return the TotalPassportLib.passport.Passport that a text node holds."""
         return stored_passport(textNode)
 
-    def exportPassport(self, textNode, path):
+    def exportPassport(self, textNode: Any, path: str | Path) -> None:
         """Write a stored passport to a JSON file, whole or not at all."""
         export_passport(textNode, Path(path))
 
-    def show(self, nodes: ScanNodes, surfaces: bool, centroids: bool, axes: bool, ellipsoids: bool = False):
+    def show(self, nodes: ScanNodes, surfaces: bool, centroids: bool, axes: bool, ellipsoids: bool = False) -> None:
         """Show or hide the parts of a scan's passport."""
         if nodes.segmentation is not None:
             segmentations.show_in_3d(nodes.segmentation, surfaces)
         presentation.show(nodes, centroids, axes, ellipsoids)
 
-    def showSource(self, nodes: ScanNodes):
+    def showSource(self, nodes: ScanNodes) -> None:
         """Show the scan in the slice views, and all of it in the 3D view."""
         presentation.show_source(nodes.source)
 
-    def showOrgan(self, nodes: ScanNodes, organ):
+    def showOrgan(self, nodes: ScanNodes, organ: Any) -> None:
         """Center the slice views on an organ and show its principal axes."""
         presentation.show_organ(nodes, organ)
         presentation.center_slices(nodes, organ)
 
-    def compare(self, first, second):
-        """Compare two passports' text nodes and make a table and a plot of the changes; return the Comparison.
-
-        :raises TotalPassportError: they cannot be compared; the text says why.
-        """
+    def compare(self, first: Any, second: Any) -> Any:
+        """Compare two passports' text nodes and make a table and a plot of the changes; return the Comparison."""
         return comparison_nodes.compare(first, second)
 
-    def showPlot(self, first, second):
+    def showPlot(self, first: Any, second: Any) -> None:
         """Show the plot of a comparison in the views; the layout changes if it has none for plots."""
         comparison_nodes.show_plot(first, second)
 
-    def align(self, fixed, moving, kind: str = "rigid", surfaces: bool = True):
-        """Lay the scan of one passport's text node onto that of another; return the Alignment.
-
-        :raises TotalPassportError: the passports cannot tell how the scans lie; the text says why.
-        """
+    def align(self, fixed: Any, moving: Any, kind: str = "rigid", surfaces: bool = True) -> Any:
+        """Lay the scan of one passport's text node onto that of another; return the Alignment."""
         return alignment_nodes.align(ScanNodes(fixed), ScanNodes(moving), kind, surfaces)
 
-    def undoAlignment(self, moving):
+    def undoAlignment(self, moving: Any) -> bool:
         """Put a scan that was laid onto another one back to where it was; return whether it was."""
         return alignment_nodes.undo(ScanNodes(moving))
 
-    def alignmentVerdict(self, moving):
+    def alignmentVerdict(self, moving: Any) -> str:
         """Return how well a scan lies on the one it was laid onto; an empty text if it is not aligned."""
         return alignment_nodes.verdict(ScanNodes(moving))
 
@@ -359,14 +369,14 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
 class TotalPassportTest(ScriptedLoadableModuleTest):
     """The whole story with the demo model; runs in Slicer and in the test host."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         slicer.mrmlScene.Clear()
 
-    def runTest(self):
+    def runTest(self) -> None:
         """Run all tests."""
         self.setUp()
         run_or_say_why_not(self.test_story, self.delayDisplay)
 
-    def test_story(self):
+    def test_story(self) -> None:
         """The sample CT gives organs, a passport, and all their nodes."""
         run_story(TotalPassportLogic(), self.delayDisplay)

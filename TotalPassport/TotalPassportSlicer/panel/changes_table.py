@@ -82,7 +82,8 @@ class ChangesTable:
 def _cells(organ: OrganChange) -> list[tuple[str, float, str, str]]:
     """Return text, number to sort by, tooltip, and the kind of change, of each column with a number."""
     floor, shape = organ.floor, shape_change_percent(organ)
-    floors = (floor and floor.volume_percent, organ.position_floor_mm, floor and floor.semi_axis_percent)
+    volume_floor, axis_floor = (floor.volume_percent, floor.semi_axis_percent) if floor is not None else (None, None)
+    floors = (volume_floor, organ.position_floor_mm, axis_floor)
     return [
         (
             _text(organ.volume_change_percent, "{:+.1f} %"),

@@ -128,7 +128,7 @@ class ModelsPanel:
             ui.downloadModelButton.toolTip = _("Stop; of a download, what has come is kept.")
         else:
             ui.downloadModelButton.text = _("Download")
-            _allow(ui.downloadModelButton, reason or _why_not_download(entry), entry and _download_tip(entry))
+            _allow(ui.downloadModelButton, reason or _why_not_download(entry), _download_tip(entry))
         _allow(ui.importFileButton, reason, _("Bring in zips of TotalSegmentator's weights, or a network of yours."))
         _allow(ui.importFolderButton, reason, _("Bring in a folder of weights, of such zips, or of a model of yours."))
         available = self.models.totalsegmentators
@@ -217,9 +217,9 @@ class ModelsPanel:
         self._panel.logged(sentence)
 
 
-def _allow(button: Any, reason: str, tip: str | None) -> None:
+def _allow(button: Any, reason: str, tip: str) -> None:
     button.enabled = not reason
-    button.toolTip = literally(reason or tip or "")
+    button.toolTip = literally(reason or tip)
 
 
 def _why_not_download(entry: CatalogueEntry | None) -> str:
@@ -252,7 +252,9 @@ def _found_tip(available: list[CatalogueEntry]) -> str:
     return str(tip.format(places=places, titles=model_list.titles(available)))
 
 
-def _download_tip(entry: CatalogueEntry) -> str:
+def _download_tip(entry: CatalogueEntry | None) -> str:
+    if entry is None:
+        return ""
     tip = _("Download {size} from\n{addresses}\nNothing of your scans is sent.")
     size = model_list.size_text(entry)
     return str(tip.format(size=size, addresses=model_list.addresses(entry)))

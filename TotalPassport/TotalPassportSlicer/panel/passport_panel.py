@@ -48,7 +48,7 @@ class PassportPanel:
 
     def follow(self, parameters: Any | None) -> None:
         """Bring table and views in line with the parameters; None while the scene closes."""
-        shown = None
+        shown: tuple[Any, ...] | None = None
         if parameters is not None:
             shown = (parameters.passport, parameters.show3D, parameters.showCentroids)
             shown += (parameters.showAxes, parameters.showEllipsoids)
