@@ -128,7 +128,10 @@ def _is_of(kind: type, kinds: tuple[type, ...]) -> bool:
 def binding_for(widget: Any, field: Field) -> Binding:
     """The binding of a widget to a parameter.
 
-    :raises ValueError: if this kind of widget cannot show this type of parameter.
+    Raises
+    ------
+    ValueError
+        If this kind of widget cannot show this type of parameter.
     """
     if field.node_classes:
         if type(widget) is qMRMLNodeComboBox:
@@ -146,7 +149,10 @@ def binding_for(widget: Any, field: Field) -> Binding:
 def widgets_by_parameter(gui: Any) -> dict[str, Any]:
     """The widgets that carry the dynamic property ``SlicerParameterName``: {parameter: widget}.
 
-    :param gui: a widget, or what ``slicer.util.childWidgetVariables`` gives.
+    Parameters
+    ----------
+    gui : Any
+        A widget, or what ``slicer.util.childWidgetVariables`` gives.
     """
     if isinstance(gui, QObject):
         widgets = [gui, *gui.findChildren(QtWidgets.QWidget)]
@@ -161,7 +167,7 @@ def widgets_by_parameter(gui: Any) -> dict[str, Any]:
 
 
 class GuiConnection:
-    """Widgets tied to parameters, until :meth:`disconnect`."""
+    """Widgets tied to parameters, until `disconnect`."""
 
     def __init__(self, wrapper: Any, widgets: dict[str, Any]) -> None:
         import vtk

@@ -117,7 +117,7 @@ class ParameterNodeWrapper:
         return self.connectParametersToGui(parameter_gui.widgets_by_parameter(gui))
 
     def connectParametersToGui(self, mapping: dict[str, Any]) -> int:
-        """Tie widgets to parameters by name; returns a tag for :meth:`disconnectGui`."""
+        """Tie widgets to parameters by name; returns a tag for `disconnectGui`."""
         connection = parameter_gui.GuiConnection(self, {self._field(n).name: w for n, w in mapping.items()})
         tag = max(self._connections, default=0) + 1
         self._connections[tag] = connection

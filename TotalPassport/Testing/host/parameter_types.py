@@ -164,7 +164,7 @@ class Field:
         return str(value)
 
     def from_text(self, text: str) -> Any:
-        """The value that a text of :meth:`to_text` stands for."""
+        """The value that a text of `to_text` stands for."""
         if self.container:
             return self.container(json.loads(text))
         if isinstance(self.kind, type) and issubclass(self.kind, enum.Enum):
@@ -206,7 +206,10 @@ def _check_supported(name: str, kind: Any) -> None:
 def make_field(name: str, annotation: Any, explicit_default: Any = None) -> Field:
     """Read one annotation of a wrapper class.
 
-    :raises TypeError: for types that the host does not know.
+    Raises
+    ------
+    TypeError
+        For types that the host does not know.
     """
     kind, annotations = annotation, ()
     if typing.get_origin(annotation) is typing.Annotated:

@@ -42,7 +42,10 @@ def _address(sender: QObject) -> int:
 def accepted_argument_count(function: Callable[..., Any]) -> int | None:
     """How many positional arguments PythonQt would pass to ``function``; None means all of them.
 
-    :param function: a Python function or method, or any other callable (which gets every argument).
+    Parameters
+    ----------
+    function : Callable[..., Any]
+        A Python function or method, or any other callable (which gets every argument).
     """
     if isinstance(function, types.MethodType) and isinstance(function.__func__, types.FunctionType):
         code, bound = function.__func__.__code__, 1
@@ -111,7 +114,10 @@ def _signature_for_name(sender: QObject, name: str) -> str:
 def resolve_signal(sender: QObject, signature: str) -> str:
     """The signature under which Qt knows the signal that a module names in C++.
 
-    :raises ValueError: if ``sender`` has no such signal.
+    Raises
+    ------
+    ValueError
+        If ``sender`` has no such signal.
     """
     normalised = QMetaObject.normalizedSignature(signature).data().decode()
     declared = _declared_signatures(sender)
@@ -154,7 +160,10 @@ def connect_signature(sender: QObject, qt_signature: str, function: Callable[...
 def disconnect_signature(sender: QObject, qt_signature: str, function: Callable[..., Any] | None) -> bool:
     """Undo connections of a signal: all of them, or those to ``function``.
 
-    :raises RuntimeError: if there was no such connection.
+    Raises
+    ------
+    RuntimeError
+        If there was no such connection.
     """
     connections = _connections.get(_address(sender), [])
     matching = [c for c in connections if c.signature == qt_signature and (function is None or c.receiver == function)]
@@ -178,7 +187,7 @@ def connect(sender: QObject, signal: str, receiver: Any, slot: str | None = None
 
 
 def disconnect(sender: QObject, signal: str, receiver: Any = None, slot: str | None = None) -> bool:
-    """``sender.disconnect(signal, function)``: the counterpart of :func:`connect`."""
+    """``sender.disconnect(signal, function)``: the counterpart of `connect`."""
     function = receiver if slot is None else _slot_function(receiver, slot)
     return disconnect_signature(sender, resolve_signal(sender, signal), function)
 

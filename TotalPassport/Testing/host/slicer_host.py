@@ -33,13 +33,18 @@ from .dialogs import answers, install_in_slicer_util
 
 
 class SlicerHost:
-    """Runs scripted modules without the application. Use :meth:`start`; there is one host per process.
+    """Runs scripted modules without the application. Use `start`; there is one host per process.
 
-    Attributes:
-        answers: prepared answers to dialogs and the record of those shown (:class:`host.dialogs.Answers`).
-        errors: exceptions and error messages that Slicer would only print (:class:`host.errors.ErrorLog`).
-        packaging: what installing Python packages means (:class:`host.packages.Packaging`).
-        home: private folder of this host; gone when the process ends.
+    Attributes
+    ----------
+    answers : host.dialogs.Answers
+        Prepared answers to dialogs and the record of those shown.
+    errors : host.errors.ErrorLog
+        Exceptions and error messages that Slicer would only print.
+    packaging : host.packages.Packaging
+        What installing Python packages means.
+    home : Path
+        Private folder of this host; gone when the process ends.
     """
 
     _instance: SlicerHost | None = None
@@ -48,7 +53,10 @@ class SlicerHost:
     def start(cls) -> SlicerHost:
         """The host of this process, started if need be.
 
-        :raises RuntimeError: if the libraries it needs are missing.
+        Raises
+        ------
+        RuntimeError
+            If the libraries it needs are missing.
         """
         if cls._instance is None:
             reason = environment.host_unavailable_reason()
@@ -117,9 +125,17 @@ class SlicerHost:
     def load_module(self, path: str | os.PathLike[str], enter: bool = True) -> Any:
         """Load a scripted module as the application does at start-up, and open it.
 
-        :param path: the module's .py file; its folder is put on ``sys.path``.
-        :param enter: whether the user opens the module after start-up.
-        :returns: the module's widget instance.
+        Parameters
+        ----------
+        path : str | os.PathLike[str]
+            The module's .py file; its folder is put on ``sys.path``.
+        enter : bool
+            Whether the user opens the module after start-up.
+
+        Returns
+        -------
+        Any
+            The module's widget instance.
         """
         import slicer
 
@@ -186,7 +202,10 @@ class SlicerHost:
     def wait_until(self, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Process events until ``condition()`` is true.
 
-        :raises TimeoutError: if it is not within ``timeout_s`` seconds; the message has the errors collected so far.
+        Raises
+        ------
+        TimeoutError
+            If it is not within ``timeout_s`` seconds; the message has the errors collected so far.
         """
         deadline = time.monotonic() + timeout_s
         while not condition():
@@ -206,10 +225,14 @@ class SlicerHost:
     ) -> None:
         """Write a PNG of the 3-D view.
 
-        :param camera: "anterior", "posterior", "left", "right", "superior", "inferior" or "oblique", which fit
-            everything into the picture; (position, focal point, view up) in RAS mm; or None to leave the camera where
-            the module put it.
-        :param zoom: magnifies after the fitting, which leaves some room around what is shown.
+        Parameters
+        ----------
+        camera : Any
+            "anterior", "posterior", "left", "right", "superior", "inferior" or "oblique", which fit
+            everything into the picture; (position, focal point, view up) in RAS mm; or None to leave the
+            camera where the module put it.
+        zoom : float
+            Magnifies after the fitting, which leaves some room around what is shown.
         """
         from . import rendering
 
@@ -224,7 +247,10 @@ class SlicerHost:
     ) -> None:
         """Write a PNG of the slice view "Red", "Yellow" or "Green".
 
-        :param fit: whether to zoom so that the background volume fills the picture; the slice shown stays the same.
+        Parameters
+        ----------
+        fit : bool
+            Whether to zoom so that the background volume fills the picture; the slice shown stays the same.
         """
         from . import rendering
 
@@ -257,8 +283,11 @@ class SlicerHost:
     def reset(self) -> None:
         """End a test: close modules, clear the scene, and fail for whatever was left behind.
 
-        :raises host.errors.HostFailure: for collected errors, unanswered dialogs, error displays that the test did not
-            take, running timers and processes, and observers that a module did not remove.
+        Raises
+        ------
+        host.errors.HostFailure
+            For collected errors, unanswered dialogs, error displays that the test did not take, running
+            timers and processes, and observers that a module did not remove.
         """
         self.process_events()
         self._close_panels()
