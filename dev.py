@@ -3,6 +3,7 @@
 
     demo             run the main job on the bundled sample CT with the bundled demo model
     test             run the tests (further arguments go to pytest)
+    test-slicer      run them with the packages of Slicer 5.10, then of 5.12, each in an environment of its own
     lint             check style and types
     parity           run the official TotalSegmentator and TotalPassport side by side (--help tells the options)
     bench-passport   measure passports against their definition computed plainly, label by label
@@ -30,6 +31,11 @@ ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 # Slicer's own Python is 3.12; the MRML libraries of the tests exist for 3.11 to 3.13. The demo runs on newer ones too.
 VERSIONS = ((3, 12), (3, 13), (3, 11))
+# What these versions of Slicer bring along; their Python is 3.12.
+SLICERS_PACKAGES = {
+    "5.10": ["numpy==2.0.2", "scipy==1.13.1", "SimpleITK==2.5.2"],
+    "5.12": ["numpy==2.4.6", "scipy==1.17.1", "SimpleITK==2.5.5"],
+}
 # What rendering off screen and Qt need and a bare Debian or Ubuntu lacks.
 SYSTEM_PACKAGES = [
     "libegl1",
@@ -47,6 +53,7 @@ WITHOUT_DEPENDENCIES = ["trame-slicer==2.0.0"]
 def main() -> int:
     """Run the task named on the command line."""
     tasks = {"setup": setup, "demo": demo, "test": test, "lint": lint, "parity": parity, "screenshots": screenshots}
+    tasks["test-slicer"] = test_with_slicers_packages
     tasks |= {f"bench-{name}": partial(benchmark, name) for name in ("passport", "alignment")}
     name, *rest = sys.argv[1:] or ["help"]
     if name not in tasks:
@@ -77,6 +84,17 @@ def test(arguments: list[str]) -> int:
     setup([])
     install_system_packages()
     return run(PYTHON, "-m", "pytest", *arguments)
+
+
+def test_with_slicers_packages(arguments: list[str]) -> int:
+    """Run the tests with what each version of Slicer brings along."""
+    install_system_packages()
+    codes = []
+    for version, packages in SLICERS_PACKAGES.items():
+        python = make_slicers_environment(version, packages)
+        print(f"With the packages of Slicer {version}: {', '.join(packages)}", flush=True)
+        codes.append(run(python, "-m", "pytest", *arguments))
+    return max(codes)
 
 
 def lint(arguments: list[str]) -> int:
@@ -123,6 +141,27 @@ def make_environment(extra: str, without_dependencies: list[str]) -> None:
         pip("--no-deps", *without_dependencies)
     install_engine()
     stamp.touch()
+
+
+def make_slicers_environment(version: str, packages: list[str]) -> Path:
+    """Create the environment with the packages of a version of Slicer if need be; return its Python."""
+    environment = ROOT / f".venv-slicer-{version}"
+    python = environment / PYTHON.relative_to(ENVIRONMENT)
+    requirements = (ROOT / "pyproject.toml").read_bytes() + "".join([*packages, *WITHOUT_DEPENDENCIES]).encode()
+    stamp = environment / f"installed-{hashlib.sha256(requirements).hexdigest()[:16]}"
+    if stamp.exists():
+        return python
+    if not python.exists():
+        base = find_python()
+        if version_of(base) != (3, 12):
+            sys.exit("Slicer's Python is 3.12, and none was found. Install it and try again.")
+        subprocess.run([base, "-m", "venv", environment], check=True)
+    print(f"Setting up {environment.name} (once; some minutes on a slow network) ...", flush=True)
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*command, "-e", f"{ROOT}[dev,cpu]", *packages], check=True)
+    subprocess.run([*command, "--no-deps", *WITHOUT_DEPENDENCIES], check=True)
+    stamp.touch()
+    return python
 
 
 def install_engine() -> None:

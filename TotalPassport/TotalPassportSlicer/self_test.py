@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unittest
 from collections.abc import Callable
 from typing import Any
 
 from .child.jobs import Status
+from .install import installation
 from .nodes.sample_data import SAMPLE_NAME, register_sample_data
 
 
@@ -16,8 +18,17 @@ def run_story(logic: Any, tell: Callable[[str], None]) -> None:
     ----------
     logic : the module's logic.
     tell : shows what is going on.
+
+    Raises
+    ------
+    unittest.SkipTest
+        The packages that it needs are not installed, as in a fresh Slicer, and nobody is there to be asked.
     """
     import SampleData
+
+    missing = installation.missing_requirements()
+    if missing:
+        raise unittest.SkipTest(f"optional: these Python packages are not installed: {', '.join(missing)}")
 
     tell("Loading the sample CT")
     register_sample_data()
@@ -33,3 +44,19 @@ def run_story(logic: Any, tell: Callable[[str], None]) -> None:
     logic.showOrgan(nodes, next(iter(organs.values())))
     assert nodes.selected_axes[0].GetDisplayNode().GetVisibility()
     tell("Test passed")
+
+
+def run_or_say_why_not(test: Callable[[], None], tell: Callable[[str], None]) -> None:
+    """Run a test outside of a test runner, such as with "Reload and Test", where skipping would look like a failure.
+
+    Parameters
+    ----------
+    test : Callable[[], None]
+        The test.
+    tell : Callable[[str], None]
+        Shows why it was skipped, if it was.
+    """
+    try:
+        test()
+    except unittest.SkipTest as reason:
+        tell(f"Skipped; {reason}")

@@ -49,6 +49,69 @@ def test_the_panel_opens_before_anything_is_installed(application: Any) -> None:
     assert done.stdout.endswith("started\n"), done.stderr[-3000:]
 
 
+SELF_TEST_WITHOUT_PACKAGES = """
+import importlib.metadata, sys, unittest
+sys.path[:0] = [{testing!r}, {module!r}]
+version, distributions = importlib.metadata.version, importlib.metadata.distributions
+
+
+def look_up(name):
+    if name in {later!r}:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return version(name)
+
+
+importlib.metadata.version = look_up
+importlib.metadata.distributions = lambda: [d for d in distributions() if not d.metadata["Name"].startswith("onnx")]
+from host import SlicerHost
+
+host = SlicerHost.start()
+host.load_module({file!r})
+suite = unittest.defaultTestLoader.loadTestsFromName("TotalPassport.TotalPassportTest")
+result = unittest.TextTestRunner().run(suite)
+assert result.wasSuccessful() and result.testsRun == 1
+((_test, reason),) = result.skipped
+host.run_module_test({file!r})
+(told,) = host.answers.take("delay")
+assert told.text == f"Skipped; {{reason}}"
+host.reset()
+print(reason)
+"""
+
+
+def test_the_modules_own_test_is_skipped_with_a_reason_before_anything_is_installed(application: Any) -> None:
+    code = SELF_TEST_WITHOUT_PACKAGES.format(
+        testing=str(MODULE_FOLDER / "Testing"),
+        module=str(MODULE_FOLDER),
+        later=INSTALLED_LATER,
+        file=str(MODULE_FOLDER / "TotalPassport.py"),
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "nibabel" in done.stdout, done.stderr[-3000:]
+
+
+def test_there_is_one_parameter_wrapper_a_scene_however_often_the_module_is_visited(panel: Any) -> None:
+    import slicer
+
+    parameters = panel.parameters
+    for _visit in range(3):
+        panel.host.exit(panel.widget)
+        panel.host.enter(panel.widget)
+        slicer.mrmlScene.Clear(False)
+    assert panel.parameters is parameters is panel.logic.getParameterNode()
+
+
+def test_a_visit_leaves_no_observer_behind(panel: Any) -> None:
+    def observers() -> int:
+        return str(panel.parameters.parameterNode).count("vtkObserver (")
+
+    before = observers()
+    for _visit in range(3):
+        panel.host.exit(panel.widget)
+        panel.host.enter(panel.widget)
+    assert observers() == before
+
+
 def sources() -> list[Path]:
     """Return every Python file of the Slicer side."""
     return [MODULE_FOLDER / "TotalPassport.py", *sorted((MODULE_FOLDER / "TotalPassportSlicer").rglob("*.py"))]
@@ -76,7 +139,7 @@ def test_one_file_opens_all_dialogs_and_only_the_panel_uses_it(path: Path) -> No
     if path.name != "dialogs.py":
         for dialog in ("errorDisplay", "confirmOkCancelDisplay", "warningDisplay", "QMessageBox", "QFileDialog"):
             assert dialog not in text
-    panels = ("compare_panel.py", "engine_panel.py", "models_panel.py", "starter.py")
+    panels = ("compare_panel.py", "engine_panel.py", "models_panel.py", "passport_panel.py", "starter.py")
     if path.name not in ("dialogs.py", "TotalPassport.py", *panels):
         assert "dialogs" not in text.replace("opens no dialogs", "").lower()
     logic = text.partition("\nclass TotalPassportLogic")[2]

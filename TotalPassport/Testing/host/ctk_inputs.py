@@ -26,7 +26,7 @@ def _plain_property(kind: type | str, name: str, default: object) -> tuple[Prope
 
 
 def _spin_property(kind: type, name: str) -> tuple[Property, object]:
-    """A property of the spin box inside a :class:`ctkSliderWidget`, and its setter."""
+    """A property of the spin box inside a `ctkSliderWidget`, and its setter."""
     setter_name = "set" + name[0].upper() + name[1:]
 
     def read(self):
@@ -185,7 +185,7 @@ class ctkDirectoryButton(QtWidgets.QWidget):
 
 
 class _PathFilter(enum.IntFlag):
-    """What :class:`ctkPathLineEdit` accepts; the values are those of QDir."""
+    """What `ctkPathLineEdit` accepts; the values are those of QDir."""
 
     Dirs = int(QtCore.QDir.Dirs.value)
     Files = int(QtCore.QDir.Files.value)

@@ -15,7 +15,7 @@ from PySide6 import QtWidgets
 
 from .errors import UnansweredDialog, error_log
 
-#: Kinds of question that :meth:`Answers.expect` knows.
+#: Kinds of question that `Answers.expect` knows.
 QUESTION_KINDS = (
     *("confirm", "message_box", "dialog", "menu", "input"),
     *("open_file", "open_files", "save_file", "directory"),
@@ -48,12 +48,17 @@ class Answers:
     def expect(self, kind: str, answer: Any, matching: str = "") -> None:
         """Prepare one answer.
 
-        :param kind: one of :data:`QUESTION_KINDS`. "confirm" answers ``slicer.util.confirm...Display`` with a bool;
-            "message_box" answers a ``QMessageBox`` with a button; "open_file", "open_files", "save_file" and
-            "directory" answer ``QFileDialog`` with a path or a list of paths ("" for Cancel); "input" answers
-            ``QInputDialog``; "dialog" answers ``QDialog.exec_()`` and "menu" ``QMenu.exec_()``.
-        :param answer: the answer, or a function that gets the dialog (or its text) and returns the answer.
-        :param matching: regular expression that the dialog's text has to contain.
+        Parameters
+        ----------
+        kind : str
+            One of `QUESTION_KINDS`. "confirm" answers ``slicer.util.confirm...Display`` with a bool;
+            "message_box" answers a ``QMessageBox`` with a button; "open_file", "open_files", "save_file"
+            and "directory" answer ``QFileDialog`` with a path or a list of paths ("" for Cancel); "input"
+            answers ``QInputDialog``; "dialog" answers ``QDialog.exec_()`` and "menu" ``QMenu.exec_()``.
+        answer : Any
+            The answer, or a function that gets the dialog (or its text) and returns the answer.
+        matching : str
+            Regular expression that the dialog's text has to contain.
         """
         if kind not in QUESTION_KINDS:
             raise ValueError(f"no kind of question is called {kind!r}; there are {', '.join(QUESTION_KINDS)}")
@@ -62,7 +67,10 @@ class Answers:
     def ask(self, kind: str, text: str, dialog: Any = None) -> Any:
         """The prepared answer to a question.
 
-        :raises UnansweredDialog: if there is none.
+        Raises
+        ------
+        UnansweredDialog
+            If there is none.
         """
         for prepared in self._prepared:
             if prepared.kind == kind and re.search(prepared.pattern, text):

@@ -1,6 +1,6 @@
 """The process environment that Qt, VTK and PySide6 read once, when they are first imported.
 
-Nothing here imports Qt, VTK or Slicer: :func:`prepare` has to run before any of them is loaded.
+Nothing here imports Qt, VTK or Slicer: `prepare` has to run before any of them is loaded.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def session_processes() -> dict[int, str]:
 
 
 def remaining_processes(grace_s: float = 3.0) -> dict[int, str]:
-    """What :func:`session_processes` still finds after giving processes that were told to end a moment to do so."""
+    """What `session_processes` still finds after giving processes that were told to end a moment to do so."""
     deadline = time.monotonic() + grace_s
     while (found := session_processes()) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -63,7 +63,10 @@ class ErrorLog:
     def expected(self, pattern: str, kind: str | None = None) -> Iterator[None]:
         """Expect at least one matching error inside the block, and forgive all that match.
 
-        :raises HostFailure: if there was none.
+        Raises
+        ------
+        HostFailure
+            If there was none.
         """
         yield
         if not self.take(pattern, kind):
@@ -86,7 +89,10 @@ class ErrorLog:
     def check(self) -> None:
         """Raise if anything was collected, and start afresh.
 
-        :raises HostFailure: with every collected error in its message.
+        Raises
+        ------
+        HostFailure
+            With every collected error in its message.
         """
         if self.records:
             report = self.report()

@@ -126,7 +126,15 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     nodeTypes = Property("QStringList", _get_node_types, setNodeTypes)
 
     def addAttribute(self, node_type: str, name: str, value: object = None) -> None:
-        """List nodes of a class only if they have an attribute (with a value)."""
+        """List nodes of a class only if they have an attribute (with a value).
+
+        The application ignores an attribute of a class that is not listed yet, and forgets the one before.
+        """
+        if node_type not in self._node_types:
+            raise ValueError(f"{self.objectName!r} does not list {node_type!r}; set its node types first")
+        if any(node_type == known and name != other for known, other, _ in self._attributes):
+            raise ValueError(f"{self.objectName!r} has an attribute for {node_type!r} already; the last one would win")
+        self._attributes = [a for a in self._attributes if a[0] != node_type]
         self._attributes.append((node_type, name, None if value is None else str(value)))
         self._refresh()
 

@@ -12,7 +12,14 @@ import shiboken6
 from PySide6 import QtWidgets
 from PySide6.QtCore import QObject
 
-from .ctk_inputs import ctkDirectoryButton, ctkPathLineEdit, ctkSliderWidget
+from .ctk_inputs import (
+    ctkCheckBox,
+    ctkComboBox,
+    ctkDirectoryButton,
+    ctkDoubleSpinBox,
+    ctkPathLineEdit,
+    ctkSliderWidget,
+)
 from .node_combo_box import qMRMLNodeComboBox
 from .parameter_types import Choice, Decimals, Field, Maximum, Minimum, SingleStep, WithinRange
 
@@ -53,6 +60,8 @@ def _read_combo(widget: Any, field: Field) -> Any:
 
 
 def _prepare_number(widget: Any, field: Field) -> None:
+    if isinstance(widget, (QtWidgets.QSlider, ctkSliderWidget)) and not _is_bounded(field):
+        raise ValueError(f"a slider needs bounds, and the parameter {field.name!r} has none")
     for annotation in field.annotations:
         if isinstance(annotation, (Minimum, WithinRange)):
             widget.setMinimum(annotation.minimum)
@@ -62,6 +71,11 @@ def _prepare_number(widget: Any, field: Field) -> None:
             widget.setDecimals(annotation.value)
         if isinstance(annotation, SingleStep):
             widget.setSingleStep(annotation.value)
+
+
+def _is_bounded(field: Field) -> bool:
+    both = field.annotation(Minimum) is not None and field.annotation(Maximum) is not None
+    return both or field.annotation(WithinRange) is not None
 
 
 def _set_if_different(current: Any, value: Any, setter: Callable[[Any], None]) -> None:
@@ -84,36 +98,47 @@ _PATH = Binding(
     "currentPathChanged(QString)", lambda w, f: f.kind(w.currentPath), lambda w, f, v: w.setCurrentPath(str(v))
 )
 _FOLDER = Binding("directoryChanged(QString)", lambda w, f: f.kind(w.directory), lambda w, f, v: w.setDirectory(str(v)))
-_NODE = Binding("currentNodeChanged(vtkMRMLNode*)", lambda w, f: w.currentNode(), lambda w, f, v: w.setCurrentNode(v))
-
-#: (widget class, parameter types, binding); the first row whose class and type fit is used.
-_BINDINGS: tuple[tuple[type, tuple[type, ...], Binding], ...] = (
-    (QtWidgets.QCheckBox, (bool,), _CHECKED),
-    (QtWidgets.QAbstractButton, (bool,), _CHECKED),
-    (QtWidgets.QSlider, (int,), _INTEGER),
-    (QtWidgets.QSpinBox, (int,), _INTEGER),
-    (QtWidgets.QDoubleSpinBox, (float,), _DOUBLE),
-    (ctkSliderWidget, (float,), _DOUBLE),
-    (QtWidgets.QComboBox, (enum.Enum, int, float, str, bool), _COMBO),
-    (QtWidgets.QLineEdit, (str,), _LINE),
-    (QtWidgets.QTextEdit, (str,), _TEXT),
-    (QtWidgets.QLabel, (str,), _LABEL),
-    (ctkPathLineEdit, (pathlib.PurePath,), _PATH),
-    (ctkDirectoryButton, (pathlib.PurePath,), _FOLDER),
+_NODE = Binding(
+    "currentNodeChanged(vtkMRMLNode*)",
+    read=lambda w, f: w.currentNode(),
+    write=lambda w, f, v: w.setCurrentNode(v),
+    prepare=lambda w, f: w.setNodeTypes([cls.__name__ for cls in f.node_classes]),
 )
+
+#: (widget classes, parameter types, binding); as in the application these very classes, not what derives from them.
+_BINDINGS: tuple[tuple[tuple[type, ...], tuple[type, ...], Binding], ...] = (
+    ((QtWidgets.QCheckBox, ctkCheckBox, QtWidgets.QPushButton), (bool,), _CHECKED),
+    ((QtWidgets.QSlider, QtWidgets.QSpinBox), (int,), _INTEGER),
+    ((QtWidgets.QDoubleSpinBox, ctkDoubleSpinBox, ctkSliderWidget), (float, int), _DOUBLE),
+    ((QtWidgets.QComboBox, ctkComboBox), (enum.Enum, int, float, str, bool), _COMBO),
+    ((QtWidgets.QLineEdit,), (str,), _LINE),
+    ((QtWidgets.QTextEdit,), (str,), _TEXT),
+    ((QtWidgets.QLabel,), (str,), _LABEL),
+    ((ctkPathLineEdit,), (pathlib.PurePath,), _PATH),
+    ((ctkDirectoryButton,), (pathlib.PurePath,), _FOLDER),
+)
+_OPEN_TYPES = (enum.Enum, pathlib.PurePath)
+
+
+def _is_of(kind: type, kinds: tuple[type, ...]) -> bool:
+    """Whether a parameter's type is one of these; a bool, which Python counts among the numbers, is none."""
+    return kind in kinds or any(known in _OPEN_TYPES and issubclass(kind, known) for known in kinds)
 
 
 def binding_for(widget: Any, field: Field) -> Binding:
     """The binding of a widget to a parameter.
 
-    :raises ValueError: if this kind of widget cannot show this type of parameter.
+    Raises
+    ------
+    ValueError
+        If this kind of widget cannot show this type of parameter.
     """
     if field.node_classes:
-        if isinstance(widget, qMRMLNodeComboBox):
+        if type(widget) is qMRMLNodeComboBox:
             return _NODE
     elif isinstance(field.kind, type):
-        for widget_class, kinds, binding in _BINDINGS:
-            if isinstance(widget, widget_class) and issubclass(field.kind, kinds):
+        for widget_classes, kinds, binding in _BINDINGS:
+            if type(widget) in widget_classes and _is_of(field.kind, kinds):
                 if binding is _CHECKED and not widget.isCheckable():
                     break
                 return binding
@@ -124,7 +149,10 @@ def binding_for(widget: Any, field: Field) -> Binding:
 def widgets_by_parameter(gui: Any) -> dict[str, Any]:
     """The widgets that carry the dynamic property ``SlicerParameterName``: {parameter: widget}.
 
-    :param gui: a widget, or what ``slicer.util.childWidgetVariables`` gives.
+    Parameters
+    ----------
+    gui : Any
+        A widget, or what ``slicer.util.childWidgetVariables`` gives.
     """
     if isinstance(gui, QObject):
         widgets = [gui, *gui.findChildren(QtWidgets.QWidget)]
@@ -139,7 +167,7 @@ def widgets_by_parameter(gui: Any) -> dict[str, Any]:
 
 
 class GuiConnection:
-    """Widgets tied to parameters, until :meth:`disconnect`."""
+    """Widgets tied to parameters, until `disconnect`."""
 
     def __init__(self, wrapper: Any, widgets: dict[str, Any]) -> None:
         import vtk

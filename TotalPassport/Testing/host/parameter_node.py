@@ -13,16 +13,30 @@ from typing import Any, ClassVar
 from . import parameter_gui, parameter_types
 from .parameter_types import Field, make_field
 
-#: What a wrapper passes on to its node, so that it can be observed and modified like one.
-_FORWARDED = frozenset(
-    ("AddObserver", "RemoveObserver", "HasObserver", "StartModify", "EndModify", "Modified", "GetID", "GetName")
-)
+#: What a wrapper passes on to its node, so that it can be observed and modified like one; nothing else.
+_FORWARDED = frozenset(("AddObserver", "RemoveObserver", "StartModify", "EndModify", "Modified"))
+#: Names that the wrapper needs itself.
+_RESERVED = _FORWARDED | {
+    "allParameters",
+    "connectGui",
+    "connectParametersToGui",
+    "dataType",
+    "default",
+    "disconnectGui",
+    "getValue",
+    "isCached",
+    "parameterNode",
+    "setValue",
+}
 
 
 def _fields_of(cls: type) -> dict[str, Field]:
     hints = inspect.get_annotations(cls)
     if any(isinstance(hint, str) for hint in hints.values()):
         raise TypeError(f"{cls.__name__}: the types are strings; remove 'from __future__ import annotations'")
+    reserved = sorted(_RESERVED.intersection(hints))
+    if reserved:
+        raise ValueError(f"{cls.__name__}: no parameter can have the reserved name {reserved[0]!r}")
     return {name: make_field(name, hint, cls.__dict__.get(name)) for name, hint in hints.items()}
 
 
@@ -38,7 +52,7 @@ class ParameterNodeWrapper:
         object.__setattr__(self, "_prefix", prefix or "")
         object.__setattr__(self, "_connections", {})
         for field in self._fields.values():
-            if not field.node_classes and not parameterNode.GetParameter(self._key(field.name)):
+            if not parameterNode.HasParameter(self._key(field.name)):
                 self.setValue(field.name, field.default)
 
     def _key(self, name: str) -> str:
@@ -69,31 +83,32 @@ class ParameterNodeWrapper:
         field = self._field(name)
         if field.node_classes:
             return self.parameterNode.GetNodeReference(self._key(name))
-        text = self.parameterNode.GetParameter(self._key(name))
-        # After the scene was cleared the node is empty; an empty str cannot be told from that, and need not be.
-        return field.from_text(text) if text or field.kind is str else field.default
+        if not self.parameterNode.HasParameter(self._key(name)):  # the scene was cleared
+            self.setValue(name, field.default)
+        return field.from_text(self.parameterNode.GetParameter(self._key(name)))
 
     def setValue(self, name: str, value: Any) -> None:
         """Set a parameter; raises TypeError or ValueError if it cannot have the value."""
         field = self._field(name)
         field.check(value)
         if field.node_classes:
+            self.parameterNode.SetParameter(self._key(name), "")  # says that somebody has set it
             self.parameterNode.SetNodeReferenceID(self._key(name), value.GetID() if value is not None else None)
         else:
             self.parameterNode.SetParameter(self._key(name), field.to_text(value))
 
     def default(self, name: str) -> Any:
-        """The value of a parameter that nobody has set."""
-        return self._field(name).default
+        """Return the value of a parameter that nobody has set, as an annotation."""
+        return parameter_types.Default(self._field(name).default)
 
     def dataType(self, name: str) -> Any:
-        """The type of a parameter."""
-        return self._field(name).kind
+        """Return the type of a parameter, with its annotations."""
+        return self._field(name).annotated_kind
 
-    @classmethod
-    def allParameters(cls) -> dict[str, Any]:
-        """The parameters of the class and their types."""
-        return {name: field.kind for name, field in cls._fields.items()}
+    def isCached(self, name: str) -> bool:
+        """Whether the value of a parameter is kept beside its node; none is here."""
+        self._field(name)
+        return False
 
     # The panel --------------------------------------------------------------------------------------------------
 
@@ -102,7 +117,7 @@ class ParameterNodeWrapper:
         return self.connectParametersToGui(parameter_gui.widgets_by_parameter(gui))
 
     def connectParametersToGui(self, mapping: dict[str, Any]) -> int:
-        """Tie widgets to parameters by name; returns a tag for :meth:`disconnectGui`."""
+        """Tie widgets to parameters by name; returns a tag for `disconnectGui`."""
         connection = parameter_gui.GuiConnection(self, {self._field(n).name: w for n, w in mapping.items()})
         tag = max(self._connections, default=0) + 1
         self._connections[tag] = connection
@@ -119,7 +134,7 @@ def parameterNodeWrapper(cls: type) -> type:
     members = {name: value for name, value in vars(cls).items() if name not in fields}
     for name in ("__dict__", "__weakref__", "__annotations__"):
         members.pop(name, None)
-    members["_fields"] = fields
+    members["_fields"] = members["allParameters"] = fields
     return type(cls.__name__, (ParameterNodeWrapper,), members)
 
 

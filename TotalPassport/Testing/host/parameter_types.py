@@ -104,6 +104,11 @@ class Field:
     node_classes: tuple[type, ...] = field(default=())
 
     @property
+    def annotated_kind(self) -> Any:
+        """The type with its annotations, as the wrapper's class has it."""
+        return typing.Annotated[self.kind, *self.annotations] if self.annotations else self.kind
+
+    @property
     def container(self) -> type | None:
         """list, tuple or dict for fields that keep several values; otherwise None."""
         origin = typing.get_origin(self.kind) or self.kind
@@ -130,6 +135,21 @@ class Field:
         is_bool_by_mistake = isinstance(value, bool) and expected is not bool
         if not isinstance(value, accepted) or is_bool_by_mistake:
             raise TypeError(f"{self.name}: expected {expected.__name__}, got {value!r}")
+        if self.container:
+            self._check_elements(value)
+
+    def _check_elements(self, value: Any) -> None:
+        """Raise for a list, tuple or dictionary of something else than what its type says."""
+        kinds = typing.get_args(self.kind)
+        if self.container is tuple and len(value) != len(kinds):
+            raise ValueError(f"{self.name}: expected {len(kinds)} values, got {value!r}")
+        if self.container is list:
+            kinds, rows = kinds[:1], [(element,) for element in value]
+        else:
+            rows = list(value.items()) if self.container is dict else [value]
+        for row in rows:
+            for kind, element in zip(kinds, row, strict=False):
+                Field(self.name, kind).check(element)
 
     # Text that goes into the scene ------------------------------------------------------------------------------
 
@@ -140,17 +160,17 @@ class Field:
         if isinstance(self.kind, type) and issubclass(self.kind, enum.Enum):
             return value.name
         if self.kind is bool:
-            return "true" if value else "false"
-        return str(self.kind(value))
+            return "True" if value else "False"
+        return str(value)
 
     def from_text(self, text: str) -> Any:
-        """The value that a text of :meth:`to_text` stands for."""
+        """The value that a text of `to_text` stands for."""
         if self.container:
             return self.container(json.loads(text))
         if isinstance(self.kind, type) and issubclass(self.kind, enum.Enum):
             return self.kind[text]
         if self.kind is bool:
-            return text == "true"
+            return text == "True"
         return self.kind(text)
 
 
@@ -164,7 +184,9 @@ def _default_value(kind: Any, annotations: tuple) -> Any:
         return choice.choices[0]
     low = next((a.minimum for a in annotations if isinstance(a, (WithinRange, Minimum))), None)
     origin = typing.get_origin(kind) or kind
-    if origin in (list, tuple, dict):
+    if origin is tuple:
+        return tuple(_default_value(part, ()) for part in typing.get_args(kind))
+    if origin in (list, dict):
         return origin()
     if issubclass(kind, enum.Enum):
         return next(iter(kind))
@@ -184,7 +206,10 @@ def _check_supported(name: str, kind: Any) -> None:
 def make_field(name: str, annotation: Any, explicit_default: Any = None) -> Field:
     """Read one annotation of a wrapper class.
 
-    :raises TypeError: for types that the host does not know.
+    Raises
+    ------
+    TypeError
+        For types that the host does not know.
     """
     kind, annotations = annotation, ()
     if typing.get_origin(annotation) is typing.Annotated:

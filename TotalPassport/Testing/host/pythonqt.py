@@ -19,7 +19,7 @@ import shiboken6
 from PySide6 import QtCore, QtGui, QtNetwork, QtUiTools, QtWidgets
 from PySide6.QtCore import QObject
 
-from . import signals
+from . import conversions, signals
 
 QT_MODULES = (QtCore, QtGui, QtWidgets, QtNetwork, QtUiTools)
 
@@ -69,6 +69,7 @@ class PropertyBridge:
     def __set__(self, instance: QObject, value: Any) -> None:
         if self.setter is None:
             raise AttributeError(f"property {self.name!r} of {type(instance).__name__} is read-only")
+        value = conversions.as_text(value)
         setter = getattr(instance, self.setter, None)
         if setter is not None:
             setter(value)
@@ -199,6 +200,7 @@ def install() -> dict[str, type]:
     if "className" in vars(QObject):
         return classes
     _keep_constants_alive()
+    conversions.install(list(set(classes.values())))
     by_depth = sorted(set(classes.values()), key=lambda cls: len(cls.__mro__))
     for cls in by_depth:
         if issubclass(cls, QObject):

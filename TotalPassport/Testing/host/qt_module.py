@@ -42,8 +42,8 @@ def _tracked_classes() -> dict[str, type]:
 
     class QTimer(QtCore.QTimer):
         host_strict = True
-        # At once a static function and a property: qt.QTimer.singleShot(0, f) and timer.singleShot = True.
-        singleShot = pythonqt.PropertyBridge("singleShot", staticmethod(single_shot), "setSingleShot")
+        # The static function hides the property of the same name: timer.setSingleShot(True), never by assignment.
+        singleShot = staticmethod(single_shot)
 
         def __init__(self, *arguments) -> None:
             super().__init__(*arguments)

@@ -131,7 +131,10 @@ def _add_three_d_view(bundle: SceneBundle) -> None:
 def create_scene(home: Path) -> SceneBundle:
     """Make the scene, its logics, default nodes and views.
 
-    :param home: an existing folder for caches and shared files.
+    Parameters
+    ----------
+    home : Path
+        An existing folder for caches and shared files.
     """
     scene = slicer.vtkMRMLScene()
     application_logic = slicer.vtkSlicerApplicationLogic()

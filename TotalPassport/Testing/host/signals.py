@@ -42,7 +42,10 @@ def _address(sender: QObject) -> int:
 def accepted_argument_count(function: Callable[..., Any]) -> int | None:
     """How many positional arguments PythonQt would pass to ``function``; None means all of them.
 
-    :param function: a Python function or method, or any other callable (which gets every argument).
+    Parameters
+    ----------
+    function : Callable[..., Any]
+        A Python function or method, or any other callable (which gets every argument).
     """
     if isinstance(function, types.MethodType) and isinstance(function.__func__, types.FunctionType):
         code, bound = function.__func__.__code__, 1
@@ -89,7 +92,7 @@ def _signals_of(sender: QObject) -> list[QMetaMethod]:
 
 
 def _signature(method: QMetaMethod) -> str:
-    return bytes(method.methodSignature()).decode()
+    return method.methodSignature().data().decode()
 
 
 def _declared_signatures(sender: QObject) -> dict[str, str]:
@@ -102,7 +105,7 @@ def _declared_signatures(sender: QObject) -> dict[str, str]:
 
 def _signature_for_name(sender: QObject, name: str) -> str:
     """The signature of the signal ``name``; copies of it with fewer arguments are passed over."""
-    named = [m for m in _signals_of(sender) if bytes(m.name()).decode() == name]
+    named = [m for m in _signals_of(sender) if m.name().data().decode() == name]
     if not named:
         raise AttributeError(f"{type(sender).__name__} has no signal {name!r}")
     return _signature(max(named, key=lambda m: m.parameterCount()))
@@ -111,13 +114,16 @@ def _signature_for_name(sender: QObject, name: str) -> str:
 def resolve_signal(sender: QObject, signature: str) -> str:
     """The signature under which Qt knows the signal that a module names in C++.
 
-    :raises ValueError: if ``sender`` has no such signal.
+    Raises
+    ------
+    ValueError
+        If ``sender`` has no such signal.
     """
-    normalised = bytes(QMetaObject.normalizedSignature(signature)).decode()
+    normalised = QMetaObject.normalizedSignature(signature).data().decode()
     declared = _declared_signatures(sender)
     if normalised in declared:
         return _signature_for_name(sender, declared[normalised])
-    known = [_signature(m) for m in _signals_of(sender) if bytes(m.name()).decode() not in declared.values()]
+    known = [_signature(m) for m in _signals_of(sender) if m.name().data().decode() not in declared.values()]
     if normalised in known:
         return normalised
     names = sorted({*declared, *known})
@@ -154,7 +160,10 @@ def connect_signature(sender: QObject, qt_signature: str, function: Callable[...
 def disconnect_signature(sender: QObject, qt_signature: str, function: Callable[..., Any] | None) -> bool:
     """Undo connections of a signal: all of them, or those to ``function``.
 
-    :raises RuntimeError: if there was no such connection.
+    Raises
+    ------
+    RuntimeError
+        If there was no such connection.
     """
     connections = _connections.get(_address(sender), [])
     matching = [c for c in connections if c.signature == qt_signature and (function is None or c.receiver == function)]
@@ -178,7 +187,7 @@ def connect(sender: QObject, signal: str, receiver: Any, slot: str | None = None
 
 
 def disconnect(sender: QObject, signal: str, receiver: Any = None, slot: str | None = None) -> bool:
-    """``sender.disconnect(signal, function)``: the counterpart of :func:`connect`."""
+    """``sender.disconnect(signal, function)``: the counterpart of `connect`."""
     function = receiver if slot is None else _slot_function(receiver, slot)
     return disconnect_signature(sender, resolve_signal(sender, signal), function)
 

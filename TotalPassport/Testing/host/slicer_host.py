@@ -18,9 +18,11 @@ import shiboken6
 
 from . import (
     application,
+    conversions,
     environment,
     errors,
     launcher,
+    packages,
     parameter_node,
     qt_module,
     scripted_module,
@@ -31,13 +33,18 @@ from .dialogs import answers, install_in_slicer_util
 
 
 class SlicerHost:
-    """Runs scripted modules without the application. Use :meth:`start`; there is one host per process.
+    """Runs scripted modules without the application. Use `start`; there is one host per process.
 
-    Attributes:
-        answers: prepared answers to dialogs and the record of those shown (:class:`host.dialogs.Answers`).
-        errors: exceptions and error messages that Slicer would only print (:class:`host.errors.ErrorLog`).
-        packaging: what installing Python packages means (:class:`host.stand_ins.Packaging`).
-        home: private folder of this host; gone when the process ends.
+    Attributes
+    ----------
+    answers : host.dialogs.Answers
+        Prepared answers to dialogs and the record of those shown.
+    errors : host.errors.ErrorLog
+        Exceptions and error messages that Slicer would only print.
+    packaging : host.packages.Packaging
+        What installing Python packages means.
+    home : Path
+        Private folder of this host; gone when the process ends.
     """
 
     _instance: SlicerHost | None = None
@@ -46,7 +53,10 @@ class SlicerHost:
     def start(cls) -> SlicerHost:
         """The host of this process, started if need be.
 
-        :raises RuntimeError: if the libraries it needs are missing.
+        Raises
+        ------
+        RuntimeError
+            If the libraries it needs are missing.
         """
         if cls._instance is None:
             reason = environment.host_unavailable_reason()
@@ -58,7 +68,7 @@ class SlicerHost:
     def __init__(self) -> None:
         self.answers = answers
         self.errors = errors.error_log
-        self.packaging = stand_ins.Packaging()
+        self.packaging = packages.Packaging()
         self.home = application.create_home()
         self._panels: list[Any] = []
         self._module_files: dict[Path, types.ModuleType] = {}
@@ -91,8 +101,10 @@ class SlicerHost:
         slicer.app = self.app
         slicer.modules = modules.Modules(self._bundle.logics, scene.MODULE_LOGICS)
         slicer.modules.sampleDataSources = {}
+        slicer.selfTests = {}
         slicer.qSlicerScriptedLoadableModule = modules.qSlicerScriptedLoadableModule
         slicer.qSlicerScriptedLoadableModuleWidget = modules.qSlicerScriptedLoadableModuleWidget
+        conversions.install_constructors(widget_registry.widget_classes().values())
         vars(slicer).update(widget_registry.slicer_widget_classes())
         sys.modules["ctk"] = widget_registry.build_ctk()
         sys.modules["SampleData"] = stand_ins.build_sample_data()
@@ -100,11 +112,11 @@ class SlicerHost:
             scripted_module.build(),
             parameter_node.build(),
             stand_ins.build_i18n(),
-            stand_ins.build_packaging(self.packaging),
         ):
             sys.modules[module.__name__] = module
             setattr(slicer, module.__name__.split(".")[1], module)
         install_in_slicer_util(slicer.util)
+        self.packaging.install_in(slicer)
         self.layout_manager = layout.LayoutManager(self._bundle)
         self.app.host_attach(self._bundle, self.layout_manager, slicer.modules)
 
@@ -113,9 +125,17 @@ class SlicerHost:
     def load_module(self, path: str | os.PathLike[str], enter: bool = True) -> Any:
         """Load a scripted module as the application does at start-up, and open it.
 
-        :param path: the module's .py file; its folder is put on ``sys.path``.
-        :param enter: whether the user opens the module after start-up.
-        :returns: the module's widget instance.
+        Parameters
+        ----------
+        path : str | os.PathLike[str]
+            The module's .py file; its folder is put on ``sys.path``.
+        enter : bool
+            Whether the user opens the module after start-up.
+
+        Returns
+        -------
+        Any
+            The module's widget instance.
         """
         import slicer
 
@@ -154,13 +174,13 @@ class SlicerHost:
     def enter(self, widget: Any) -> None:
         """The user opens a module."""
         self._panel_of(widget)._is_entered = True
-        widget.enter()
+        _call_if_there(widget, "enter")
         self.process_events()
 
     def exit(self, widget: Any) -> None:
         """The user goes to another module."""
         self._panel_of(widget)._is_entered = False
-        widget.exit()
+        _call_if_there(widget, "exit")
         self.process_events()
 
     def _panel_of(self, widget: Any) -> Any:
@@ -182,7 +202,10 @@ class SlicerHost:
     def wait_until(self, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Process events until ``condition()`` is true.
 
-        :raises TimeoutError: if it is not within ``timeout_s`` seconds; the message has the errors collected so far.
+        Raises
+        ------
+        TimeoutError
+            If it is not within ``timeout_s`` seconds; the message has the errors collected so far.
         """
         deadline = time.monotonic() + timeout_s
         while not condition():
@@ -202,10 +225,14 @@ class SlicerHost:
     ) -> None:
         """Write a PNG of the 3-D view.
 
-        :param camera: "anterior", "posterior", "left", "right", "superior", "inferior" or "oblique", which fit
-            everything into the picture; (position, focal point, view up) in RAS mm; or None to leave the camera where
-            the module put it.
-        :param zoom: magnifies after the fitting, which leaves some room around what is shown.
+        Parameters
+        ----------
+        camera : Any
+            "anterior", "posterior", "left", "right", "superior", "inferior" or "oblique", which fit
+            everything into the picture; (position, focal point, view up) in RAS mm; or None to leave the
+            camera where the module put it.
+        zoom : float
+            Magnifies after the fitting, which leaves some room around what is shown.
         """
         from . import rendering
 
@@ -220,7 +247,10 @@ class SlicerHost:
     ) -> None:
         """Write a PNG of the slice view "Red", "Yellow" or "Green".
 
-        :param fit: whether to zoom so that the background volume fills the picture; the slice shown stays the same.
+        Parameters
+        ----------
+        fit : bool
+            Whether to zoom so that the background volume fills the picture; the slice shown stays the same.
         """
         from . import rendering
 
@@ -253,8 +283,11 @@ class SlicerHost:
     def reset(self) -> None:
         """End a test: close modules, clear the scene, and fail for whatever was left behind.
 
-        :raises host.errors.HostFailure: for collected errors, unanswered dialogs, error displays that the test did not
-            take, running timers and processes, and observers that a module did not remove.
+        Raises
+        ------
+        host.errors.HostFailure
+            For collected errors, unanswered dialogs, error displays that the test did not take, running
+            timers and processes, and observers that a module did not remove.
         """
         self.process_events()
         self._close_panels()
@@ -321,6 +354,13 @@ class SlicerHost:
         """The process ends."""
         self.close_views()
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def _call_if_there(widget: Any, name: str) -> None:
+    """Call a method that a module's panel may have, and its base class has not."""
+    method = getattr(widget, name, None)
+    if method is not None:
+        method()
 
 
 def scene_observer_count(scene: Any) -> int:

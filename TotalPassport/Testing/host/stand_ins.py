@@ -1,13 +1,11 @@
-"""Thin stand-ins for ``slicer.i18n``, ``slicer.packaging`` and the module SampleData, from the public documentation."""
+"""Thin stand-ins for ``slicer.i18n`` and the module SampleData, from the public documentation."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import shutil
 import types
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ def build_i18n() -> types.ModuleType:
     """``slicer.i18n``: texts stay as they are."""
     module = types.ModuleType("slicer.i18n", "Translation that leaves every text as it is")
 
-    def translate(context: str, text: str, disambiguation: str | None = None, n: int = -1) -> str:
+    def translate(context: str, text: str) -> str:
         if not isinstance(context, str) or not isinstance(text, str):
             raise TypeError("translate() takes a context and a text")
         return text
@@ -25,101 +23,6 @@ def build_i18n() -> types.ModuleType:
         return translate("", text)
 
     module.translate, module.tr = translate, tr
-    return module
-
-
-class Packaging:
-    """Behind ``slicer.packaging``: nothing is installed unless a test says what installing means.
-
-    A test sets :attr:`installer` to a function that gets the list of requirements, :attr:`uninstaller` to one that gets
-    the packages to remove, and may set :attr:`is_installed`.
-    """
-
-    def __init__(self) -> None:
-        self.installer: Callable[[list[str]], None] | None = None
-        self.uninstaller: Callable[[list[str]], None] | None = None
-        self.is_installed: Callable[[Any], bool] = requirement_is_met
-        self.calls: list[tuple[list[str], dict[str, Any]]] = []
-
-    def reset(self) -> None:
-        """Back to installing nothing."""
-        self.__init__()
-
-    def install(self, requirements: Any, **options) -> None:
-        """``pip_install``."""
-        names = requirements.split() if isinstance(requirements, str) else [str(r) for r in requirements]
-        self.calls.append((names, options))
-        if self.installer is None:
-            raise RuntimeError(f"a module wanted to install {names}, and the test did not say what happens then")
-        self.installer(names)
-
-    def uninstall(self, requirements: Any, **options) -> None:
-        """``pip_uninstall``."""
-        names = requirements.split() if isinstance(requirements, str) else list(requirements)
-        if self.uninstaller is None:
-            raise RuntimeError(f"a module wanted to uninstall {names}, and the test did not say what happens then")
-        self.uninstaller(names)
-
-    def check(self, requirements: Any) -> bool:
-        """``pip_check``: whether all requirements are met."""
-        return not self.missing(requirements)
-
-    def missing(self, requirements: Any) -> list[Any]:
-        """The requirements that are not met."""
-        several = isinstance(requirements, (list, tuple))
-        return [r for r in (requirements if several else [requirements]) if not self.is_installed(r)]
-
-    def ensure(
-        self,
-        requirements: Any,
-        *,
-        prompt_install: bool = True,
-        skip_in_testing: bool = True,
-        requester: str = "",
-        constraints: Any = None,
-        **options,
-    ) -> None:
-        """``pip_ensure``: check, ask, install."""
-        import slicer
-
-        missing = self.missing(requirements)
-        if not missing or (skip_in_testing and slicer.app.testingEnabled()):
-            return
-        question = f"{requester} needs {', '.join(str(m) for m in missing)}. Install?"
-        if prompt_install and not slicer.util.confirmOkCancelDisplay(question):
-            raise RuntimeError(f"the user declined to install {missing}")
-        self.install(missing, constraints=constraints, requester=requester, **options)
-
-
-def _requirement(value: Any) -> Any:
-    from packaging.requirements import Requirement
-
-    return value if isinstance(value, Requirement) else Requirement(value)
-
-
-def requirement_is_met(value: Any) -> bool:
-    """Whether an installed distribution satisfies a requirement such as ``numpy>=1.26``."""
-    requirement = _requirement(value)
-    try:
-        version = importlib.metadata.version(requirement.name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return bool(requirement.specifier.contains(version, prereleases=True))
-
-
-def build_packaging(packaging: Packaging) -> types.ModuleType:
-    """``slicer.packaging``."""
-    module = types.ModuleType("slicer.packaging", "Package installation that tests control")
-
-    def load_requirements(path: Any) -> list[Any]:
-        lines = (line.split("#")[0].strip() for line in Path(path).read_text(encoding="utf-8").splitlines())
-        return [_requirement(line) for line in lines if line]
-
-    module.load_requirements = load_requirements
-    module.pip_check = packaging.check
-    module.pip_install = packaging.install
-    module.pip_ensure = packaging.ensure
-    module.pip_uninstall = packaging.uninstall
     return module
 
 

@@ -59,7 +59,10 @@ class UiLoader(QObject):
     def load(self, device: QtCore.QIODevice, parent: QtWidgets.QWidget | None = None) -> QtWidgets.QWidget:
         """Create the widgets of a .ui file.
 
-        :raises UiFileError: if the file names anything that does not exist.
+        Raises
+        ------
+        UiFileError
+            If the file names anything that does not exist.
         """
         try:
             tree = ElementTree.fromstring(bytes(device.readAll().data()))

@@ -5,6 +5,7 @@ Run as a script with ``--write`` it brings the lists in line with the files on d
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -79,6 +80,34 @@ def test_the_extension_says_what_the_index_asks_for() -> None:
         assert match is not None, name
     assert "EXTENSION_CATEGORY" not in text
     assert "project(TotalPassport)" in text
+
+
+def test_the_entry_for_the_extensions_index_agrees_with_the_extension() -> None:
+    root = MODULE_FOLDER.parent
+    (file,) = (root / "docs" / "extensions-index").glob("*.json")
+    entry = json.loads(file.read_text(encoding="utf-8"))
+    text = (root / "CMakeLists.txt").read_text(encoding="utf-8")
+    assert f"project({file.stem})" in text
+    assert entry["$schema"].endswith("slicer-extension-catalog-entry-schema-v1.0.2.json#")
+    assert f'set(EXTENSION_HOMEPAGE "{entry["scm_url"].removesuffix(".git")}")' in text
+    assert entry["build_dependencies"] == []
+    assert 'set(EXTENSION_DEPENDS "NA")' in text
+    module = (MODULE_FOLDER / "TotalPassport.py").read_text(encoding="utf-8")
+    assert f'translate("qSlicerAbstractCoreModule", "{entry["category"]}")' in module
+    assert (entry["scm_revision"], entry["tier"]) == ("main", 1)
+    known = {"$schema", "build_dependencies", "build_subdirectory", "category", "scm_revision", "scm_type", "scm_url"}
+    assert set(entry) == known | {"tier"}
+
+
+def test_the_readme_says_what_each_module_does_and_how_to_cite() -> None:
+    text = (MODULE_FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^#+ (.+?)\n(.*?)(?=^#+ |\Z)", text, re.DOTALL | re.MULTILINE))
+    assert "**TotalPassport**" in sections["Modules"]
+    version = re.search(
+        r'__version__ = "(.+)"', (MODULE_FOLDER / "TotalPassportLib" / "__init__.py").read_text("utf-8")
+    )
+    assert version is not None
+    assert f"version {version.group(1)}" in sections["How to cite"]
 
 
 def test_the_screenshots_of_the_extension_exist() -> None:

@@ -44,6 +44,23 @@ def test_widgets_and_parameters_follow_each_other(toy: Any) -> None:
     assert (ui.thresholdSlider.value, ui.titleEdit.text) == (60.5, "third")
 
 
+def test_the_base_class_of_a_panel_has_no_enter_and_no_exit(toy: Any) -> None:
+    from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
+
+    assert not hasattr(ScriptedLoadableModuleWidget, "enter")
+    assert not hasattr(ScriptedLoadableModuleWidget, "exit")
+
+
+def test_a_panel_may_do_without_either(slicer_host: Any, toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy.setParameterNode(None)
+    monkeypatch.delattr(type(toy), "enter")
+    monkeypatch.delattr(type(toy), "exit")
+    slicer_host.enter(toy)
+    assert toy.parent.isEntered
+    slicer_host.exit(toy)
+    assert not toy.parent.isEntered
+
+
 def test_connections_between_widgets_of_the_ui_file_work(toy: Any) -> None:
     toy.ui.invertCheckBox.checked = True
     assert not toy.ui.titleEdit.enabled
@@ -101,6 +118,37 @@ def test_a_module_can_run_its_own_test(slicer_host: Any) -> None:
     before = slicer_host._import(TOY_MODULE).ToyTest.runs
     slicer_host.run_module_test(TOY_MODULE)
     assert slicer_host._import(TOY_MODULE).ToyTest.runs == before + 1
+
+
+def test_a_modules_test_runs_all_its_tests_each_with_its_preparation(slicer_host: Any) -> None:
+    from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
+
+    ran: list[str] = []
+    steps = {name: (lambda _self, name=name: ran.append(name)) for name in ("setUp", "tearDown", "test_a", "test_b")}
+    type("OwnTest", (ScriptedLoadableModuleTest,), steps)().runTest()
+    assert ran == ["setUp", "test_a", "tearDown", "setUp", "test_b", "tearDown"]
+
+
+def test_a_parameter_node_is_made_outside_the_scene_and_survives_its_closing(slicer_host: Any) -> None:
+    import slicer
+    from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
+
+    logic = type("OwnLogic", (ScriptedLoadableModuleLogic,), {})()
+    assert logic.createParameterNode().GetScene() is None
+    node = logic.getParameterNode()
+    slicer.mrmlScene.Clear(False)
+    assert logic.getParameterNode() is node
+    assert node.GetAttribute("ModuleName") == "Own"
+
+
+def test_a_panel_without_a_parent_builds_and_shows_itself(slicer_host: Any) -> None:
+    from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
+
+    built: list[Any] = []
+    panel = type("OwnWidget", (ScriptedLoadableModuleWidget,), {"setup": lambda self: built.append(self)})()
+    assert built == [panel]
+    assert panel.parent.visible
+    panel.parent.close()
 
 
 def test_each_test_begins_with_an_empty_scene_and_default_parameters(toy: Any) -> None:

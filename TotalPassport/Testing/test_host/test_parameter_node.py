@@ -31,6 +31,8 @@ def wrapper_class(slicer_host: Any) -> type:
         "provider": Annotated[str, Choice(["auto", "cpu"])],
         "folder": pathlib.Path,
         "names": list[str],
+        "pair": tuple[int, str],
+        "sizes": dict[str, float],
         "node": slicer.vtkMRMLScalarVolumeNode,
         "maybe": Optional[slicer.vtkMRMLTableNode],  # noqa: UP045 - as modules write it
         "either": Union[slicer.vtkMRMLModelNode, slicer.vtkMRMLTextNode, None],  # noqa: UP007
@@ -48,7 +50,8 @@ def parameters(wrapper_class: type) -> Any:
 def test_defaults(parameters: Any) -> None:
     assert (parameters.flag, parameters.count, parameters.ratio, parameters.text) == (False, 1, 0.25, "hello")
     assert (parameters.mode, parameters.provider, parameters.folder) == (Mode.FAST, "auto", pathlib.Path())
-    assert (parameters.names, parameters.node, parameters.maybe) == ([], None, None)
+    assert (parameters.names, parameters.pair, parameters.sizes) == ([], (0, ""), {})
+    assert (parameters.node, parameters.maybe) == (None, None)
 
 
 def test_values_are_kept_in_the_node_itself(parameters: Any, wrapper_class: type, volume: Any) -> None:
@@ -78,6 +81,10 @@ def test_values_are_kept_in_the_node_itself(parameters: Any, wrapper_class: type
         ("ratio", 2.0, ValueError),
         ("text", None, TypeError),
         ("provider", "gpu", ValueError),
+        ("names", ["a", 1], TypeError),
+        ("pair", (1, "a", 2), ValueError),
+        ("pair", ("a", 1), TypeError),
+        ("sizes", {"a": "b"}, TypeError),
         ("node", "vtkMRMLScalarVolumeNode1", TypeError),
     ],
 )
@@ -100,6 +107,28 @@ def test_a_removed_node_is_none(parameters: Any, volume: Any) -> None:
     parameters.node = volume
     slicer.mrmlScene.RemoveNode(volume)
     assert parameters.node is None
+
+
+def test_an_empty_text_is_a_value_and_what_is_gone_is_the_default_again(parameters: Any) -> None:
+    parameters.text = ""
+    assert parameters.text == ""
+    parameters.parameterNode.UnsetAllParameters()  # as closing the scene does
+    assert parameters.text == "hello"
+
+
+def test_values_stand_in_the_scene_as_the_application_writes_them(parameters: Any, volume: Any) -> None:
+    parameters.flag, parameters.ratio, parameters.mode, parameters.node = True, 1, Mode.FULL, volume
+    names = ("flag", "ratio", "mode", "node", "maybe", "text")
+    assert [parameters.parameterNode.GetParameter(name) for name in names] == ["True", "1", "FULL", "", "", "hello"]
+    assert parameters.parameterNode.HasParameter("node")
+
+
+def test_the_wrapper_tells_defaults_and_types_with_their_annotations(parameters: Any) -> None:
+    from slicer.parameterNodeWrapper import Default, WithinRange
+
+    assert parameters.default("ratio") == Default(0.25)
+    assert parameters.dataType("ratio") == Annotated[float, WithinRange(0.0, 1.0), Default(0.25)]
+    assert not parameters.isCached("ratio")
 
 
 def test_it_can_be_observed_like_a_node(parameters: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,12 +145,14 @@ def test_classes_of_a_module_may_have_attributes_of_their_own(slicer_host: Any) 
     assert Row().organ == "spleen"
 
 
-def test_timers_are_both_static_function_and_property(slicer_host: Any) -> None:
+def test_the_static_function_of_a_timer_hides_its_property(slicer_host: Any) -> None:
     import qt
 
     fired = []
     timer = qt.QTimer()
-    timer.singleShot = True
+    with pytest.raises(AttributeError, match="cannot be overwritten"):
+        timer.singleShot = True
+    timer.setSingleShot(True)
     timer.timeout.connect(lambda: fired.append("timer"))
     timer.start(0)
     qt.QTimer.singleShot(0, lambda: fired.append("static"))
@@ -169,6 +172,39 @@ def test_a_process_is_written_to_and_read_from(slicer_host: Any) -> None:
     slicer_host.wait_until(lambda: bool(ended), 60)
     assert b"".join(output).strip() == b"ABC"
     assert ended == [(3, qt.QProcess.NormalExit)]
+
+
+def test_constructors_take_no_keyword_arguments(slicer_host: Any) -> None:
+    import ctk
+    import qt
+    import slicer
+
+    for make, keywords in ((qt.QLabel, {"text": "x"}), (qt.QSize, {"w": 1}), (ctk.ctkSliderWidget, {"parent": None})):
+        with pytest.raises(TypeError, match="no keyword arguments"):
+            make(**keywords)
+    with pytest.raises(TypeError, match="no keyword arguments"):
+        slicer.qMRMLNodeComboBox(parent=None)
+
+
+def test_bytes_come_out_of_a_byte_array_by_its_data(slicer_host: Any) -> None:
+    import qt
+
+    array = qt.QByteArray(b"abc")
+    with pytest.raises(TypeError, match="call its data"):
+        bytes(array)
+    assert array.data() == b"abc"
+
+
+def test_a_path_is_a_text_wherever_one_is_wanted(slicer_host: Any, tmp_path: Path) -> None:
+    import qt
+
+    label, edit, process = qt.QLabel(tmp_path), qt.QLineEdit(), qt.QProcess()
+    edit.text = tmp_path / "a"
+    process.setWorkingDirectory(tmp_path)
+    process.start(Path(sys.executable), ["-c", "import os, sys; print(os.getcwd(), sys.argv[1])", tmp_path / "b"])
+    assert process.waitForFinished(60_000)
+    assert (label.text, edit.text) == (str(tmp_path), str(tmp_path / "a"))
+    assert process.readAllStandardOutput().data().decode().split() == [str(tmp_path.resolve()), str(tmp_path / "b")]
 
 
 def test_a_program_that_does_not_exist_fails_to_start(slicer_host: Any) -> None:

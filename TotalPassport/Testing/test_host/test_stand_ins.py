@@ -39,6 +39,57 @@ class TestPackages:
         slicer.util.pip_uninstall("onnxruntime nibabel")
         assert removed == ["onnxruntime", "nibabel"]
 
+    @pytest.mark.parametrize("packages", [("nibabel",), {"nibabel"}, None])
+    def test_packages_come_as_a_text_or_a_list_and_as_nothing_else(self, slicer_host: Any, packages: Any) -> None:
+        import slicer
+
+        slicer_host.packaging.installer = slicer_host.packaging.uninstaller = lambda _names: None
+        for function in (slicer.util.pip_install, slicer.util.pip_uninstall, slicer.packaging.pip_install):
+            with pytest.raises(ValueError, match="a string or a list"):
+                function(packages)
+
+    def test_unknown_options_are_refused(self, slicer_host: Any) -> None:
+        import slicer
+
+        slicer_host.packaging.installer = lambda _names: None
+        with pytest.raises(ValueError, match="no option '--dry'"):
+            slicer.util.pip_install(["nibabel", "--dry"])
+        with pytest.raises(TypeError, match="progress"):
+            slicer.packaging.pip_install("nibabel", progress=True)
+
+    def test_events_are_delivered_while_pip_works(self, slicer_host: Any) -> None:
+        import qt
+        import slicer
+
+        heard: list[str] = []
+        slicer_host.packaging.installer = lambda _names: heard.append("pip")
+        slicer_host.packaging.uninstaller = lambda _names: heard.append("pip")
+        for function in (slicer.util.pip_install, slicer.util.pip_uninstall):
+            qt.QTimer.singleShot(0, lambda: heard.append("click"))
+            function("nibabel")
+        assert heard == ["click", "pip", "click", "pip"]
+
+    def test_slicer_5_10_has_no_packaging_and_its_pip_takes_no_options(self, slicer_host: Any) -> None:
+        import slicer
+
+        slicer_host.packaging.be_slicer_5_10()
+        slicer_host.packaging.installer = lambda _names: None
+        with pytest.raises(ImportError):
+            import slicer.packaging
+        with pytest.raises(TypeError, match="show_progress"):
+            slicer.util.pip_install("nibabel", show_progress=False)
+        slicer.util.pip_install("nibabel")
+        slicer_host.reset()
+        import slicer.packaging
+
+        assert slicer.packaging.pip_check("numpy")
+
+    def test_slicers_own_functions_never_reach_the_python_that_runs_the_tests(self, slicer_host: Any) -> None:
+        import slicer.util
+
+        functions = (slicer.util.pip_install, slicer.util.pip_uninstall)
+        assert {function.__module__ for function in functions} == {"host.packages"}
+
     def test_ensuring_checks_asks_and_installs(self, slicer_host: Any, tmp_path: Path) -> None:
         import slicer.packaging
 

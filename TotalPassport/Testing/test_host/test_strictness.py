@@ -105,11 +105,69 @@ class TestParameterNames:
         with pytest.raises(ValueError, match="cannot show the parameter"):
             toy.parameters.connectParametersToGui({"invert": qt.QPushButton()})
 
+    def test_a_radio_button_for_a_yes_or_no(self, toy: Any) -> None:
+        import qt
+
+        with pytest.raises(ValueError, match="cannot show the parameter"):
+            toy.parameters.connectParametersToGui({"invert": qt.QRadioButton()})
+
+    def test_a_class_derived_from_one_that_can_show_the_type(self, toy: Any) -> None:
+        import qt
+
+        class OwnBox(qt.QCheckBox):
+            pass
+
+        with pytest.raises(ValueError, match="cannot show the parameter"):
+            toy.parameters.connectParametersToGui({"invert": OwnBox()})
+
+    def test_a_number_box_for_a_yes_or_no(self, toy: Any) -> None:
+        import qt
+
+        with pytest.raises(ValueError, match="cannot show the parameter"):
+            toy.parameters.connectParametersToGui({"invert": qt.QSpinBox()})
+
+    def test_a_slider_without_bounds(self, toy: Any) -> None:
+        import qt
+
+        with pytest.raises(ValueError, match="a slider needs bounds"):
+            toy.parameters.connectParametersToGui({"repetitions": qt.QSlider()})
+
+    @pytest.mark.parametrize("name", ["default", "isCached", "Modified", "parameterNode"])
+    def test_a_name_that_the_wrapper_needs_itself(self, slicer_host: Any, name: str) -> None:
+        from slicer.parameterNodeWrapper import parameterNodeWrapper
+
+        with pytest.raises(ValueError, match=f"reserved name '{name}'"):
+            parameterNodeWrapper(type("Wrong", (), {"__annotations__": {name: int}}))
+
+    @pytest.mark.parametrize("name", ["GetID", "GetName", "HasObserver"])
+    def test_what_the_wrapper_does_not_pass_on_to_its_node(self, toy: Any, name: str) -> None:
+        with pytest.raises(AttributeError, match="has no parameter"):
+            getattr(toy.parameters, name)
+
     def test_a_misspelt_parameter(self, toy: Any) -> None:
         with pytest.raises(AttributeError, match="has no parameter 'repetition'"):
             toy.parameters.repetition = 4
         with pytest.raises(AttributeError, match="has no parameter 'repetition'"):
             _ = toy.parameters.repetition
+
+
+class TestNodeSelectors:
+    """Attributes that the application ignores, or forgets."""
+
+    def test_an_attribute_of_a_class_that_is_not_listed_yet(self, slicer_host: Any) -> None:
+        import slicer
+
+        with pytest.raises(ValueError, match="set its node types first"):
+            slicer.qMRMLNodeComboBox().addAttribute("vtkMRMLTextNode", "Passport", "1")
+
+    def test_two_attributes_of_one_class(self, slicer_host: Any) -> None:
+        import slicer
+
+        selector = slicer.qMRMLNodeComboBox()
+        selector.nodeTypes = ["vtkMRMLTextNode"]
+        selector.addAttribute("vtkMRMLTextNode", "Passport", "1")
+        with pytest.raises(ValueError, match="the last one would win"):
+            selector.addAttribute("vtkMRMLTextNode", "Scan", "1")
 
 
 class TestErrorsThatAreOnlyPrinted:

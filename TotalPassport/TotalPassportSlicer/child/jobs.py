@@ -17,9 +17,11 @@ _TEMPORARY_FILE = re.compile(r"'[^']*\b(?:ct|segmentation)\.nii'")
 
 
 class State(enum.Enum):
-    """Where a run stands."""
+    """Where a run stands, or why none can start."""
 
     IDLE = "idle"
+    INSTALLING = "installing"
+    """Packages are being changed; no run is under way."""
     STARTING = "starting"
     RUNNING = "running"
     CANCELLING = "cancelling"

@@ -15,7 +15,7 @@ from slicer.i18n import tr as _
 from TotalPassportLib.base import distributions
 from TotalPassportLib.base.distributions import Distribution
 
-from . import pip_commands
+from . import package_work, pip_commands
 from .engine_exchange import install_engine
 from .pip_commands import InstallationError
 
@@ -50,8 +50,9 @@ def require(conversion: bool = False) -> None:
 
     Raises
     ------
-    InstallationError : some are missing.
+    InstallationError : some are missing, or some are being installed at this moment.
     """
+    package_work.refuse_meanwhile()
     files = (REQUIREMENTS_FILE, *((CONVERSION_FILE,) if conversion else ()))
     missing = [name for file in files for name in missing_requirements(file)]
     if missing:

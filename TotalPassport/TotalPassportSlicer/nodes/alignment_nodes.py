@@ -56,7 +56,8 @@ def undo(moving: ScanNodes) -> bool:
 
 def verdict(moving: ScanNodes) -> str:
     """Return how well a scan lies on the one that it was laid onto; empty if it is not aligned."""
-    return (moving.alignment.GetAttribute(VERDICT_ATTRIBUTE) or "") if _aligned_nodes(moving) else ""
+    transform = moving.alignment
+    return (transform.GetAttribute(VERDICT_ATTRIBUTE) or "") if transform is not None and _aligned_nodes(moving) else ""
 
 
 def _apply(fixed: ScanNodes, moving: ScanNodes, fixed_from_moving_ras_mm: Any) -> Any:

@@ -75,10 +75,12 @@ def change_columns() -> tuple[Column, ...]:
         _node_number(_("Volume, first (ml)"), lambda organ: organ.first.volume_mm3 / 1000),
         _node_number(_("Volume, second (ml)"), lambda organ: organ.second.volume_mm3 / 1000),
         _change(_("Volume"), _("Volume change (%)"), "volume", "{:+.1f} %", lambda organ: organ.volume_change_percent),
-        _node_number(_("Volume floor (%)"), lambda organ: organ.floor and organ.floor.volume_percent),
-        _node_number(_("Volume floor, downwards (%)"), lambda organ: organ.floor and -organ.floor.volume_percent),
+        _node_number(_("Volume floor (%)"), lambda organ: organ.floor.volume_percent if organ.floor else None),
+        _node_number(
+            _("Volume floor, downwards (%)"), lambda organ: -organ.floor.volume_percent if organ.floor else None
+        ),
         _change(_("Moved"), _("Moved (mm)"), "position", "{:.1f} mm", lambda organ: organ.distance_mm),
-        _node_number(_("Position floor (mm)"), lambda organ: organ.floor and organ.floor.position_mm),
+        _node_number(_("Position floor (mm)"), lambda organ: organ.floor.position_mm if organ.floor else None),
         _change(_("Shape"), _("Semi-axis change (%)"), "shape", "{:+.1f} %", lambda organ: organ.shape_change_percent),
         _node_number(_("Semi-axis floor (%)"), lambda organ: organ.shape_floor_percent),
         _node_number(_("Mean, first (HU)"), lambda organ: organ.first.hu_mean),

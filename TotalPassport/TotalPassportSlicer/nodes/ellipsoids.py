@@ -48,7 +48,10 @@ def ellipsoids_polydata(organs: list[OrganPassport], colors: Mapping[int, tuple[
     The semi-axes are sqrt(5 lambda) of the covariance's eigenvalues. A single voxel has none and is left out.
     """
     sphere, triangles = _unit_sphere()
-    points, normals, faces, rgb = [], [], [], []
+    points: list[np.ndarray] = []
+    normals: list[np.ndarray] = []
+    faces: list[np.ndarray] = []
+    rgb: list[np.ndarray] = []
     for organ in organs:
         semi_axes_mm = np.maximum(organ.semi_axes_mm, LEAST_PART * organ.semi_axes_mm.max())
         if not semi_axes_mm.max() > 0:
@@ -91,7 +94,7 @@ def _polydata(points: np.ndarray, normals: np.ndarray, faces: np.ndarray, rgb: n
     polydata = vtk.vtkPolyData()
     positions, cells = vtk.vtkPoints(), vtk.vtkCellArray()
     positions.SetData(numpy_support.numpy_to_vtk(points, deep=True))
-    offsets = numpy_support.numpy_to_vtkIdTypeArray(np.arange(0, 3 * len(faces) + 1, 3, np.int64), deep=True)
+    offsets = numpy_support.numpy_to_vtkIdTypeArray(np.arange(0, 3 * len(faces) + 1, 3, dtype=np.int64), deep=True)
     cells.SetData(offsets, numpy_support.numpy_to_vtkIdTypeArray(faces.ravel(), deep=True))
     polydata.SetPoints(positions)
     polydata.SetPolys(cells)

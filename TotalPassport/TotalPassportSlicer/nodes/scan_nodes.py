@@ -145,10 +145,11 @@ class ScanNodes:
                 hierarchy.SetItemParent(item, folder)
 
     def _folder(self, hierarchy: Any) -> int:
-        own_item = hierarchy.GetItemByDataNode(self.document)
-        parent = hierarchy.GetItemParent(own_item)
-        if hierarchy.GetItemAttribute(parent, PASSPORT_ATTRIBUTE):
-            return parent
+        # A node may have no item, such as a text where no plugin shows texts; asking for its parent would be a warning.
+        items = [hierarchy.GetItemByDataNode(node) for node in (self.document, self.table, self.centroids) if node]
+        for parent in [hierarchy.GetItemParent(item) for item in items if item != hierarchy.GetInvalidItemID()]:
+            if parent and hierarchy.GetItemAttribute(parent, PASSPORT_ATTRIBUTE):
+                return parent
         source_item = hierarchy.GetItemByDataNode(self.source) if self.source is not None else 0
         beside = hierarchy.GetItemParent(source_item) if source_item else 0
         folder = hierarchy.CreateFolderItem(beside or hierarchy.GetSceneItemID(), self.document.GetName())

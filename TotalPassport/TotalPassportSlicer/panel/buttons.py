@@ -10,6 +10,7 @@ from TotalPassportLib.models.catalogue import CatalogueEntry
 from ..child.jobs import State
 from . import model_list
 from .model_list import ModelList
+from .plain_text import literally
 
 
 def update_buttons(ui: Any, parameters: Any | None, state: State, organ_count: int, models: ModelList) -> None:
@@ -30,14 +31,24 @@ def update_buttons(ui: Any, parameters: Any | None, state: State, organ_count: i
     ui.reasonLabel.text = reason
     ui.reasonLabel.visible = bool(reason)
     ui.applyButton.text = _apply_text(state)
-    ui.applyButton.enabled = not reason and state not in (State.CANCELLING, State.FINISHING)
-    ui.applyButton.toolTip = reason or _("Find the organs and make their passport.")
+    ui.applyButton.enabled = not reason and state in (State.IDLE, State.STARTING, State.RUNNING)
+    installing = why_wait(state) if state is State.INSTALLING else ""
+    ui.applyButton.toolTip = literally(reason or installing or _("Find the organs and make their passport."))
     reason = why_not_describe(parameters and parameters.segmentationToDescribe, state)
     ui.describeButton.enabled = not reason
-    ui.describeButton.toolTip = reason or _("Measure the segments and make their passport.")
+    ui.describeButton.toolTip = literally(reason or _("Measure the segments and make their passport."))
     ui.exportButton.enabled = organ_count > 0
     summary = _("{count} organs; positions (R, A, S) and semi-axes in mm")
     ui.summaryLabel.text = summary.format(count=organ_count) if organ_count else ""
+
+
+def why_wait(state: State) -> str:
+    """Return why nothing can start now, in a sentence; an empty text when it can."""
+    if state is State.IDLE:
+        return ""
+    if state is State.INSTALLING:
+        return str(_("Python packages are being installed; wait until that is done."))
+    return str(_("Another run is under way; wait for it or cancel it."))
 
 
 def why_not_apply(volume_node: Any | None, model: CatalogueEntry | None, catalogue_problem: str = "") -> str:
@@ -66,7 +77,7 @@ def _note(model: CatalogueEntry | None, catalogue_problem: str) -> str:
 def why_not_describe(segmentation_node: Any | None, state: State) -> str:
     """Return why an existing segmentation cannot be described now; an empty text when it can."""
     if state is not State.IDLE:
-        return _("Another run is under way; wait for it or cancel it.")
+        return why_wait(state)
     if segmentation_node is None:
         return _("Choose a segmentation.")
     if segmentation_node.GetSegmentation().GetNumberOfSegments() == 0:
@@ -75,6 +86,6 @@ def why_not_describe(segmentation_node: Any | None, state: State) -> str:
 
 
 def _apply_text(state: State) -> str:
-    if state is State.IDLE:
+    if state in (State.IDLE, State.INSTALLING):
         return str(_("Apply"))
     return str(_("Cancelling…") if state is State.CANCELLING else _("Cancel"))

@@ -114,7 +114,7 @@ class ComparePanel:
     def _on_export(self) -> None:
         first, second = self._pair
         path = self._dialogs.choose_table(f"{second.GetName()} - {first.GetName()}.csv")
-        if path is not None:
+        if path is not None and self._comparison is not None:
             with ErrorsShown(self._panel, self._dialogs.error):
                 export_changes(self._comparison, path)
                 self._panel.say(_("Exported to {path}.").format(path=path))

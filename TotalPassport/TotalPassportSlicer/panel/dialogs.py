@@ -8,13 +8,15 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from .plain_text import literally
+
 
 class Dialogs:
     """Asks and tells the user."""
 
     def error(self, sentence: str) -> None:
         """Show what went wrong."""
-        slicer.util.errorDisplay(sentence)
+        slicer.util.errorDisplay(literally(sentence))
 
     def install_packages(self, question: str) -> bool:
         """Ask whether to install Python packages."""
@@ -27,6 +29,7 @@ class Dialogs:
         box = qt.QMessageBox(slicer.util.mainWindow())
         box.windowTitle = title
         box.icon = qt.QMessageBox.Question
+        box.textFormat = qt.Qt.PlainText
         box.text = question
         # A standard button with a word of its own: its number comes back as the answer in every version of Qt.
         box.setStandardButtons(qt.QMessageBox.Ok | qt.QMessageBox.Cancel)

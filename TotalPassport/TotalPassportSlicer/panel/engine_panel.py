@@ -10,8 +10,8 @@ from slicer.i18n import tr as _
 from TotalPassportLib.base import distributions
 from TotalPassportLib.base.distributions import Distribution
 
-from ..child.jobs import State
-from ..install import engine_exchange
+from ..install import engine_exchange, package_work
+from .buttons import why_wait
 from .dialogs import Dialogs
 from .engine_titles import precision_titles, provider_titles
 from .run_panel import ErrorsShown, RunPanel
@@ -61,10 +61,10 @@ class EnginePanel:
 
     def update(self) -> None:
         """Bring the button in line with what is under way."""
-        idle = self._logic.state is State.IDLE
-        self._ui.installEngineButton.enabled = idle
+        reason = why_wait(self._logic.state)
+        self._ui.installEngineButton.enabled = not reason
         tip = _("Put the onnxruntime that suits this computer in the place of the plain one. You are asked first.")
-        self._ui.installEngineButton.toolTip = tip if idle else _("Another run is under way; wait for it or cancel it.")
+        self._ui.installEngineButton.toolTip = reason or tip
 
     def _on_collapsed(self, collapsed: bool) -> None:
         if not collapsed:
@@ -76,23 +76,22 @@ class EnginePanel:
 
     def _on_install(self) -> None:
         wanted = engine_exchange.faster_engine()
-        if wanted is not None and self._dialogs.confirm(_("Faster engine"), _question(wanted), _("Install")):
-            self._install(wanted)
+        if wanted is not None:
+            with ErrorsShown(self._panel, self._dialogs.error), package_work.exclusively(self._panel.packages_changed):
+                if self._dialogs.confirm(_("Faster engine"), _question(wanted), _("Install")):
+                    self._install(wanted)
         self.refresh()
         self._on_changed()
 
     def _install(self, wanted: Distribution) -> None:
         self._panel.say(_("Installing {packages}…").format(packages=", ".join(wanted.needs)))
-        # pip may let the window live meanwhile, and in its middle there is nothing to run networks with.
-        self._ui.installEngineButton.enabled = self._ui.applyButton.enabled = False
         slicer.app.processEvents()
-        with ErrorsShown(self._panel, self._dialogs.error):
-            with slicer.util.WaitCursor():
-                engine_exchange.exchange_engine(wanted)
-            done = _("{package} runs the networks from now on.").format(package=wanted.package)
-            sentence = f"{done} {engine_exchange.restart_note()}".strip()
-            self._panel.say(sentence)
-            self._panel.logged(sentence)
+        with slicer.util.WaitCursor():
+            engine_exchange.exchange_engine(wanted)
+        done = _("{package} runs the networks from now on.").format(package=wanted.package)
+        sentence = f"{done} {engine_exchange.restart_note()}".strip()
+        self._panel.say(sentence)
+        self._panel.logged(sentence)
 
 
 def _fill(box: Any, titles: dict[str, str]) -> None:

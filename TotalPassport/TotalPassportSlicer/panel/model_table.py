@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from TotalPassportLib.models.catalogue import CatalogueEntry
 
 from . import model_list
+from .plain_text import literally
 
 
 class ModelTable:
@@ -59,7 +60,7 @@ class ModelTable:
 
     def _fill_row(self, row: int, entry: CatalogueEntry) -> None:
         texts = (entry.title, model_list.state_text(entry), model_list.size_text(entry), entry.licence)
-        tip = f"{entry.title}\n{model_list.about(entry)}"
+        tip = literally(f"{entry.title}\n{model_list.about(entry)}")
         for column, text in enumerate(texts):
             index = self._model.index(row, column)
             self._model.setData(index, text, qt.Qt.DisplayRole)

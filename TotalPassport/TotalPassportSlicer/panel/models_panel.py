@@ -15,10 +15,13 @@ from TotalPassportLib.models.catalogue import CatalogueEntry
 
 from ..child import tasks
 from ..child.jobs import Outcome, State, Status
+from ..install import package_work
 from . import model_list
+from .buttons import why_wait
 from .dialogs import Dialogs
 from .model_list import ModelList
 from .model_table import ModelTable
+from .plain_text import literally
 from .run_panel import ErrorsShown, RunPanel
 from .starter import Starter
 
@@ -109,7 +112,7 @@ class ModelsPanel:
         box.clear()
         for entry in self.models.entries:
             box.addItem(model_list.title_with_state(entry), entry.name)
-            box.setItemData(box.count - 1, model_list.about(entry), qt.Qt.ToolTipRole)
+            box.setItemData(box.count - 1, literally(model_list.about(entry)), qt.Qt.ToolTipRole)
         box.currentIndex = box.findData(chosen)
         box.view().minimumWidth = box.view().sizeHintForColumn(0) + 24  # the state stands at the end of a long line
         box.blockSignals(before)
@@ -118,15 +121,14 @@ class ModelsPanel:
         """Bring the buttons in line with the chosen row and with what is under way."""
         state, ui = self._logic.state, self._ui
         entry = self.models.find(self._table.chosen)
-        busy = "" if state is State.IDLE else _("Another run is under way; wait for it or cancel it.")
-        reason = busy or self.models.problem
+        reason = why_wait(state) or self.models.problem
         if self._working:
             ui.downloadModelButton.text = _("Cancel")
             ui.downloadModelButton.enabled = state in (State.STARTING, State.RUNNING)
             ui.downloadModelButton.toolTip = _("Stop; of a download, what has come is kept.")
         else:
             ui.downloadModelButton.text = _("Download")
-            _allow(ui.downloadModelButton, reason or _why_not_download(entry), entry and _download_tip(entry))
+            _allow(ui.downloadModelButton, reason or _why_not_download(entry), _download_tip(entry))
         _allow(ui.importFileButton, reason, _("Bring in zips of TotalSegmentator's weights, or a network of yours."))
         _allow(ui.importFolderButton, reason, _("Bring in a folder of weights, of such zips, or of a model of yours."))
         available = self.models.totalsegmentators
@@ -171,6 +173,7 @@ class ModelsPanel:
         if not self._dialogs.confirm(_("TotalPassport: delete a model"), question, _("Delete")):
             return
         with ErrorsShown(self._panel, self._dialogs.error):
+            package_work.refuse_meanwhile()
             self._logic.removeModel(entry.name)
             self._tell(_("Deleted: {title}.").format(title=entry.title))
         self.refresh()
@@ -214,9 +217,9 @@ class ModelsPanel:
         self._panel.logged(sentence)
 
 
-def _allow(button: Any, reason: str, tip: str | None) -> None:
+def _allow(button: Any, reason: str, tip: str) -> None:
     button.enabled = not reason
-    button.toolTip = reason or tip or ""
+    button.toolTip = literally(reason or tip)
 
 
 def _why_not_download(entry: CatalogueEntry | None) -> str:
@@ -249,7 +252,9 @@ def _found_tip(available: list[CatalogueEntry]) -> str:
     return str(tip.format(places=places, titles=model_list.titles(available)))
 
 
-def _download_tip(entry: CatalogueEntry) -> str:
+def _download_tip(entry: CatalogueEntry | None) -> str:
+    if entry is None:
+        return ""
     tip = _("Download {size} from\n{addresses}\nNothing of your scans is sent.")
     size = model_list.size_text(entry)
     return str(tip.format(size=size, addresses=model_list.addresses(entry)))

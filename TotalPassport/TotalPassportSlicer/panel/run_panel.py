@@ -48,6 +48,10 @@ class RunPanel(RunListener):
         self._show_progress(state is not State.IDLE)
         self._on_state()
 
+    def packages_changed(self) -> None:
+        """Packages begin to be changed, or are so no longer."""
+        self._on_state()
+
     def progressed(self, stage: str, fraction: float) -> None:
         """Show how far the run has come."""
         self._set_percentage(int(100 * fraction))

@@ -8,7 +8,7 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from ..install import installation
+from ..install import installation, package_work
 from .dialogs import Dialogs
 from .run_panel import ErrorsShown, RunPanel
 
@@ -34,6 +34,7 @@ class Starter:
         conversion : weights will be turned into a network, which needs a package more.
         """
         with ErrorsShown(self._panel, self._dialogs.error):
+            package_work.refuse_meanwhile()
             if self._ensure_packages(conversion):
                 start()
 
@@ -43,11 +44,12 @@ class Starter:
         missing = {file: names for file in files if (names := installation.missing_requirements(file))}
         if not missing:
             return True
-        if not self._dialogs.install_packages(_question(missing)):
-            self._panel.say(_("Nothing was installed. Click again to install the missing packages."))
-            return False
-        for file, names in missing.items():
-            self._install(file, names)
+        with package_work.exclusively(self._panel.packages_changed):
+            if not self._dialogs.install_packages(_question(missing)):
+                self._panel.say(_("Nothing was installed. Click again to install the missing packages."))
+                return False
+            for file, names in missing.items():
+                self._install(file, names)
         return True
 
     def _install(self, file: Path, names: list[str]) -> None:

@@ -18,7 +18,7 @@ def in_the_window(sentence: str) -> str:
         (r"'totalpassport models list'", _("the section Models")),
     )
     for command, words in replacements:
-        sentence = re.sub(command, lambda _match, words=words: words, sentence)
+        sentence = re.sub(command, words.replace("\\", r"\\"), sentence)
     return re.sub(r"'?--(provider|precision) (\w+)'?", _choice, sentence)
 
 

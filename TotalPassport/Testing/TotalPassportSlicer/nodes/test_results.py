@@ -111,6 +111,26 @@ def test_the_table_node_has_every_organ_with_units(ready: Any) -> None:
         assert table.GetValueByName(row, "S (mm)").ToDouble() == pytest.approx(organ.centroid_ras_mm[2])
 
 
+@pytest.mark.parametrize("without", [["document"], ["source"], ["document", "source", "table"]])
+def test_nodes_without_an_item_in_the_subject_hierarchy_are_passed_over_in_silence(
+    ready: Any, without: list[str]
+) -> None:
+    """As where no plugin shows text nodes."""
+    import slicer
+
+    ready.use_child(ready.phantom_child)
+    ready.apply_and_wait()
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    for name in without:
+        hierarchy.RemoveItem(hierarchy.GetItemByDataNode(getattr(ready.nodes(), name)), False, False)
+    said: list[str] = []
+    tag = hierarchy.AddObserver("WarningEvent", lambda *_: said.append("warning"))
+    ready.apply_and_wait()
+    hierarchy.RemoveObserver(tag)
+    assert said == []
+    assert ready.folder_count() == 1
+
+
 def test_everything_is_in_one_folder_of_the_subject_hierarchy(ready: Any) -> None:
     ready.use_child(ready.phantom_child)
     ready.apply_and_wait()

@@ -94,6 +94,23 @@ def test_a_reloaded_passport_can_be_exported(ready: Any, tmp_path: Path) -> None
     assert len(read_passport(exported).organs) == 3
 
 
+def test_a_scene_that_is_loaded_while_the_panel_is_open_is_shown_in_it(ready: Any, tmp_path: Path) -> None:
+    import slicer
+
+    ready.use_child(ready.phantom_child)
+    ready.ui.showAxesCheckBox.checked = False
+    ready.apply_and_wait()
+    path = tmp_path / "scene.mrb"
+    assert slicer.util.saveScene(str(path))
+    slicer.mrmlScene.Clear()
+    assert ready.table_texts(0) == []
+    slicer.util.loadScene(str(path))
+    assert ready.table_texts(0) == ["Liver", "Right kidney", "Spleen"]
+    assert ready.ui.inputSelector.currentNode().GetName() == "Phantom"
+    assert ready.ui.showAxesCheckBox.checked is False
+    assert ready.ui.exportButton.enabled
+
+
 def test_a_run_after_loading_updates_the_loaded_nodes(ready: Any, tmp_path: Path) -> None:
     import slicer
 
