@@ -2,7 +2,8 @@
 """Every developer task, with nothing but Python 3.11 or newer: ``python3 dev.py TASK``.
 
     demo             run the main job on the bundled sample CT with the bundled demo model
-    test             run the tests (further arguments go to pytest)
+    test             run the tests, as many at a time as there are cores (further arguments go to pytest)
+    test --quick     run those that are fast, of every room: under a minute
     test-slicer      run them with the packages of Slicer 5.10, then of 5.12, each in an environment of its own
     lint             check style and types
     parity           run the official TotalSegmentator and TotalPassport side by side (--help tells the options)
@@ -10,6 +11,7 @@
     bench-alignment  measure alignments of scans against known motions
     screenshots      make the README's pictures again
     setup            only make the environment for development
+    system-packages  name the system packages that the tests need on Debian and Ubuntu
 
 The environment is the folder ``.venv``; each task makes it or brings it up to date first. ``make`` calls this file.
 """
@@ -46,6 +48,8 @@ SYSTEM_PACKAGES = [
     "libfontconfig1",
     "fonts-dejavu-core",
 ]
+# A file's tests share what is dear to make, so a file stays with one process; the longest files begin.
+IN_PARALLEL = ("-n", "auto", "--dist", "loadfile")
 # Its wheel carries Slicer's terminology files; its dependencies (a web framework) are not needed.
 WITHOUT_DEPENDENCIES = ["trame-slicer==2.0.0"]
 
@@ -53,7 +57,7 @@ WITHOUT_DEPENDENCIES = ["trame-slicer==2.0.0"]
 def main() -> int:
     """Run the task named on the command line."""
     tasks = {"setup": setup, "demo": demo, "test": test, "lint": lint, "parity": parity, "screenshots": screenshots}
-    tasks["test-slicer"] = test_with_slicers_packages
+    tasks |= {"test-slicer": test_with_slicers_packages, "system-packages": name_system_packages}
     tasks |= {f"bench-{name}": partial(benchmark, name) for name in ("passport", "alignment")}
     name, *rest = sys.argv[1:] or ["help"]
     if name not in tasks:
@@ -80,10 +84,14 @@ def demo(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Run the tests."""
+    """Run the tests, or the quick ones; an option of pytest, such as ``-n 0`` for one process, comes after ours."""
     setup([])
     install_system_packages()
-    return run(PYTHON, "-m", "pytest", *arguments)
+    options = list(IN_PARALLEL)
+    if "--quick" in arguments:
+        arguments = [argument for argument in arguments if argument != "--quick"]
+        options += ["-m", "not slow"]
+    return run(PYTHON, "-m", "pytest", *options, *arguments)
 
 
 def test_with_slicers_packages(arguments: list[str]) -> int:
@@ -93,7 +101,7 @@ def test_with_slicers_packages(arguments: list[str]) -> int:
     for version, packages in SLICERS_PACKAGES.items():
         python = make_slicers_environment(version, packages)
         print(f"With the packages of Slicer {version}: {', '.join(packages)}", flush=True)
-        codes.append(run(python, "-m", "pytest", *arguments))
+        codes.append(run(python, "-m", "pytest", *IN_PARALLEL, *arguments))
     return max(codes)
 
 
@@ -231,6 +239,12 @@ def version_of(python: str) -> tuple[int, int] | None:
         return None
     major, minor = result.stdout.split()
     return int(major), int(minor)
+
+
+def name_system_packages(arguments: list[str]) -> int:
+    """Print the system packages that the tests need."""
+    print(*SYSTEM_PACKAGES)
+    return 0
 
 
 def install_system_packages() -> None:
