@@ -320,7 +320,7 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
 
         :raises TotalPassportError: it is not there, or cannot be deleted.
         """
-        store.remove(name)
+        store.remove_model(name)
 
     def waitForFinished(self, timeoutSeconds: float = 3600.0) -> Outcome | None:
         """Keep Slicer alive until the run is over and return how it ended; None if it is not over in time."""

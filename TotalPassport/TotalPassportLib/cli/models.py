@@ -10,6 +10,7 @@ from typing import Any
 
 from ..base.errors import ModelError, TotalPassportError
 from .terminal import ProgressBar
+from .wording import error_text, hint_text
 
 Handler = Callable[[argparse.Namespace], None]
 
@@ -147,7 +148,7 @@ def _info(options: argparse.Namespace) -> None:
         for name, pin in (("archive", dataset.archive), ("checkpoint", dataset.checkpoint), ("plans", dataset.plans)):
             print(f"    {name + ' SHA-256':20}{pin.sha256 or 'recorded when it first comes'}")
     if not entry.installed:
-        print(f"\n{entry.needs}")
+        print(f"\n{hint_text(entry.needs)}")
 
 
 def _download(options: argparse.Namespace) -> None:
@@ -183,27 +184,27 @@ def _convert(options: argparse.Namespace) -> None:
 
 def _verify(options: argparse.Namespace) -> None:
     from ..models.catalogue import find_entry, list_models
-    from ..models.store import verify
+    from ..models.store import check_integrity
 
     if options.name:
-        verify(find_entry(options.name))
+        check_integrity(find_entry(options.name))
         print(f"'{options.name}' is what was installed.")
         return
     damaged = []
     for entry in list_models():
         if entry.installed:
             try:
-                verify(entry)
+                check_integrity(entry)
                 print(f"'{entry.name}' is what was installed.")
             except TotalPassportError as error:
                 damaged.append(entry.name)
-                print(f"'{entry.name}' is damaged: {error}")
+                print(f"'{entry.name}' is damaged: {error_text(error)}")
     if damaged:
         raise ModelError(f"Damaged: {', '.join(damaged)}.", "Remove these models and bring them in again.")
 
 
 def _remove(options: argparse.Namespace) -> None:
-    from ..models.store import remove
+    from ..models.store import remove_model
 
-    remove(options.name, options.forget)
+    remove_model(options.name, options.forget)
     print(f"'{options.name}' is removed.")

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..base.errors import ModelError
 from ..base.files import DATA_FOLDER, read_json, validate
+from ..base.hints import Hint, HintCode
 from ..base.paths import models_folder
 from .description import DESCRIPTION_FILE, ModelDescription
 from .nnunet.layout import dataset_number
@@ -110,16 +111,15 @@ class CatalogueEntry:
         return sum(dataset.archive.size_bytes or dataset.approximate_bytes for dataset in self.datasets)
 
     @property
-    def needs(self) -> str:
-        """What to do when it is not installed, for people."""
+    def needs(self) -> Hint | str:
+        """What to do when it is not installed."""
         if not self.datasets:
             return "It comes with TotalPassport; install TotalPassport again."
-        numbers = ", ".join(str(dataset.number) for dataset in self.datasets)
-        what = f"dataset {numbers}" if len(self.datasets) == 1 else f"datasets {numbers}"
-        return (
-            f"It needs TotalSegmentator's released weights ({what}, about {self.approximate_bytes / 1e6:.0f} MB): run "
-            f"'totalpassport models download {self.name}'. Where the network is blocked, 'totalpassport models info "
-            f"{self.name}' shows the addresses, and 'totalpassport models import FILE' brings in what a browser got."
+        return Hint(
+            HintCode.DOWNLOAD_MODEL,
+            model=self.name,
+            datasets=[dataset.number for dataset in self.datasets],
+            megabytes=round(self.approximate_bytes / 1e6),
         )
 
 

@@ -17,6 +17,7 @@ from .. import __version__
 from ..base.errors import BadInput, ModelError, as_user_error
 from ..base.events import Progress
 from ..base.files import atomic_write, make_folder, read_json, validate
+from ..base.hints import Hint, HintCode
 from ..base.locking import exclusive
 from ..base.paths import cache_folder, models_folder
 from .catalogue import MODEL_NAME, CatalogueEntry, find_entry, list_models
@@ -62,7 +63,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def install(model: Path, name: str, way: str, weights: list[Weights], work: Path) -> Path:
+def put_into_store(model: Path, name: str, way: str, weights: list[Weights], work: Path) -> Path:
     """Put a finished model folder into the store under ``name``, in place of what is there, and record its origin.
 
     Parameters
@@ -119,7 +120,7 @@ def read_record(entry: CatalogueEntry) -> dict[str, Any] | None:
     return dict(document)
 
 
-def verify(entry: CatalogueEntry) -> None:
+def check_integrity(entry: CatalogueEntry) -> None:
     """Check that an installed model is, byte for byte, what was installed.
 
     Raises
@@ -133,7 +134,7 @@ def verify(entry: CatalogueEntry) -> None:
         verify_network(part)
     if record is None:
         return
-    hint = f"Bring it in again: totalpassport models remove {entry.name}, then download or import it."
+    hint = Hint(HintCode.REINSTALL_MODEL, model=entry.name)
     present = {path.name for path in entry.folder.iterdir()} - {RECORD_FILE}
     if odd := present ^ set(record["files"]):
         raise ModelError(f"The model '{entry.name}' has missing or added files: {', '.join(sorted(odd))}.", hint)
@@ -142,7 +143,7 @@ def verify(entry: CatalogueEntry) -> None:
             raise ModelError(f"The file '{entry.folder / name}' was changed since it was installed.", hint)
 
 
-def remove(name: str, forget: bool = False) -> None:
+def remove_model(name: str, forget: bool = False) -> None:
     """Delete an installed model.
 
     Parameters
@@ -158,7 +159,7 @@ def remove(name: str, forget: bool = False) -> None:
     if forget:
         forget_first_seen(find_entry(name))
     elif not folder.is_dir():
-        raise ModelError(f"The model '{name}' is not installed.", "'totalpassport models list' shows what is.")
+        raise ModelError(f"The model '{name}' is not installed.", Hint(HintCode.LIST_MODELS))
     if folder.is_dir():
         grave = cache_folder() / "incoming" / f"{name}.removed"
         with as_user_error():

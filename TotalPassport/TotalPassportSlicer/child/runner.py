@@ -20,9 +20,11 @@ import slicer
 import TotalPassportLib
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import TotalPassportError, user_error
+from TotalPassportLib.base.hints import hint_of_event
 
 from ..panel.engine_titles import engine_text
 from ..panel.time_left import duration_text
+from ..panel.wording import hint_in_the_window
 from . import process_table as processes
 from .jobs import Event, Job, Outcome, RunListener, State, Status
 from .lifetime import Lifetime
@@ -240,7 +242,7 @@ class JobRunner:
         except Exception as error:
             self._log(f"{type(error).__name__}: {error}")
             shown = user_error(error)
-            return Outcome(Status.FAILED, shown.message, shown.hint)
+            return Outcome(Status.FAILED, shown.message, hint_in_the_window(shown.hint))
 
     def _exit_code(self) -> int:
         crashed = self._process.exitStatus() == qt.QProcess.CrashExit
@@ -260,7 +262,7 @@ class JobRunner:
         if event.get("code") == "cancelled":
             return self._cancelled()
         message = str(event.get("message") or _("The computation failed."))
-        hint = str(event.get("hint") or "")
+        hint = hint_in_the_window(hint_of_event(event))
         return Outcome(Status.FAILED, self._job.in_users_words(message), self._job.in_users_words(hint))
 
     def _unexpected_end(self) -> Outcome:

@@ -13,6 +13,8 @@ from TotalPassportLib.models.catalogue import CATALOGUE_VARIABLE, CatalogueEntry
 from TotalPassportLib.models.nnunet.layout import find_datasets
 from TotalPassportLib.models.transfer.weights import numbers_of
 
+from .wording import error_in_the_window
+
 
 class ModelList:
     """The models of the catalogue and the user's own ones, as they were when last looked at."""
@@ -32,7 +34,7 @@ class ModelList:
         except ModelError as error:
             problem = _("The catalogue that {variable} names cannot be used. {reason}")
             self.entries = list_models_of_ours()
-            self.problem = problem.format(variable=CATALOGUE_VARIABLE, reason=error)
+            self.problem = problem.format(variable=CATALOGUE_VARIABLE, reason=error_in_the_window(error))
         except ImportError:  # the package that checks a catalogue is yet to be installed; whoever clicks is asked
             self.entries, self.problem = list_models_of_ours(), ""
         found = _numbers_of_totalsegmentator()

@@ -28,9 +28,10 @@ from support.weights import (
 )
 from TotalPassportLib.base.errors import BadInput, Cancelled, ModelError
 from TotalPassportLib.base.events import Cancellation, Event
+from TotalPassportLib.base.hints import Hint, HintCode
 from TotalPassportLib.models.catalogue import find_entry, find_model, list_models
 from TotalPassportLib.models.nnunet.layout import find_datasets
-from TotalPassportLib.models.store import read_record, remove, verify
+from TotalPassportLib.models.store import check_integrity, read_record, remove_model
 from TotalPassportLib.models.transfer.download import DownloadSettings
 from TotalPassportLib.models.transfer.intake import convert_to, download_model, import_models
 from TotalPassportLib.models.transfer.weights import weights_model
@@ -89,7 +90,7 @@ class TestDownload:
         assert {name: file["sha256"] for name, file in source["files"].items()} == {
             name: digest(content) for name, content in files_of(FAST).items()
         }
-        verify(entry)
+        check_integrity(entry)
 
     def test_nothing_but_the_model_is_left(self, home: Path) -> None:
         download_model("fast", settings=QUICK)
@@ -162,7 +163,7 @@ class TestDownload:
         assert results[0] == results[1]
         assert warnings == ["waiting"]
         assert len(site.requests) == 1
-        verify(find_entry("fast"))
+        check_integrity(find_entry("fast"))
 
     def test_waiting_for_another_process_can_be_stopped(self, home: Path, site: Site) -> None:
         from TotalPassportLib.base.locking import exclusive
@@ -204,7 +205,7 @@ class TestDownload:
         ]
         download_model("fast", settings=QUICK)
         assert site.requests[-1][1]["Range"].startswith("bytes=")
-        verify(find_entry("fast"))
+        check_integrity(find_entry("fast"))
 
     def test_what_a_killed_conversion_left_is_cleared_away(self, home: Path) -> None:
         left = home / "cache" / "incoming" / "fast" / "fast"
@@ -225,7 +226,7 @@ class TestDownload:
         with pytest.raises(ModelError) as caught:
             download_model("fast", settings=QUICK)
         assert f"{site.address}/{FAST}.zip" in caught.value.message
-        assert "totalpassport models import FILE" in caught.value.hint
+        assert caught.value.hint == Hint(HintCode.IMPORT_FILE)
 
     @pytest.mark.parametrize("content", [b"no zip", zip_dataset(FASTEST), zip_dataset(FAST)[:-30]])
     def test_a_wrong_archive_is_thrown_away_and_the_next_download_starts_anew(
@@ -264,12 +265,12 @@ class TestDownload:
 
     def test_what_was_trusted_at_first_must_stay_the_same_even_after_removal(self, site: Site) -> None:
         download_model("fast", settings=QUICK)
-        remove("fast")
+        remove_model("fast")
         site.put(f"{FAST}.zip", zip_dataset(FAST, b"other weights"), etag='"two"')
         with pytest.raises(ModelError, match="first seen on 20") as caught:
             download_model("fast", settings=QUICK)
-        assert "--forget" in caught.value.hint
-        remove("fast", forget=True)
+        assert caught.value.hint == Hint(HintCode.FORGET_RELEASE, model="fast")
+        remove_model("fast", forget=True)
         download_model("fast", settings=QUICK)
 
     def test_too_little_space_for_all_of_it_is_told_before_the_first_byte(self, site: Site) -> None:
@@ -355,7 +356,7 @@ class TestImport:
         }
         (folder,) = import_models([forms[shape]])
         assert folder.name == "fast"
-        verify(find_entry("fast"))
+        check_integrity(find_entry("fast"))
         assert archive.exists()
         assert files_below(trainer) == sorted(files_of(FAST))
 
@@ -387,7 +388,7 @@ class TestImport:
         write_dataset(tmp_path / "given", FAST)
         with pytest.raises(ModelError, match="not the released file") as caught:
             import_models([tmp_path / "given"])
-        assert "--as" in caught.value.hint
+        assert caught.value.hint == Hint(HintCode.IMPORT_UNDER_OTHER_NAME, model="fast")
         assert not find_entry("fast").installed
         (folder,) = import_models([tmp_path / "given"], "my-fast")
         assert folder.name == "my-fast"
@@ -433,7 +434,7 @@ class TestOwnLayout:
     def test_a_model_folder_is_copied_under_its_own_name(self, threshold_model: Path) -> None:
         (folder,) = import_models([threshold_model])
         assert folder.name == "threshold"
-        verify(find_entry("threshold"))
+        check_integrity(find_entry("threshold"))
         assert find_entry("threshold").title == "Nearest of four grey levels"
 
     def test_what_lies_beside_the_model_is_not_copied(self, tmp_path: Path) -> None:
@@ -485,24 +486,24 @@ class TestVerifyAndRemove:
     @pytest.mark.parametrize("damage", DAMAGES)
     def test_a_damage_is_found(self, threshold_model: Path, damage: str) -> None:
         (folder,) = import_models([threshold_model])
-        verify(find_entry("threshold"))
+        check_integrity(find_entry("threshold"))
         DAMAGES[damage](folder)
         with pytest.raises(ModelError):
-            verify(find_entry("threshold"))
+            check_integrity(find_entry("threshold"))
 
     def test_the_bundled_model_can_be_verified(self) -> None:
-        verify(find_entry("demo"))
+        check_integrity(find_entry("demo"))
 
     def test_a_model_that_is_not_there_cannot_be_verified_or_removed(self) -> None:
         with pytest.raises(ModelError, match="not installed"):
-            verify(find_entry("fast"))
+            check_integrity(find_entry("fast"))
         with pytest.raises(ModelError, match="not installed"):
-            remove("fast")
+            remove_model("fast")
 
     def test_a_removed_model_is_gone(self, home: Path, threshold_model: Path) -> None:
         import_models([threshold_model])
         entry = find_entry("threshold")
-        remove("threshold")
+        remove_model("threshold")
         assert not entry.installed
         assert [name for name in files_below(home) if "lock" not in name] == []
 
@@ -510,12 +511,12 @@ class TestVerifyAndRemove:
         (folder,) = import_models([threshold_model])
         (folder / "model.json").write_text("{")
         assert "threshold" in [entry.name for entry in list_models()]
-        remove("threshold")
+        remove_model("threshold")
 
     @pytest.mark.parametrize("name", ["demo", "../models", ".."])
     def test_nothing_else_can_be_removed(self, name: str) -> None:
         with pytest.raises(BadInput):
-            remove(name)
+            remove_model(name)
 
 
 class TestWeightsFolder:

@@ -100,6 +100,18 @@ def test_the_childs_own_error_is_shown_in_its_words(run: Any, recorder: Recorder
     assert recorder.outcomes[0].status.value == "failed"
 
 
+def test_the_childs_next_step_is_said_in_buttons(run: Any, recorder: Recorder) -> None:
+    hint = 'hint="Call list_models().", hint_code="list_models", hint_arguments={}'
+    run(f'emit(event="error", code="model", exit_code=4, message="It is not there.", {hint}); sys.exit(4)')
+    assert recorder.outcomes[0].hint == "The table in the section Models shows what is."
+
+
+def test_a_next_step_of_a_newer_child_is_shown_in_its_own_words(run: Any, recorder: Recorder) -> None:
+    hint = 'hint="Call fly().", hint_code="fly", hint_arguments={"to": "the moon"}'
+    run(f'emit(event="error", code="model", exit_code=4, message="It is not there.", {hint}); sys.exit(4)')
+    assert recorder.outcomes[0].sentence == "It is not there. Call fly()."
+
+
 def test_sentences_name_the_users_volume_not_our_temporary_file(run: Any, recorder: Recorder) -> None:
     path = 'os.path.join(job["folder"], "ct.nii")'
     run(f'emit(event="error", code="x", message="\'" + {path} + "\' has NaN."); sys.exit(2)')

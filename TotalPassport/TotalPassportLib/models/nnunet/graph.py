@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import ModelError
+from ...base.hints import Hint, HintCode
 from .architecture import Convolution, DecoderStage, EncoderLayer, ResidualBlock, Triple, UNet, Upsampling
 
 OPSET = 17
@@ -122,7 +123,7 @@ def _onnx() -> ModuleType:
     except ImportError as error:
         raise ModelError(
             "Converting a network needs the Python package onnx, which is not installed.",
-            "Install it with: pip install onnx",
+            Hint(HintCode.INSTALL_PACKAGE, package="onnx"),
         ) from error
     module: ModuleType = onnx
     return module

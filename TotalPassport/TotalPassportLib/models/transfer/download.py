@@ -18,10 +18,11 @@ from typing import Any, BinaryIO
 
 from ...base.errors import BadInput, ModelError, os_error
 from ...base.files import make_folder, read_json, sha256_of
-from .connection import IMPORT_HINT, Interrupted, Opener, check_address, failed
+from ...base.hints import Hint, HintCode
+from .connection import Interrupted, Opener, check_address, failed
 
 CHUNK_BYTES = 2**18
-AGAIN_HINT = "Try again; if it repeats, a proxy may change the file: " + IMPORT_HINT
+DOWNLOAD_AGAIN = Hint(HintCode.DOWNLOAD_AGAIN)
 
 Step = Callable[[int, int | None], None]
 """Receives the bytes that are there and the bytes there will be, if known; its exceptions stop the download."""
@@ -119,7 +120,11 @@ def _granted(response: HTTPResponse, part: _Part, source: Source) -> tuple[int, 
     """Return the position that the answer begins at and the size of the whole file, after checking both."""
     kind = response.headers.get_content_type()
     if response.headers.get("Content-Encoding", "identity") != "identity" or kind == "text/html":
-        raise failed(source.url, f"a page of the kind {kind} came instead of the file, perhaps a proxy's", AGAIN_HINT)
+        raise failed(
+            source.url,
+            f"a page of the kind {kind} came instead of the file, perhaps a proxy's",
+            DOWNLOAD_AGAIN,
+        )
     if response.status == 206:
         found = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", response.headers.get("Content-Range", ""))
         same = _strong_etag(response) in ("", part.etag) and found and part.total in (None, int(found[2]))
@@ -134,7 +139,7 @@ def _granted(response: HTTPResponse, part: _Part, source: Source) -> tuple[int, 
     if total is not None and (total > source.largest_bytes or (source.size_bytes or total) != total):
         part.discard()
         expected = f"{source.size_bytes:,}" if source.size_bytes else f"at most {source.largest_bytes:,}"
-        raise failed(source.url, f"the file has {total:,} bytes instead of {expected}", AGAIN_HINT)
+        raise failed(source.url, f"the file has {total:,} bytes instead of {expected}", DOWNLOAD_AGAIN)
     return offset, total
 
 
@@ -174,7 +179,7 @@ def _receive(response: HTTPResponse, part: _Part, source: Source, step: Step) ->
                 break
     if part.size > source.largest_bytes:
         part.discard()
-        raise failed(source.url, f"it does not end after {source.largest_bytes:,} bytes", AGAIN_HINT)
+        raise failed(source.url, f"it does not end after {source.largest_bytes:,} bytes", DOWNLOAD_AGAIN)
     if part.total is None:
         part.total = part.size  # announced no length: the end of the connection is the end of the file
     if part.size < part.total:
@@ -198,7 +203,7 @@ def _check_content(source: Source, part: _Part) -> None:
     else:
         return
     part.discard()
-    raise failed(source.url, problem, AGAIN_HINT)
+    raise failed(source.url, problem, DOWNLOAD_AGAIN)
 
 
 class _Part:

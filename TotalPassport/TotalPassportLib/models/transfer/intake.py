@@ -18,13 +18,14 @@ from ... import __version__
 from ...base.errors import BadInput, Cancelled, ModelError
 from ...base.events import Cancellation, EventCallback, Progress, ignore_event
 from ...base.files import make_folder
+from ...base.hints import Hint, HintCode
 from ...base.paths import cache_folder, official_folders
 from ..catalogue import CatalogueEntry, Dataset, find_entry, list_models
 from ..nnunet.archive import unpack_weights
 from ..nnunet.layout import find_datasets
 from ..own import copy_model
 from ..reading import is_own_layout
-from ..store import check_name, install, workspace
+from ..store import check_name, put_into_store, workspace
 from .download import DownloadSettings, Source, download, require_space
 from .pins import Weights, check_pins, remember_first_seen
 from .weights import Step, complete_models, convert, gather, look, numbers_of, require_all, share_of
@@ -233,7 +234,7 @@ def convert_to(path: Path, destination: Path, name: str | None = None, on_event:
         choice, *others = _choose(trainers, name)
         if others:
             names = ", ".join(known.name for known in (choice, *others))
-            raise BadInput(f"'{path}' holds several models: {names}.", "Choose one with --as.")
+            raise BadInput(f"'{path}' holds several models: {names}.", Hint(HintCode.NAME_ONE_MODEL))
         with progress.stage("convert"):
             convert(choice.name, choice.trainers, folder / "model", progress.step)
         (folder / "model").rename(destination)
@@ -270,7 +271,7 @@ def _import_own(path: Path, name: str | None, progress: Progress) -> Path:
     with workspace("import", progress) as work:
         with progress.stage("convert"):
             name = check_name(copy_model(path, work / "model", name))
-        return install(work / "model", name, "import", [], work)
+        return put_into_store(work / "model", name, "import", [], work)
 
 
 def _choose(trainers: Mapping[int, Path], name: str | None) -> list[Choice]:
@@ -314,7 +315,7 @@ def _install_official(entry: CatalogueEntry, way: str, weights: list[Weights], w
 def _convert_and_install(choice: Choice, way: str, weights: list[Weights], work: Path, step: Step) -> Path:
     folder = work / choice.name
     convert(choice.name, choice.trainers, folder, step)
-    model = install(folder, choice.name, way, weights, work)
+    model = put_into_store(folder, choice.name, way, weights, work)
     if choice.entry is not None:
         remember_first_seen(choice.entry, weights)
     return model

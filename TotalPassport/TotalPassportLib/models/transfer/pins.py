@@ -12,6 +12,7 @@ from typing import Any
 
 from ...base.errors import ModelError
 from ...base.files import atomic_write, make_folder, read_json, sha256_of, validate
+from ...base.hints import Hint, HintCode
 from ...base.locking import exclusive
 from ...base.paths import cache_folder, home_folder
 from ..catalogue import CatalogueEntry, Dataset, Pin
@@ -65,16 +66,14 @@ def check_pins(entry: CatalogueEntry, weights: list[Weights]) -> None:
             if pin.sha256 not in (None, known.sha256) or pin.size_bytes not in (None, known.size_bytes):
                 raise ModelError(
                     f"'{name}' of {source.dataset} is not the released file (its SHA-256 or size differs).",
-                    f"Get it again; or bring it in under a name of its own: totalpassport models import PATH --as "
-                    f"my-{entry.name}.",
+                    Hint(HintCode.IMPORT_UNDER_OTHER_NAME, model=entry.name),
                 )
         seen = first_seen.get(dataset.folder)
         for name, known in source.files.items():
             if seen is not None and seen["files"].get(name) != known.sha256:
                 raise ModelError(
                     f"'{name}' of {source.dataset} differs from the one first seen on {seen['date'][:10]}.",
-                    f"If a new release is known, forget the old one: totalpassport models remove {entry.name} "
-                    "--forget. Otherwise get the file again.",
+                    Hint(HintCode.FORGET_RELEASE, model=entry.name),
                 )
 
 

@@ -11,6 +11,7 @@ from ... import __version__
 from ...base.errors import BadInput, ModelError
 from ...base.events import Cancellation, EventCallback, Progress, ignore_event
 from ...base.files import atomic_write, make_folder, read_json
+from ...base.hints import Hint, HintCode
 from ...base.paths import cache_folder
 from ..catalogue import CatalogueEntry, find_entry, list_models
 from ..description import DESCRIPTION_FILE
@@ -81,8 +82,7 @@ def require_all(entry: CatalogueEntry, datasets: Mapping[int, Path], place: str)
         names = ", ".join(dataset.folder for dataset in missing)
         raise ModelError(
             f"{place} lacks {names}.",
-            f"Each needs {', '.join(NEEDED_FILES)} in its trainer's folder; 'totalpassport models info {entry.name}' "
-            "shows where to get them.",
+            Hint(HintCode.FIND_WEIGHTS, files=NEEDED_FILES, model=entry.name),
         )
 
 

@@ -13,6 +13,7 @@ import onnxruntime
 import pytest
 from support.checkpoints import random_weights
 from TotalPassportLib.base.errors import ModelError
+from TotalPassportLib.base.hints import Hint, HintCode
 from TotalPassportLib.models.nnunet.architecture import (
     Convolution,
     PlainConvUNet,
@@ -295,7 +296,7 @@ def test_without_onnx_the_message_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setattr(builtins, "__import__", no_onnx)
     with pytest.raises(ModelError, match="onnx") as refusal:
         write_network(PLAIN, random_weights(PLAIN))
-    assert "pip install onnx" in refusal.value.hint
+    assert refusal.value.hint == Hint(HintCode.INSTALL_PACKAGE, package="onnx")
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -16,6 +16,7 @@ import pytest
 from support.processes import environment
 from support.web import Handler, Served, Site, cut_after, endless, hang_up, lying_range, redirect_to, status
 from TotalPassportLib.base.errors import BadInput, Cancelled, ModelError
+from TotalPassportLib.base.hints import Hint, HintCode
 from TotalPassportLib.models.transfer.download import DownloadSettings, Source, download
 
 CONTENT = random.Random(5).randbytes(1_500_000)
@@ -172,7 +173,7 @@ def test_a_refusal_is_told_at_once_with_the_address_and_the_way_around(
         attempt.fetch(url)
     assert url in caught.value.message
     assert str(code) in caught.value.message
-    assert "totalpassport models import" in caught.value.hint
+    assert caught.value.hint == Hint(HintCode.IMPORT_FILE)
     assert len(site.requests) == 1
     assert attempt.names() == []
 
@@ -182,7 +183,7 @@ def test_a_server_that_cannot_be_reached_is_told_with_the_address_and_the_way_ar
     with pytest.raises(ModelError) as caught:
         attempt.fetch(url)
     assert url in caught.value.message
-    assert "totalpassport models import" in caught.value.hint
+    assert caught.value.hint == Hint(HintCode.IMPORT_FILE)
 
 
 def test_a_wrong_hash_is_refused_and_nothing_is_kept(attempt: Attempt, url: str) -> None:
@@ -282,7 +283,7 @@ def test_a_certificate_that_is_not_trusted_ends_it_at_once_and_says_how_to_trust
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(ModelError, match="certificate") as caught:
         attempt.fetch(url)
-    assert "SSL_CERT_FILE" in caught.value.hint
+    assert caught.value.hint == Hint(HintCode.TRUST_CERTIFICATES)
     assert attempt.pauses == []
 
 
