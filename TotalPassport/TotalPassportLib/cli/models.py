@@ -32,18 +32,18 @@ def add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser], ep
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     action = _adder(actions, epilog)
-    listing = action("list", _list, "show every model and whether it is installed")
+    listing = action("list", _list_models, "show every model and whether it is installed")
     listing.add_argument("--json", action="store_true", help="for programs")
-    info = action("info", _info, "show all that is known of a model, also where to download it")
+    info = action("info", _show_model, "show all that is known of a model, also where to download it")
     info.add_argument("name", metavar="NAME")
     info.add_argument("--json", action="store_true", help="for programs")
-    getting = action("download", _download, "download a model's released weights and convert them")
+    getting = action("download", _download_model, "download a model's released weights and convert them")
     getting.add_argument("name", metavar="NAME")
-    _add_import(action("import", _import, "bring in models from files or folders"))
-    _add_convert(action("convert", _convert, "convert official weights into a model folder"))
-    checking = action("verify", _verify, "check that installed models are what was installed")
+    _add_import(action("import", _import_models, "bring in models from files or folders"))
+    _add_convert(action("convert", _convert_weights, "convert official weights into a model folder"))
+    checking = action("verify", _verify_models, "check that installed models are what was installed")
     checking.add_argument("name", metavar="NAME", nargs="?", help="default: all that are installed")
-    removal = action("remove", _remove, "delete an installed model")
+    removal = action("remove", _remove_model, "delete an installed model")
     removal.add_argument("name", metavar="NAME")
     removal.add_argument("--forget", action="store_true", help="also forget the hashes that its released files had")
 
@@ -79,7 +79,7 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="name", metavar="NAME", help="what to call the model")
 
 
-def _list(options: argparse.Namespace) -> None:
+def _list_models(options: argparse.Namespace) -> None:
     from ..models.catalogue import list_models
 
     models = [_facts(entry) for entry in list_models()]
@@ -120,7 +120,7 @@ def _facts(entry: Any) -> dict[str, Any]:
     }
 
 
-def _info(options: argparse.Namespace) -> None:
+def _show_model(options: argparse.Namespace) -> None:
     from ..models.catalogue import find_entry
     from ..models.store import read_record
 
@@ -145,13 +145,13 @@ def _info(options: argparse.Namespace) -> None:
             print(f"  {key:12}{value}")
     for dataset in entry.datasets:
         print(f"\n  {dataset.folder}\n    {dataset.url}")
-        for name, pin in (("archive", dataset.archive), ("checkpoint", dataset.checkpoint), ("plans", dataset.plans)):
-            print(f"    {name + ' SHA-256':20}{pin.sha256 or 'recorded when it first comes'}")
+        for name in ("archive", "checkpoint", "plans"):
+            print(f"    {name + ' SHA-256':20}{getattr(dataset, name).sha256 or 'recorded when it first comes'}")
     if not entry.installed:
         print(f"\n{hint_text(entry.needs)}")
 
 
-def _download(options: argparse.Namespace) -> None:
+def _download_model(options: argparse.Namespace) -> None:
     from ..models.catalogue import find_entry
     from ..models.transfer.intake import download_model
 
@@ -163,7 +163,7 @@ def _download(options: argparse.Namespace) -> None:
     print(f"'{options.name}' is installed: {folder}")
 
 
-def _import(options: argparse.Namespace) -> None:
+def _import_models(options: argparse.Namespace) -> None:
     from ..models.transfer.intake import import_models
 
     with ProgressBar() as bar:
@@ -172,7 +172,7 @@ def _import(options: argparse.Namespace) -> None:
         print(f"'{folder.name}' is installed: {folder}")
 
 
-def _convert(options: argparse.Namespace) -> None:
+def _convert_weights(options: argparse.Namespace) -> None:
     from ..models.transfer.intake import convert_to
 
     with ProgressBar() as bar:
@@ -182,7 +182,7 @@ def _convert(options: argparse.Namespace) -> None:
     )
 
 
-def _verify(options: argparse.Namespace) -> None:
+def _verify_models(options: argparse.Namespace) -> None:
     from ..models.catalogue import find_entry, list_models
     from ..models.store import check_integrity
 
@@ -203,7 +203,7 @@ def _verify(options: argparse.Namespace) -> None:
         raise ModelError(f"Damaged: {', '.join(damaged)}.", "Remove these models and bring them in again.")
 
 
-def _remove(options: argparse.Namespace) -> None:
+def _remove_model(options: argparse.Namespace) -> None:
     from ..models.store import remove_model
 
     remove_model(options.name, options.forget)

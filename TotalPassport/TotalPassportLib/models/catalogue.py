@@ -27,14 +27,14 @@ MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True)
-class Pin:
+class ExpectedFile:
     """What is known of a file before it comes; None is recorded when the file is first seen."""
 
     size_bytes: int | None
     sha256: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Released weights of one network: where they are, and what is known of them."""
 
@@ -43,9 +43,9 @@ class Dataset:
     url: str
     approximate_bytes: int
     largest_bytes: int
-    archive: Pin
-    checkpoint: Pin
-    plans: Pin
+    archive: ExpectedFile
+    checkpoint: ExpectedFile
+    plans: ExpectedFile
 
     @property
     def number(self) -> int:
@@ -53,7 +53,7 @@ class Dataset:
         return dataset_number(self.folder) or 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PublishedFile:
     """A file that somebody has published, pinned."""
 
@@ -67,7 +67,7 @@ class PublishedFile:
         return self.url.rsplit("/", 1)[1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verification:
     """A published scan and its published labels, and how well a model must reproduce them.
 
@@ -82,7 +82,7 @@ class Verification:
     least_organ_ml: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CatalogueEntry:
     """One model by name; ``spacing_mm`` is along R, A, S, ``datasets`` are what it is converted from, if anything."""
 
@@ -130,8 +130,8 @@ def list_models() -> tuple[CatalogueEntry, ...]:
     ------
     ModelError : the catalogue that the environment names cannot be used.
     """
-    own = os.environ.get(CATALOGUE_VARIABLE)
-    return _with_others(*bundled_catalogue(), *(read_catalogue(Path(own)) if own else ()))
+    path = os.environ.get(CATALOGUE_VARIABLE)
+    return _with_others(*bundled_catalogue(), *(read_catalogue(Path(path)) if path else ()))
 
 
 def list_models_of_ours() -> tuple[CatalogueEntry, ...]:
@@ -149,7 +149,7 @@ def _with_others(*entries: CatalogueEntry) -> tuple[CatalogueEntry, ...]:
 def bundled_catalogue() -> tuple[CatalogueEntry, ...]:
     """Return the models of the catalogue that comes with TotalPassport."""
     document = read_json(DATA_FOLDER / "catalogue.json", ModelError)
-    return tuple(_entry(entry) for entry in document["models"])
+    return tuple(_entry_from(entry) for entry in document["models"])
 
 
 def read_catalogue(path: Path) -> tuple[CatalogueEntry, ...]:
@@ -161,31 +161,31 @@ def read_catalogue(path: Path) -> tuple[CatalogueEntry, ...]:
     """
     document = read_json(path, ModelError)
     validate(document, "catalogue", f"'{path}'", ModelError)
-    return tuple(_entry(entry) for entry in document["models"])
+    return tuple(_entry_from(entry) for entry in document["models"])
 
 
-def _entry(entry: dict[str, Any]) -> CatalogueEntry:
+def _entry_from(entry: dict[str, Any]) -> CatalogueEntry:
     right, anterior, superior = entry["spacing_mm"]
     return CatalogueEntry(
-        entry["name"],
-        entry["title"],
-        entry["description"],
-        entry["licence"],
-        (right, anterior, superior),
-        DATA_FOLDER / entry["bundled_folder"] if entry["bundled_folder"] else None,
-        tuple(_dataset(dataset) for dataset in entry["datasets"]),
-        _verification(entry["verification"]) if "verification" in entry else None,
+        name=entry["name"],
+        title=entry["title"],
+        description=entry["description"],
+        licence=entry["licence"],
+        spacing_mm=(right, anterior, superior),
+        bundled_folder=DATA_FOLDER / entry["bundled_folder"] if entry["bundled_folder"] else None,
+        datasets=tuple(_dataset_from(dataset) for dataset in entry["datasets"]),
+        verification=_verification_from(entry["verification"]) if "verification" in entry else None,
     )
 
 
-def _verification(entry: dict[str, Any]) -> Verification:
+def _verification_from(entry: dict[str, Any]) -> Verification:
     files = {key: PublishedFile(**entry[key]) for key in ("ct", "labels")}
     return Verification(**{**entry, **files})
 
 
-def _dataset(entry: dict[str, Any]) -> Dataset:
-    pins = {key: Pin(**entry[key]) for key in ("archive", "checkpoint", "plans")}
-    return Dataset(**{**entry, **pins})
+def _dataset_from(entry: dict[str, Any]) -> Dataset:
+    files = {key: ExpectedFile(**entry[key]) for key in ("archive", "checkpoint", "plans")}
+    return Dataset(**{**entry, **files})
 
 
 def _others(known: set[str]) -> list[CatalogueEntry]:
@@ -202,10 +202,21 @@ def _installed_entry(folder: Path) -> CatalogueEntry:
     try:
         document = read_json(folder / DESCRIPTION_FILE, ModelError)
         right, anterior, superior = (float(value) for value in document["spacing_mm"])
-        texts = (str(document["title"]), str(document.get("intended_use") or "A model of your own."))
-        return CatalogueEntry(folder.name, *texts, str(document["licence"] or "unknown"), (right, anterior, superior))
+        return CatalogueEntry(
+            name=folder.name,
+            title=str(document["title"]),
+            description=str(document.get("intended_use") or "A model of your own."),
+            licence=str(document["licence"] or "unknown"),
+            spacing_mm=(right, anterior, superior),
+        )
     except (ModelError, LookupError, TypeError, ValueError, AttributeError):
-        return CatalogueEntry(folder.name, folder.name, "Its description is damaged.", "unknown", (0.0, 0.0, 0.0))
+        return CatalogueEntry(
+            name=folder.name,
+            title=folder.name,
+            description="Its description is damaged.",
+            licence="unknown",
+            spacing_mm=(0.0, 0.0, 0.0),
+        )
 
 
 def find_entry(name: str) -> CatalogueEntry:

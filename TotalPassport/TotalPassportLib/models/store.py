@@ -23,7 +23,7 @@ from ..base.paths import cache_folder, models_folder
 from .catalogue import MODEL_NAME, CatalogueEntry, find_entry, list_models
 from .description import verify_network
 from .reading import read_model
-from .transfer.pins import Weights, forget_first_seen, look_at
+from .transfer.checksums import Weights, fingerprint_of, forget_first_seen
 
 RECORD_FILE = "record.json"
 
@@ -83,7 +83,7 @@ def put_into_store(model: Path, name: str, way: str, weights: list[Weights], wor
 
 
 def _write_record(model: Path, name: str, way: str, weights: list[Weights]) -> None:
-    files = {path.name: vars(look_at(path)) for path in sorted(model.iterdir()) if path.name != RECORD_FILE}
+    files = {path.name: vars(fingerprint_of(path)) for path in sorted(model.iterdir()) if path.name != RECORD_FILE}
     record = {
         "schema": "totalpassport-record/1",
         "name": name,
@@ -139,7 +139,7 @@ def check_integrity(entry: CatalogueEntry) -> None:
     if odd := present ^ set(record["files"]):
         raise ModelError(f"The model '{entry.name}' has missing or added files: {', '.join(sorted(odd))}.", hint)
     for name, known in record["files"].items():
-        if vars(look_at(entry.folder / name)) != known:
+        if vars(fingerprint_of(entry.folder / name)) != known:
             raise ModelError(f"The file '{entry.folder / name}' was changed since it was installed.", hint)
 
 

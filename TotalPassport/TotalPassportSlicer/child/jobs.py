@@ -32,7 +32,7 @@ class Status(enum.Enum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """The end of a run: what happened in one sentence, and what to do next."""
 
@@ -66,7 +66,7 @@ class RunListener:
         """The run is over: its process is gone and its folder removed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """What to run: ``prepare`` fills the private folder and returns the job file's content, ``load`` takes the result.
 

@@ -11,7 +11,7 @@ from TotalPassportLib.base.errors import ModelError
 from TotalPassportLib.base.paths import official_folders
 from TotalPassportLib.models.catalogue import CATALOGUE_VARIABLE, CatalogueEntry, list_models, list_models_of_ours
 from TotalPassportLib.models.nnunet.layout import find_datasets
-from TotalPassportLib.models.transfer.weights import numbers_of
+from TotalPassportLib.models.transfer.weights import dataset_numbers
 
 from .wording import error_in_the_window
 
@@ -38,7 +38,7 @@ class ModelList:
         except ImportError:  # the package that checks a catalogue is yet to be installed; whoever clicks is asked
             self.entries, self.problem = list_models_of_ours(), ""
         found = _numbers_of_totalsegmentator()
-        self.totalsegmentators = [entry for entry in self.entries if entry.datasets and numbers_of(entry) <= found]
+        self.totalsegmentators = [entry for entry in self.entries if entry.datasets and dataset_numbers(entry) <= found]
 
     def find(self, name: str) -> CatalogueEntry | None:
         """Return the model of a name, or None."""

@@ -18,7 +18,8 @@ import numpy as np
 
 from ...base.errors import ModelError
 from ...base.hints import Hint, HintCode
-from .architecture import Convolution, DecoderStage, EncoderLayer, ResidualBlock, Triple, UNet, Upsampling
+from .architecture import UNet
+from .layers import Convolution, DecoderStage, EncoderLayer, ResidualBlock, Triple, Upsampling
 
 OPSET = 17
 IR_VERSION = 8
@@ -41,7 +42,7 @@ def write_network(
     """
     tensors = select_tensors(architecture, weights)
     onnx = _onnx()
-    writer = _Writer(onnx, architecture, tensors)
+    writer = _GraphWriter(onnx, architecture, tensors)
     sizes = ["z", "y", "x"]
     ports = (
         _port(onnx, INPUT, [1, architecture.input_channels, *sizes]),
@@ -133,7 +134,7 @@ def _port(onnx: ModuleType, name: str, shape: list[int | str]) -> Any:
     return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
 
 
-class _Writer:
+class _GraphWriter:
     """Turns layers into nodes; every method takes the names of its inputs and gives the name of its output."""
 
     def __init__(self, onnx: ModuleType, architecture: UNet, tensors: Mapping[str, np.ndarray]) -> None:

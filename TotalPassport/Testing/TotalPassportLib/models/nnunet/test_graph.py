@@ -14,15 +14,9 @@ import pytest
 from support.checkpoints import random_weights
 from TotalPassportLib.base.errors import ModelError
 from TotalPassportLib.base.hints import Hint, HintCode
-from TotalPassportLib.models.nnunet.architecture import (
-    Convolution,
-    PlainConvUNet,
-    ResidualBlock,
-    ResidualEncoderUNet,
-    Triple,
-    UNet,
-)
+from TotalPassportLib.models.nnunet.architecture import PlainConvUNet, ResidualEncoderUNet, UNet
 from TotalPassportLib.models.nnunet.graph import write_head, write_network
+from TotalPassportLib.models.nnunet.layers import Convolution, ResidualBlock, Triple
 
 PLAIN = PlainConvUNet(
     input_channels=1,

@@ -38,7 +38,12 @@ class Attempt:
         self.steps.append((done, total))
 
     def fetch(self, url: str, *, size: int | None = None, sha256: str | None = None) -> None:
-        download(Source(url, LARGEST, size, sha256), self.destination, self.step, self.settings)
+        download(
+            Source(url=url, largest_bytes=LARGEST, size_bytes=size, sha256=sha256),
+            self.destination,
+            self.step,
+            self.settings,
+        )
 
     def names(self) -> list[str]:
         return sorted(path.name for path in self.destination.parent.iterdir())
@@ -327,7 +332,7 @@ def test_a_disk_that_fills_up_on_the_way_is_a_sentence(
     def open_full(part: object) -> BinaryIO:
         return Path("/dev/full").open("ab")
 
-    monkeypatch.setattr("TotalPassportLib.models.transfer.download._Part.open", open_full)
+    monkeypatch.setattr("TotalPassportLib.models.transfer.download._PartialFile.open", open_full)
     with pytest.raises(BadInput, match="disk is full"):
         attempt.fetch(url)
     assert not attempt.destination.exists()
@@ -339,7 +344,7 @@ def test_stopping_keeps_what_has_come(attempt: Attempt, site: Site, url: str) ->
             raise Cancelled()
 
     with pytest.raises(Cancelled):
-        download(Source(url, LARGEST), attempt.destination, stop_midway, attempt.settings)
+        download(Source(url=url, largest_bytes=LARGEST), attempt.destination, stop_midway, attempt.settings)
     kept = attempt.destination.with_name("weights.zip.part").stat().st_size
     assert 500_000 < kept < len(CONTENT)
     attempt.fetch(url, sha256=SHA256)
@@ -362,7 +367,7 @@ from TotalPassportLib.models.transfer.download import Source, download
 def step(done, total):
     print(done, flush=True)
 
-download(Source(sys.argv[1], 2_000_000), Path(sys.argv[2]), step)
+download(Source(url=sys.argv[1], largest_bytes=2_000_000), Path(sys.argv[2]), step)
 """
 
 
