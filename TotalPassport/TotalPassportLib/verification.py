@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel
 import numpy as np
 
-from .base.errors import BadInput, as_user_error
+from .base.errors import BadInput, ModelError, as_user_error
 from .base.events import Cancellation, EventCallback, Progress, ignore_event
 from .base.files import make_folder, sha256_of
+from .base.hints import Hint, HintCode
 from .base.labels import LabelTable
 from .base.paths import cache_folder
 from .image.volume import check_same_grid, load_ct, load_segmentation
@@ -114,10 +117,22 @@ def _published_files(
                 source = Source(
                     url=file.url, largest_bytes=file.size_bytes, size_bytes=file.size_bytes, sha256=file.sha256
                 )
-                download(source, path, lambda done, total: progress.step(before + done, whole), settings)
+                with _told_how_to_give_files():
+                    download(source, path, lambda done, total: progress.step(before + done, whole), settings)
             return path
 
         return fetch(rule.ct, 0), fetch(rule.labels, rule.ct.size_bytes)
+
+
+@contextmanager
+def _told_how_to_give_files() -> Iterator[None]:
+    """Say of a download that failed how its file is given by hand: not as models are."""
+    try:
+        yield
+    except ModelError as error:
+        if isinstance(error.hint, Hint) and error.hint.code in (HintCode.IMPORT_FILE, HintCode.DOWNLOAD_AGAIN):
+            raise ModelError(error.message, Hint(HintCode.GIVE_PUBLISHED_FILES)) from error
+        raise
 
 
 def _given(file: PublishedFile, folder: Path) -> Path:

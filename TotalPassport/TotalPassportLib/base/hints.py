@@ -35,6 +35,7 @@ class HintCode(enum.StrEnum):
     INSTALL_PACKAGE = "install_package"
     INSTALL_PROVIDER = "install_provider"
     CHECK_DRIVERS = "check_drivers"
+    GIVE_PUBLISHED_FILES = "give_published_files"
     MEASURE_AGAIN = "measure_again"
     MEASURE_AGAIN_OR_OMIT_ICP = "measure_again_or_omit_icp"
     CHOOSE_MODEL = "choose_model"
@@ -83,6 +84,10 @@ NEUTRAL: Mapping[HintCode, str] = {
         "Install the onnxruntime distribution that has it, or choose the provider '{other_provider}'."
     ),
     HintCode.CHECK_DRIVERS: "Check its drivers, or choose the provider '{other_provider}'.",
+    HintCode.GIVE_PUBLISHED_FILES: (
+        "Get that file with a browser, on any machine, and give its folder: verify_model(files_folder=folder) "
+        "(behind a proxy, HTTPS_PROXY may be missing)."
+    ),
     HintCode.MEASURE_AGAIN: "Measure the segmentation again with describe().",
     HintCode.MEASURE_AGAIN_OR_OMIT_ICP: "Measure the segmentation again with describe(). Or leave ICP out.",
     HintCode.CHOOSE_MODEL: "Choose one of the models {models}.",

@@ -48,6 +48,10 @@ IN_THE_SHELL: Mapping[HintCode, str] = {
         "Install the onnxruntime distribution that has it, or choose --provider {other_provider}."
     ),
     HintCode.CHECK_DRIVERS: "Check its drivers, or choose --provider {other_provider}.",
+    HintCode.GIVE_PUBLISHED_FILES: (
+        "Get that file with a browser, on any machine, and give its folder with --files (behind a proxy, HTTPS_PROXY "
+        "may be missing)."
+    ),
     HintCode.MEASURE_AGAIN: "Measure the segmentation again with 'totalpassport passport'.",
     HintCode.MEASURE_AGAIN_OR_OMIT_ICP: (
         "Measure the segmentation again with 'totalpassport passport'. Or leave ICP out."

@@ -67,6 +67,7 @@ def _texts_of_models() -> dict[HintCode, str]:
             "Give it a name of letters and digits, in a shell: totalpassport models import PATH --as NAME."
         ),
         HintCode.NAME_ONE_MODEL: _("Import one of them alone."),
+        HintCode.GIVE_PUBLISHED_FILES: _("Get that file with a browser, on any machine, and give its folder."),
         HintCode.CHOOSE_MODEL: _("Choose one of the models {models}."),
         HintCode.GIVE_WEIGHTS: _("Give the folder with the weights."),
     }
