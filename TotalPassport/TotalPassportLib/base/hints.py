@@ -159,12 +159,12 @@ def hint_of_event(event: Mapping[str, Any]) -> Hint | str:
     """
     code, arguments = event.get("hint_code"), event.get("hint_arguments")
     known = next((each for each in HintCode if each.value == code), None)
-    if known is None or not _fits(known, arguments):
+    if known is None or not _are_arguments_of(known, arguments):
         return str(event.get("hint") or "")
     return Hint(known, **dict(arguments or {}))
 
 
-def _fits(code: HintCode, arguments: object) -> bool:
+def _are_arguments_of(code: HintCode, arguments: object) -> bool:
     """Whether arguments from elsewhere are those of a code."""
     if not isinstance(arguments, dict) or arguments.keys() != arguments_of(NEUTRAL[code]):
         return False

@@ -106,7 +106,7 @@ def _facts(entry: Any) -> dict[str, Any]:
         "spacing_mm": entry.spacing_mm,
         "installed": installed,
         "folder": str(entry.folder) if installed else None,
-        "installed_bytes": sum(path.stat().st_size for path in entry.folder.iterdir()) if installed else None,
+        "installed_bytes": entry.installed_bytes if installed else None,
         "download_bytes": entry.approximate_bytes or None,
         "datasets": [
             {

@@ -106,6 +106,14 @@ class CatalogueEntry:
         return (self.folder / DESCRIPTION_FILE).is_file()
 
     @property
+    def installed_bytes(self) -> int:
+        """How much the installed model takes, in bytes; 0 if it vanishes meanwhile."""
+        try:
+            return sum(path.stat().st_size for path in self.folder.iterdir())
+        except OSError:
+            return 0
+
+    @property
     def approximate_bytes(self) -> int:
         """About how much has to be downloaded, in bytes."""
         return sum(dataset.archive.size_bytes or dataset.approximate_bytes for dataset in self.datasets)

@@ -63,17 +63,17 @@ def check_name(name: str) -> str:
     return name
 
 
-def put_into_store(model: Path, name: str, way: str, weights: list[Weights], work: Path) -> Path:
+def put_into_store(model: Path, name: str, *, origin: str, weights: list[Weights], work: Path) -> Path:
     """Put a finished model folder into the store under ``name``, in place of what is there, and record its origin.
 
     Parameters
     ----------
     model : the folder, inside the workspace ``work``.
-    way : ``download``, ``import`` or ``totalsegmentator``.
+    origin : ``download``, ``import`` or ``totalsegmentator``.
     weights : what it was converted from; none for a model that came in our own layout.
     """
     read_model(model)  # what cannot be read must not look installed
-    _write_record(model, name, way, weights)
+    _write_record(model, name, origin, weights)
     make_folder(models_folder())
     target = models_folder() / name
     if target.exists():
@@ -82,13 +82,13 @@ def put_into_store(model: Path, name: str, way: str, weights: list[Weights], wor
     return target
 
 
-def _write_record(model: Path, name: str, way: str, weights: list[Weights]) -> None:
+def _write_record(model: Path, name: str, origin: str, weights: list[Weights]) -> None:
     files = {path.name: vars(fingerprint_of(path)) for path in sorted(model.iterdir()) if path.name != RECORD_FILE}
     record = {
         "schema": "totalpassport-record/1",
         "name": name,
         "installed": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "way": way,
+        "way": origin,
         "software": f"TotalPassport {__version__}",
         "files": files,
         "sources": [

@@ -10,6 +10,7 @@ from TotalPassportLib.models.catalogue import CatalogueEntry
 from ..child.jobs import State
 from . import model_list
 from .model_list import ModelList
+from .wording import hint_in_the_window
 
 
 def update_buttons(ui: Any, parameters: Any | None, state: State, organ_count: int, models: ModelList) -> None:
@@ -33,11 +34,16 @@ def update_buttons(ui: Any, parameters: Any | None, state: State, organ_count: i
     ui.applyButton.enabled = not reason and state not in (State.CANCELLING, State.FINISHING)
     ui.applyButton.toolTip = reason or _("Find the organs and make their passport.")
     reason = why_not_describe(parameters and parameters.segmentationToDescribe, state)
-    ui.describeButton.enabled = not reason
-    ui.describeButton.toolTip = reason or _("Measure the segments and make their passport.")
+    allow(ui.describeButton, reason, _("Measure the segments and make their passport."))
     ui.exportButton.enabled = organ_count > 0
     summary = _("{count} organs; positions (R, A, S) and semi-axes in mm")
     ui.summaryLabel.text = summary.format(count=organ_count) if organ_count else ""
+
+
+def allow(button: Any, reason: str, tip: str | None) -> None:
+    """Let a button be clicked unless there is a reason against it; its tooltip says what it does, or why not."""
+    button.enabled = not reason
+    button.toolTip = reason or tip or ""
 
 
 def why_not_apply(volume_node: Any | None, model: CatalogueEntry | None, catalogue_problem: str = "") -> str:
@@ -49,7 +55,9 @@ def why_not_apply(volume_node: Any | None, model: CatalogueEntry | None, catalog
     if model is None:
         return _("Choose a model.")
     if not model.installed and (catalogue_problem or not model_list.can_download(model)):
-        needs = _("It can be brought in when the catalogue is mended.") if catalogue_problem else model.needs
+        needs = hint_in_the_window(model.needs)
+        if catalogue_problem:
+            needs = _("It can be brought in when the catalogue is mended.")
         return _("The model '{title}' is not installed. {needs}").format(title=model.title, needs=needs)
     return ""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from slicer.i18n import tr as _
@@ -77,7 +76,7 @@ def state_text(entry: CatalogueEntry) -> str:
 def size_text(entry: CatalogueEntry) -> str:
     """Return how much disk a model takes, or about how much its download is; empty if neither is known."""
     if entry.installed:
-        return in_bytes(folder_bytes(entry.folder))
+        return in_bytes(entry.installed_bytes)
     return f"~ {in_bytes(entry.approximate_bytes)}" if entry.datasets else ""
 
 
@@ -91,14 +90,6 @@ def in_bytes(count: int) -> str:
     if size >= 1000:
         return f"{size / 1000:.1f} GB"
     return f"{size:.0f} MB" if size >= 10 else f"{size:.1f} MB"
-
-
-def folder_bytes(folder: Path) -> int:
-    """Return the size of all files of a model; 0 if it vanishes meanwhile."""
-    try:
-        return sum(path.stat().st_size for path in folder.iterdir())
-    except OSError:
-        return 0
 
 
 def about(entry: CatalogueEntry) -> str:

@@ -16,6 +16,7 @@ from TotalPassportLib.models.catalogue import CatalogueEntry
 from ..child import tasks
 from ..child.jobs import Outcome, State, Status
 from . import model_list
+from .buttons import allow
 from .dialogs import Dialogs
 from .model_list import ModelList
 from .model_table import ModelTable
@@ -126,12 +127,12 @@ class ModelsPanel:
             ui.downloadModelButton.toolTip = _("Stop; of a download, what has come is kept.")
         else:
             ui.downloadModelButton.text = _("Download")
-            _allow(ui.downloadModelButton, reason or _why_not_download(entry), entry and _download_tip(entry))
-        _allow(ui.importFileButton, reason, _("Bring in zips of TotalSegmentator's weights, or a network of yours."))
-        _allow(ui.importFolderButton, reason, _("Bring in a folder of weights, of such zips, or of a model of yours."))
+            allow(ui.downloadModelButton, reason or _why_not_download(entry), entry and _download_tip(entry))
+        allow(ui.importFileButton, reason, _("Bring in zips of TotalSegmentator's weights, or a network of yours."))
+        allow(ui.importFolderButton, reason, _("Bring in a folder of weights, of such zips, or of a model of yours."))
         available = self.models.totalsegmentators
-        _allow(ui.totalSegmentatorButton, reason or _why_not_totalsegmentator(available), _found_tip(available))
-        _allow(ui.deleteModelButton, reason or _why_not_delete(entry), _("Delete the model from this computer."))
+        allow(ui.totalSegmentatorButton, reason or _why_not_totalsegmentator(available), _found_tip(available))
+        allow(ui.deleteModelButton, reason or _why_not_delete(entry), _("Delete the model from this computer."))
 
     # -- what the user does ---------------------------------------------------------------------------------------
 
@@ -212,11 +213,6 @@ class ModelsPanel:
     def _tell(self, sentence: str) -> None:
         self._panel.say(sentence)
         self._panel.logged(sentence)
-
-
-def _allow(button: Any, reason: str, tip: str | None) -> None:
-    button.enabled = not reason
-    button.toolTip = reason or tip or ""
 
 
 def _why_not_download(entry: CatalogueEntry | None) -> str:

@@ -114,7 +114,7 @@ def _use_totalsegmentators(entry: CatalogueEntry, work: Path, progress: Progress
             progress.warn("not_reused", f"The weights in '{folder}' are not used: {error.message}")
             continue
         progress.warn("reused", f"Nothing is downloaded: '{folder}' has the weights.")
-        return _install_official(entry, "totalsegmentator", weights, work, progress)
+        return _install_official(entry, weights, origin="totalsegmentator", work=work, progress=progress)
     return None
 
 
@@ -135,7 +135,7 @@ def _download_and_install(entry: CatalogueEntry, work: Path, progress: Progress,
         for archive in archives:  # so that the next download starts from nothing
             archive.unlink(missing_ok=True)
         raise
-    model = _install_official(entry, "download", weights, work, progress)
+    model = _install_official(entry, weights, origin="download", work=work, progress=progress)
     for archive in archives:
         archive.unlink()
     return model
@@ -225,7 +225,7 @@ def import_models(
             folders = []
             for index, (conversion, found) in enumerate(zip(conversions, weights, strict=True)):
                 step = share_of(progress.step, index, len(conversions))
-                folders.append(_convert_and_install(conversion, "import", found, work, step))
+                folders.append(_convert_and_install(conversion, found, origin="import", work=work, step=step))
         return folders
 
 
@@ -289,7 +289,7 @@ def _import_converted(path: Path, name: str | None, progress: Progress) -> Path:
     with workspace("import", progress) as work:
         with progress.stage("convert"):
             name = check_name(copy_model(path, work / "model", name))
-        return put_into_store(work / "model", name, "import", [], work)
+        return put_into_store(work / "model", name, origin="import", weights=[], work=work)
 
 
 def _plan_conversions(trainers: Mapping[int, Path], name: str | None) -> list[Conversion]:
@@ -324,18 +324,20 @@ def _parts(entry: CatalogueEntry, trainers: Mapping[int, Path]) -> tuple[Path, .
     return tuple(trainers[dataset.number].absolute() for dataset in entry.datasets)
 
 
-def _install_official(entry: CatalogueEntry, way: str, weights: list[Weights], work: Path, progress: Progress) -> Path:
+def _install_official(
+    entry: CatalogueEntry, weights: list[Weights], *, origin: str, work: Path, progress: Progress
+) -> Path:
     conversion = Conversion(name=entry.name, trainers=tuple(source.folder for source in weights), entry=entry)
     with progress.stage("convert"):
-        return _convert_and_install(conversion, way, weights, work, progress.step)
+        return _convert_and_install(conversion, weights, origin=origin, work=work, step=progress.step)
 
 
 def _convert_and_install(
-    conversion: Conversion, way: str, weights: list[Weights], work: Path, step: StepCallback
+    conversion: Conversion, weights: list[Weights], *, origin: str, work: Path, step: StepCallback
 ) -> Path:
     folder = work / conversion.name
     convert(conversion.name, conversion.trainers, folder, step)
-    model = put_into_store(folder, conversion.name, way, weights, work)
+    model = put_into_store(folder, conversion.name, origin=origin, weights=weights, work=work)
     if conversion.entry is not None:
         remember_first_seen(conversion.entry, weights)
     return model
