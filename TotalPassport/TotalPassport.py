@@ -308,7 +308,7 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
 
     def removeModel(self, name: str) -> None:
         """Delete a model from the user's store."""
-        store.remove(name)
+        store.remove_model(name)
 
     def waitForFinished(self, timeoutSeconds: float = 3600.0) -> Outcome | None:
         """Keep Slicer alive until the run is over and return how it ended; None if it is not over in time."""

@@ -25,6 +25,7 @@ if __package__ in (None, ""):
 from TotalPassportLib.base.errors import BadInput, Cancelled, user_error
 from TotalPassportLib.base.events import Cancellation, Event, EventCallback
 from TotalPassportLib.base.files import read_json, validate
+from TotalPassportLib.base.hints import hint_fields
 
 GRACE_SECONDS = 30.0
 """How long a child whose parent is gone may take to stop by itself before it is ended."""
@@ -163,7 +164,7 @@ def report_failure(error: BaseException, emit: EventCallback) -> int:
             "code": failure.code,
             "exit_code": failure.exit_code,
             "message": failure.message,
-            "hint": failure.hint,
+            **hint_fields(failure.hint),
         }
     )
     return failure.exit_code

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel
 import numpy as np
 
-from .base.errors import BadInput, as_user_error
+from .base.errors import BadInput, ModelError, as_user_error
 from .base.events import Cancellation, EventCallback, Progress, ignore_event
 from .base.files import make_folder, sha256_of
+from .base.hints import Hint, HintCode
 from .base.labels import LabelTable
 from .base.paths import cache_folder
 from .image.volume import check_same_grid, load_ct, load_segmentation
@@ -29,7 +32,7 @@ FETCH_SHARES = {"fetch": 1.0}
 """Stages of bringing the published files."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OrganAgreement:
     """How well one structure agrees; volumes in ml on the scan's grid."""
 
@@ -41,7 +44,7 @@ class OrganAgreement:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class VerificationResult:
     """The comparison of all structures that either result has, by rising label."""
 
     organs: tuple[OrganAgreement, ...]
@@ -72,7 +75,7 @@ def verify_model(
     on_event: EventCallback = ignore_event,
     cancellation: Cancellation | None = None,
     settings: DownloadSettings | None = None,
-) -> Verdict:
+) -> VerificationResult:
     """Download what is missing, segment the published scan and compare.
 
     Parameters
@@ -95,7 +98,7 @@ def verify_model(
         ct, labels = _published_files(rule, files_folder, Progress(FETCH_SHARES, on_event, cancellation), settings)
         if not entry.installed:
             download_model(name, on_event, cancellation, settings)
-        return _compare(entry, rule, ct, labels, provider, on_event, cancellation)
+        return _segment_and_compare(entry, rule, ct, labels, provider, on_event, cancellation)
 
 
 def _published_files(
@@ -111,11 +114,25 @@ def _published_files(
             path = kept / file.name
             if not path.exists() or sha256_of(path) != file.sha256:
                 path.unlink(missing_ok=True)
-                source = Source(file.url, file.size_bytes, file.size_bytes, file.sha256)
-                download(source, path, lambda done, total: progress.step(before + done, whole), settings)
+                source = Source(
+                    url=file.url, largest_bytes=file.size_bytes, size_bytes=file.size_bytes, sha256=file.sha256
+                )
+                with _told_how_to_give_files():
+                    download(source, path, lambda done, total: progress.step(before + done, whole), settings)
             return path
 
         return fetch(rule.ct, 0), fetch(rule.labels, rule.ct.size_bytes)
+
+
+@contextmanager
+def _told_how_to_give_files() -> Iterator[None]:
+    """Say of a download that failed how its file is given by hand: not as models are."""
+    try:
+        yield
+    except ModelError as error:
+        if isinstance(error.hint, Hint) and error.hint.code in (HintCode.IMPORT_FILE, HintCode.DOWNLOAD_AGAIN):
+            raise ModelError(error.message, Hint(HintCode.GIVE_PUBLISHED_FILES)) from error
+        raise
 
 
 def _given(file: PublishedFile, folder: Path) -> Path:
@@ -127,7 +144,7 @@ def _given(file: PublishedFile, folder: Path) -> Path:
     return path
 
 
-def _compare(
+def _segment_and_compare(
     entry: CatalogueEntry,
     rule: Verification,
     ct: Path,
@@ -135,7 +152,7 @@ def _compare(
     provider: str,
     on_event: EventCallback,
     cancellation: Cancellation,
-) -> Verdict:
+) -> VerificationResult:
     folder = Path(tempfile.mkdtemp(prefix="totalpassport-"))
     try:
         result = run(ct, folder, entry.name, provider, on_event=on_event, cancellation=cancellation)
@@ -144,7 +161,7 @@ def _compare(
         check_same_grid(scan, published)
         voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
         organs = organ_agreements(found, published.voxels, find_model(entry.name).labels, voxel_ml)
-        return Verdict(organs, float((found == published.voxels).mean()), rule)
+        return VerificationResult(organs, float((found == published.voxels).mean()), rule)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -161,8 +178,11 @@ def organ_agreements(
     common = np.bincount(found[found == published], minlength=labels)
     return tuple(
         OrganAgreement(
-            *(label, table.describe(label).name, float(theirs[label] * voxel_ml), float(ours[label] * voxel_ml)),
-            float(2 * common[label] / (ours[label] + theirs[label])),
+            label=label,
+            name=table.describe(label).name,
+            published_ml=float(theirs[label] * voxel_ml),
+            found_ml=float(ours[label] * voxel_ml),
+            dice=float(2 * common[label] / (ours[label] + theirs[label])),
         )
         for label in map(int, np.flatnonzero(ours + theirs))
         if label

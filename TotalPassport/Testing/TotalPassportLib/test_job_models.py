@@ -14,7 +14,7 @@ from support.processes import Child, assert_contract, files_below
 from support.web import Site, cut_after, serve, status, trickle, trust
 from support.weights import FAST, FASTEST, dataset_document, isolate, model_entry, write_catalogue, zip_folder
 from TotalPassportLib.models.catalogue import find_entry
-from TotalPassportLib.models.store import read_record, verify
+from TotalPassportLib.models.store import check_integrity, read_record
 from TotalPassportLib.models.transfer.intake import DOWNLOAD_SHARES, IMPORT_SHARES
 
 
@@ -75,7 +75,7 @@ def test_a_download_reports_itself_and_ends_with_the_installed_model(start: Any,
     assert {event["stage"] for event in progress} == set(DOWNLOAD_SHARES)
     assert progress[-1]["fraction"] == 1.0
     assert child.events[-1] == {"event": "result", "models": {"fast": str(home / "models" / "fast")}}
-    verify(find_entry("fast"))
+    check_integrity(find_entry("fast"))
     assert files_below(home / "cache" / "downloads") == []
 
 
@@ -103,7 +103,7 @@ def test_the_cancel_file_stops_a_download_and_the_next_one_continues_there(
     (scratch / "cancel").unlink()
     assert start("download_model", model="fast").finish() == 0
     assert site.requests[-1][1]["Range"] == f"bytes={kept}-"
-    verify(find_entry("fast"))
+    check_integrity(find_entry("fast"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
@@ -138,6 +138,7 @@ def test_a_download_that_fails_tells_the_address_and_leaves_nothing(start: Any, 
     assert child.finish() == 4
     error = child.events[-1]
     assert (error["code"], error["exit_code"]) == ("model", 4)
+    assert (error["hint_code"], error["hint_arguments"]) == ("import_file", {})
     assert f"{site.address}/{FAST}.zip" in error["message"]
     assert "404" in error["message"]
     assert "Traceback" not in child.log

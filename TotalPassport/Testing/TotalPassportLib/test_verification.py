@@ -15,6 +15,7 @@ from support.processes import run_cli
 from support.web import Site, status
 from support.weights import FAST, dataset_document, model_entry, write_catalogue, zip_folder
 from TotalPassportLib.base.errors import BadInput, ModelError
+from TotalPassportLib.base.hints import Hint, HintCode
 from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.models.catalogue import bundled_catalogue
 from TotalPassportLib.models.transfer.download import DownloadSettings
@@ -117,6 +118,7 @@ def test_where_the_network_fails_the_address_is_shown_and_nothing_is_left(
     with pytest.raises(ModelError, match="404") as failure:
         verify_model(settings=HASTY)
     assert f"{site.address}/ct.nii.gz" in str(failure.value)
+    assert failure.value.hint == Hint(HintCode.GIVE_PUBLISHED_FILES), "models import would not take a scan"
     assert not list((home / "cache" / "verification").glob("*.gz"))
 
 

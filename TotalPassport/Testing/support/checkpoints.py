@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from TotalPassportLib.models.nnunet.architecture import UNet
+from TotalPassportLib.models.nnunet.checkpoint import read_checkpoint
 
 STORAGES = {"f4": "FloatStorage", "f8": "DoubleStorage", "f2": "HalfStorage", "i8": "LongStorage"}
 
@@ -115,3 +116,8 @@ def random_weights(architecture: UNet, seed: int = 0) -> dict[str, np.ndarray]:
         values = rng.standard_normal(shape) * (0.2 if len(shape) == 1 else 1.5 / np.sqrt(np.prod(shape[1:])))
         weights[name] = (values + name.endswith("norm.weight")).astype(np.float32)
     return weights
+
+
+def read_index(folder: Path, index: bytes, storages: dict[str, bytes] | None = None) -> dict[str, np.ndarray]:
+    """Read a checkpoint whose ``data.pkl`` is ``index``."""
+    return read_checkpoint(write_archive(folder / "checkpoint.pth", index, storages))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -10,7 +11,11 @@ from typing import Any
 
 import pytest
 from TotalPassportLib.models.nnunet.layout import NEEDED_FILES
+from TotalPassportLib.models.transfer.download import DownloadSettings
 
+QUICK = DownloadSettings(attempts=3, sleep=lambda seconds: None, free_bytes=lambda folder: 10**12)
+"""A download that waits for nothing."""
+CHECKPOINT = "fold_0/checkpoint_final.pth"
 TRAINER = "nnUNetTrainer__nnUNetPlans__3d_fullres"
 FAST = "Dataset297_TotalSegmentator_total_3mm_1559subj"
 FASTEST = "Dataset298_TotalSegmentator_total_6mm_1559subj"
@@ -21,6 +26,11 @@ FULL = (
     "Dataset294_TotalSegmentator_part4_muscles_1559subj",
     "Dataset295_TotalSegmentator_part5_ribs_1559subj",
 )
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of a content."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def isolate(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:

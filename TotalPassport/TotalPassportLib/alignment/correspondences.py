@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..base.errors import BadInput
+from ..base.hints import Hint, HintCode
 from ..base.labels import load_label_table
 from ..passport.organ import OrganPassport, Passport
 
@@ -30,8 +31,6 @@ LONGEST_NAME = 60
 """Characters of a name that are shown; the longest of the bundled tables has half as many."""
 MOST_ORGANS = 1000
 """More organs than this are no label table of ours; the heaviest ones are kept so that time stays bounded."""
-
-MEASURE_AGAIN = "Measure the segmentation again with 'totalpassport passport'."
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def _by_name(passport: Passport, which: str) -> dict[str, OrganPassport]:
             raise BadInput(
                 f"The {which} passport says that '{shown_name(organ.name)}' has {organ.volume_mm3:g} mm3 and reaches "
                 f"{np.abs(places).max():g} mm from the origin, which no organ in a scan does.",
-                MEASURE_AGAIN,
+                Hint(HintCode.MEASURE_AGAIN),
             )
     return organs
 
@@ -125,7 +124,7 @@ def _check_geometry(passport: Passport, which: str) -> None:
         flat = abs(np.linalg.det(affine[:3, :3])) <= 1e-6 * np.prod(spacing_mm)
         if not flat and _is_near(spacing_mm * passport.shape):
             return
-    raise BadInput(f"The {which} passport describes an image grid that no scan has.", MEASURE_AGAIN)
+    raise BadInput(f"The {which} passport describes an image grid that no scan has.", Hint(HintCode.MEASURE_AGAIN))
 
 
 def _is_near(values_mm: np.ndarray) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..base.errors import BadInput
+from ..base.hints import Hint, HintCode
 from ..passport.organ import Passport
-from .correspondences import MEASURE_AGAIN, Correspondences, find_correspondences, kish_effective_count
+from .correspondences import Correspondences, find_correspondences, kish_effective_count
 from .deformable import DisplacementField, fit_field
 from .icp import CentroidTerm, refine, surfaces
 from .result import Alignment, OrganResidual, moving_from_fixed
@@ -42,9 +43,8 @@ def align(fixed: Passport, moving: Passport, kind: str = "rigid", icp: bool = Tr
     if icp or kind == "deformable":
         sides = surfaces(fixed, organs.fixed), surfaces(moving, organs.moving)
         if min(len(side.rank) for side in sides) < FEWEST_SURFACE_POINTS:
-            raise BadInput(
-                "The passports have too few boundary points to align surfaces.", f"{MEASURE_AGAIN} Or leave ICP out."
-            )
+            hint = Hint(HintCode.MEASURE_AGAIN_OR_OMIT_ICP)
+            raise BadInput("The passports have too few boundary points to align surfaces.", hint)
         if icp:
             centroids = _centroid_term(organs, trusted, matrix)
             matrix, distance_mm = refine(linear, matrix, *sides, organs.surface_weights, centroids)

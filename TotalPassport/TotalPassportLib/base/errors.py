@@ -2,6 +2,9 @@
 
 Each error carries what happened and why (``message``), what to do next (``hint``), a stable ``code`` for programs,
 and the ``exit_code`` of the process. Only these errors are meant for users; anything else is a defect of ours.
+
+A hint is a sentence where every face of the program would say the same, and a `Hint` where the command line names a
+command and the window a button.
 """
 
 from __future__ import annotations
@@ -10,20 +13,24 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .hints import Hint
+
 
 class TotalPassportError(Exception):
     """A failure that the user can read.
 
     Parameters
     ----------
-    message : what happened and why, one sentence.
-    hint : what to do next, one sentence.
+    message : str
+        What happened and why, one sentence.
+    hint : Hint or str
+        What to do next, one sentence.
     """
 
     code = "internal"
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: Hint | str = "") -> None:
         message = " ".join(message.splitlines())  # other libraries' reasons may have several lines
         super().__init__(message)
         self.message = message
@@ -60,7 +67,7 @@ class Cancelled(TotalPassportError):
     code = "cancelled"
     exit_code = 5
 
-    def __init__(self, message: str = "Cancelled.", hint: str = "Nothing was written.") -> None:
+    def __init__(self, message: str = "Cancelled.", hint: Hint | str = "Nothing was written.") -> None:
         super().__init__(message, hint)
 
 

@@ -16,6 +16,8 @@ from .errors import Cancelled
 
 Event = dict[str, Any]
 EventCallback = Callable[[Event], None]
+StepCallback = Callable[[int, int], None]
+"""Receives how many steps are done and how many there are; its exceptions stop the work."""
 
 
 def ignore_event(event: Event) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .distributions import plain, suitable
 from .errors import BadInput
+from .hints import Hint, HintCode
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -43,12 +44,10 @@ def onnxruntime_module() -> ModuleType:
 
 def _engine_missing() -> BadInput:
     wanted, fallback = suitable(), plain()
-    command = f'pip install "totalpassport[{wanted.extra}]"'
-    other = f" (or [{fallback.extra}], the plain one)" if wanted != fallback else ""
-    return BadInput(
-        "The package that runs networks, onnxruntime, is not installed.",
-        f"Install the one for this machine: {command}{other}.",
-    )
+    hint = Hint(HintCode.INSTALL_PLAIN_ENGINE, extra=fallback.extra)
+    if wanted != fallback:
+        hint = Hint(HintCode.INSTALL_ENGINE, extra=wanted.extra, plain_extra=fallback.extra)
+    return BadInput("The package that runs networks, onnxruntime, is not installed.", hint)
 
 
 def open_on_processor(path: Path) -> onnxruntime.InferenceSession:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..base.errors import BadInput, TotalPassportError
 from ..base.files import parse_json
+from ..base.hints import hint_of_event
 from ..image.volume import stem_of
 from .measured_process import Effort, run_measured
 
@@ -44,7 +45,7 @@ class RunFailed(Exception):
         """Return the same as the error that the child met, for where nothing can go on without it."""
         kinds = {kind.code: kind for kind in TotalPassportError.__subclasses__()}
         kind = kinds.get(self._event.get("code", ""), TotalPassportError)
-        return kind(self._event.get("message", self._message), self._event.get("hint", ""))
+        return kind(self._event.get("message", self._message), hint_of_event(self._event))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from .. import __version__
 from ..base.errors import BadInput
 from ..base.events import EventCallback
 from ..base.files import atomic_write, make_folder, parse_json, validate
+from ..base.hints import Hint, HintCode
 from ..image.volume import stem_of
 from ..models.catalogue import find_entry, find_model, list_models
 from ..models.description import ModelDescription
@@ -33,7 +34,7 @@ INSTALL_SCRIPT = Path(__file__).with_name("install_size.py")
 
 @dataclass(frozen=True)
 class Settings:
-    """What is asked for; see ``totalpassport benchmark --help``."""
+    """What is asked for."""
 
     scans: tuple[Path, ...]
     output: Path
@@ -114,11 +115,12 @@ def _check_official(settings: Settings) -> None:
     if not settings.official or not settings.official.is_file():
         raise BadInput(f"There is no python '{settings.official}'.", "Give that of TotalSegmentator's environment.")
     if settings.model not in MODES or not find_entry(settings.model).datasets:
-        raise BadInput(f"The official package has no model '{settings.model}'.", f"Choose --model {', '.join(MODES)}.")
+        hint = Hint(HintCode.CHOOSE_MODEL, models=tuple(MODES))
+        raise BadInput(f"The official package has no model '{settings.model}'.", hint)
     if settings.weights is None:
         raise BadInput(
             "The official package needs the weights in its own layout.",
-            "Add --weights FOLDER; then both programs run the same ones.",
+            Hint(HintCode.GIVE_WEIGHTS),
         )
 
 

@@ -20,18 +20,19 @@ from .passport import add_passport
 from .run import add_run
 from .terminal import EXIT_CODES
 from .verify import add_verify
+from .wording import error_text
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = command_line_parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         options.command(options)
         return 0
     except (Exception, KeyboardInterrupt) as error:
         failure = user_error(error)
-        print(f"totalpassport: {failure}", file=sys.stderr)
+        print(f"totalpassport: {error_text(failure)}", file=sys.stderr)
         if failure.exit_code == 1 and os.environ.get("TOTALPASSPORT_DEBUG"):
             raise
         return failure.exit_code
@@ -42,7 +43,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(
         prog="totalpassport",
         description="Segment the organs of a CT on a CPU and describe each one in an anatomical passport.",

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..base.errors import ModelError, TotalPassportError
 from .terminal import ProgressBar
+from .wording import error_text, hint_text
 
 Handler = Callable[[argparse.Namespace], None]
 
@@ -31,18 +32,18 @@ def add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser], ep
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     action = _adder(actions, epilog)
-    listing = action("list", _list, "show every model and whether it is installed")
+    listing = action("list", _list_models, "show every model and whether it is installed")
     listing.add_argument("--json", action="store_true", help="for programs")
-    info = action("info", _info, "show all that is known of a model, also where to download it")
+    info = action("info", _show_model, "show all that is known of a model, also where to download it")
     info.add_argument("name", metavar="NAME")
     info.add_argument("--json", action="store_true", help="for programs")
-    getting = action("download", _download, "download a model's released weights and convert them")
+    getting = action("download", _download_model, "download a model's released weights and convert them")
     getting.add_argument("name", metavar="NAME")
-    _add_import(action("import", _import, "bring in models from files or folders"))
-    _add_convert(action("convert", _convert, "convert official weights into a model folder"))
-    checking = action("verify", _verify, "check that installed models are what was installed")
+    _add_import(action("import", _import_models, "bring in models from files or folders"))
+    _add_convert(action("convert", _convert_weights, "convert official weights into a model folder"))
+    checking = action("verify", _verify_models, "check that installed models are what was installed")
     checking.add_argument("name", metavar="NAME", nargs="?", help="default: all that are installed")
-    removal = action("remove", _remove, "delete an installed model")
+    removal = action("remove", _remove_model, "delete an installed model")
     removal.add_argument("name", metavar="NAME")
     removal.add_argument("--forget", action="store_true", help="also forget the hashes that its released files had")
 
@@ -78,7 +79,7 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="name", metavar="NAME", help="what to call the model")
 
 
-def _list(options: argparse.Namespace) -> None:
+def _list_models(options: argparse.Namespace) -> None:
     from ..models.catalogue import list_models
 
     models = [_facts(entry) for entry in list_models()]
@@ -105,7 +106,7 @@ def _facts(entry: Any) -> dict[str, Any]:
         "spacing_mm": entry.spacing_mm,
         "installed": installed,
         "folder": str(entry.folder) if installed else None,
-        "installed_bytes": sum(path.stat().st_size for path in entry.folder.iterdir()) if installed else None,
+        "installed_bytes": entry.installed_bytes if installed else None,
         "download_bytes": entry.approximate_bytes or None,
         "datasets": [
             {
@@ -119,7 +120,7 @@ def _facts(entry: Any) -> dict[str, Any]:
     }
 
 
-def _info(options: argparse.Namespace) -> None:
+def _show_model(options: argparse.Namespace) -> None:
     from ..models.catalogue import find_entry
     from ..models.store import read_record
 
@@ -144,13 +145,13 @@ def _info(options: argparse.Namespace) -> None:
             print(f"  {key:12}{value}")
     for dataset in entry.datasets:
         print(f"\n  {dataset.folder}\n    {dataset.url}")
-        for name, pin in (("archive", dataset.archive), ("checkpoint", dataset.checkpoint), ("plans", dataset.plans)):
-            print(f"    {name + ' SHA-256':20}{pin.sha256 or 'recorded when it first comes'}")
+        for name in ("archive", "checkpoint", "plans"):
+            print(f"    {name + ' SHA-256':20}{getattr(dataset, name).sha256 or 'recorded when it first comes'}")
     if not entry.installed:
-        print(f"\n{entry.needs}")
+        print(f"\n{hint_text(entry.needs)}")
 
 
-def _download(options: argparse.Namespace) -> None:
+def _download_model(options: argparse.Namespace) -> None:
     from ..models.catalogue import find_entry
     from ..models.transfer.intake import download_model
 
@@ -162,7 +163,7 @@ def _download(options: argparse.Namespace) -> None:
     print(f"'{options.name}' is installed: {folder}")
 
 
-def _import(options: argparse.Namespace) -> None:
+def _import_models(options: argparse.Namespace) -> None:
     from ..models.transfer.intake import import_models
 
     with ProgressBar() as bar:
@@ -171,7 +172,7 @@ def _import(options: argparse.Namespace) -> None:
         print(f"'{folder.name}' is installed: {folder}")
 
 
-def _convert(options: argparse.Namespace) -> None:
+def _convert_weights(options: argparse.Namespace) -> None:
     from ..models.transfer.intake import convert_to
 
     with ProgressBar() as bar:
@@ -181,29 +182,29 @@ def _convert(options: argparse.Namespace) -> None:
     )
 
 
-def _verify(options: argparse.Namespace) -> None:
+def _verify_models(options: argparse.Namespace) -> None:
     from ..models.catalogue import find_entry, list_models
-    from ..models.store import verify
+    from ..models.store import check_integrity
 
     if options.name:
-        verify(find_entry(options.name))
+        check_integrity(find_entry(options.name))
         print(f"'{options.name}' is what was installed.")
         return
     damaged = []
     for entry in list_models():
         if entry.installed:
             try:
-                verify(entry)
+                check_integrity(entry)
                 print(f"'{entry.name}' is what was installed.")
             except TotalPassportError as error:
                 damaged.append(entry.name)
-                print(f"'{entry.name}' is damaged: {error}")
+                print(f"'{entry.name}' is damaged: {error_text(error)}")
     if damaged:
         raise ModelError(f"Damaged: {', '.join(damaged)}.", "Remove these models and bring them in again.")
 
 
-def _remove(options: argparse.Namespace) -> None:
-    from ..models.store import remove
+def _remove_model(options: argparse.Namespace) -> None:
+    from ..models.store import remove_model
 
-    remove(options.name, options.forget)
+    remove_model(options.name, options.forget)
     print(f"'{options.name}' is removed.")

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..base.errors import ModelError
 from ..base.files import DATA_FOLDER, read_json, validate
+from ..base.hints import Hint, HintCode
 from ..base.paths import models_folder
 from .description import DESCRIPTION_FILE, ModelDescription
 from .nnunet.layout import dataset_number
@@ -26,14 +27,14 @@ MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True)
-class Pin:
+class ExpectedFile:
     """What is known of a file before it comes; None is recorded when the file is first seen."""
 
     size_bytes: int | None
     sha256: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Released weights of one network: where they are, and what is known of them."""
 
@@ -42,9 +43,9 @@ class Dataset:
     url: str
     approximate_bytes: int
     largest_bytes: int
-    archive: Pin
-    checkpoint: Pin
-    plans: Pin
+    archive: ExpectedFile
+    checkpoint: ExpectedFile
+    plans: ExpectedFile
 
     @property
     def number(self) -> int:
@@ -52,7 +53,7 @@ class Dataset:
         return dataset_number(self.folder) or 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PublishedFile:
     """A file that somebody has published, pinned."""
 
@@ -66,7 +67,7 @@ class PublishedFile:
         return self.url.rsplit("/", 1)[1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verification:
     """A published scan and its published labels, and how well a model must reproduce them.
 
@@ -81,7 +82,7 @@ class Verification:
     least_organ_ml: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CatalogueEntry:
     """One model by name; ``spacing_mm`` is along R, A, S, ``datasets`` are what it is converted from, if anything."""
 
@@ -105,21 +106,28 @@ class CatalogueEntry:
         return (self.folder / DESCRIPTION_FILE).is_file()
 
     @property
+    def installed_bytes(self) -> int:
+        """How much the installed model takes, in bytes; 0 if it vanishes meanwhile."""
+        try:
+            return sum(path.stat().st_size for path in self.folder.iterdir())
+        except OSError:
+            return 0
+
+    @property
     def approximate_bytes(self) -> int:
         """About how much has to be downloaded, in bytes."""
         return sum(dataset.archive.size_bytes or dataset.approximate_bytes for dataset in self.datasets)
 
     @property
-    def needs(self) -> str:
-        """What to do when it is not installed, for people."""
+    def needs(self) -> Hint | str:
+        """What to do when it is not installed."""
         if not self.datasets:
             return "It comes with TotalPassport; install TotalPassport again."
-        numbers = ", ".join(str(dataset.number) for dataset in self.datasets)
-        what = f"dataset {numbers}" if len(self.datasets) == 1 else f"datasets {numbers}"
-        return (
-            f"It needs TotalSegmentator's released weights ({what}, about {self.approximate_bytes / 1e6:.0f} MB): run "
-            f"'totalpassport models download {self.name}'. Where the network is blocked, 'totalpassport models info "
-            f"{self.name}' shows the addresses, and 'totalpassport models import FILE' brings in what a browser got."
+        return Hint(
+            HintCode.DOWNLOAD_MODEL,
+            model=self.name,
+            datasets=[dataset.number for dataset in self.datasets],
+            megabytes=round(self.approximate_bytes / 1e6),
         )
 
 
@@ -130,8 +138,8 @@ def list_models() -> tuple[CatalogueEntry, ...]:
     ------
     ModelError : the catalogue that the environment names cannot be used.
     """
-    own = os.environ.get(CATALOGUE_VARIABLE)
-    return _with_others(*bundled_catalogue(), *(read_catalogue(Path(own)) if own else ()))
+    path = os.environ.get(CATALOGUE_VARIABLE)
+    return _with_others(*bundled_catalogue(), *(read_catalogue(Path(path)) if path else ()))
 
 
 def list_models_of_ours() -> tuple[CatalogueEntry, ...]:
@@ -149,7 +157,7 @@ def _with_others(*entries: CatalogueEntry) -> tuple[CatalogueEntry, ...]:
 def bundled_catalogue() -> tuple[CatalogueEntry, ...]:
     """Return the models of the catalogue that comes with TotalPassport."""
     document = read_json(DATA_FOLDER / "catalogue.json", ModelError)
-    return tuple(_entry(entry) for entry in document["models"])
+    return tuple(_entry_from(entry) for entry in document["models"])
 
 
 def read_catalogue(path: Path) -> tuple[CatalogueEntry, ...]:
@@ -161,31 +169,31 @@ def read_catalogue(path: Path) -> tuple[CatalogueEntry, ...]:
     """
     document = read_json(path, ModelError)
     validate(document, "catalogue", f"'{path}'", ModelError)
-    return tuple(_entry(entry) for entry in document["models"])
+    return tuple(_entry_from(entry) for entry in document["models"])
 
 
-def _entry(entry: dict[str, Any]) -> CatalogueEntry:
+def _entry_from(entry: dict[str, Any]) -> CatalogueEntry:
     right, anterior, superior = entry["spacing_mm"]
     return CatalogueEntry(
-        entry["name"],
-        entry["title"],
-        entry["description"],
-        entry["licence"],
-        (right, anterior, superior),
-        DATA_FOLDER / entry["bundled_folder"] if entry["bundled_folder"] else None,
-        tuple(_dataset(dataset) for dataset in entry["datasets"]),
-        _verification(entry["verification"]) if "verification" in entry else None,
+        name=entry["name"],
+        title=entry["title"],
+        description=entry["description"],
+        licence=entry["licence"],
+        spacing_mm=(right, anterior, superior),
+        bundled_folder=DATA_FOLDER / entry["bundled_folder"] if entry["bundled_folder"] else None,
+        datasets=tuple(_dataset_from(dataset) for dataset in entry["datasets"]),
+        verification=_verification_from(entry["verification"]) if "verification" in entry else None,
     )
 
 
-def _verification(entry: dict[str, Any]) -> Verification:
+def _verification_from(entry: dict[str, Any]) -> Verification:
     files = {key: PublishedFile(**entry[key]) for key in ("ct", "labels")}
     return Verification(**{**entry, **files})
 
 
-def _dataset(entry: dict[str, Any]) -> Dataset:
-    pins = {key: Pin(**entry[key]) for key in ("archive", "checkpoint", "plans")}
-    return Dataset(**{**entry, **pins})
+def _dataset_from(entry: dict[str, Any]) -> Dataset:
+    files = {key: ExpectedFile(**entry[key]) for key in ("archive", "checkpoint", "plans")}
+    return Dataset(**{**entry, **files})
 
 
 def _others(known: set[str]) -> list[CatalogueEntry]:
@@ -202,10 +210,21 @@ def _installed_entry(folder: Path) -> CatalogueEntry:
     try:
         document = read_json(folder / DESCRIPTION_FILE, ModelError)
         right, anterior, superior = (float(value) for value in document["spacing_mm"])
-        texts = (str(document["title"]), str(document.get("intended_use") or "A model of your own."))
-        return CatalogueEntry(folder.name, *texts, str(document["licence"] or "unknown"), (right, anterior, superior))
+        return CatalogueEntry(
+            name=folder.name,
+            title=str(document["title"]),
+            description=str(document.get("intended_use") or "A model of your own."),
+            licence=str(document["licence"] or "unknown"),
+            spacing_mm=(right, anterior, superior),
+        )
     except (ModelError, LookupError, TypeError, ValueError, AttributeError):
-        return CatalogueEntry(folder.name, folder.name, "Its description is damaged.", "unknown", (0.0, 0.0, 0.0))
+        return CatalogueEntry(
+            name=folder.name,
+            title=folder.name,
+            description="Its description is damaged.",
+            licence="unknown",
+            spacing_mm=(0.0, 0.0, 0.0),
+        )
 
 
 def find_entry(name: str) -> CatalogueEntry:

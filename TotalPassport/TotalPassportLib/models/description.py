@@ -23,7 +23,7 @@ METADATA_KEY = "totalpassport_model"
 SCHEMA_VERSION = "totalpassport-model/1"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Normalisation:
     """nnU-Net's CT scheme: clip, subtract the mean, divide by the standard deviation; all in Hounsfield units."""
 
@@ -33,7 +33,7 @@ class Normalisation:
     std_hu: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Part:
     """One network of a model.
 
@@ -55,7 +55,7 @@ class Part:
     gigaflop_per_window: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelDescription:
     """A model that can be run.
 
@@ -97,27 +97,27 @@ def model_from_document(document: Any, what: str, folder: Path, network: Path | 
     ModelError : it is malformed, or contradicts itself.
     """
     validate(document, "model", what, ModelError)
-    labels = _labels(document, what)
-    parts = tuple(_part(entry, folder, network, what) for entry in document["parts"])
+    labels = _labels_from(document, what)
+    parts = tuple(_part_from(entry, folder, network, what) for entry in document["parts"])
     for part in parts:
         _check_part(part, labels, what)
     right, anterior, superior = (float(value) for value in document["spacing_mm"])
     return ModelDescription(
-        document["name"],
-        document["title"],
-        document["version"],
-        document["licence"],
-        document.get("intended_use", ""),
-        document.get("source", ""),
-        (right, anterior, superior),
-        labels,
-        parts,
-        document.get("statistics_grid", "input"),
-        float(document.get("least_piece_fraction", 0.0)),
+        name=document["name"],
+        title=document["title"],
+        version=document["version"],
+        licence=document["licence"],
+        intended_use=document.get("intended_use", ""),
+        source=document.get("source", ""),
+        spacing_mm=(right, anterior, superior),
+        labels=labels,
+        parts=parts,
+        statistics_grid=document.get("statistics_grid", "input"),
+        least_piece_fraction=float(document.get("least_piece_fraction", 0.0)),
     )
 
 
-def _labels(document: Mapping[str, Any], what: str) -> LabelTable:
+def _labels_from(document: Mapping[str, Any], what: str) -> LabelTable:
     labels = document["labels"]
     if isinstance(labels, str):
         if labels not in bundled_tables():
@@ -128,22 +128,22 @@ def _labels(document: Mapping[str, Any], what: str) -> LabelTable:
     return table_from_document(table, ModelError)
 
 
-def _part(entry: Mapping[str, Any], folder: Path, network: Path | None, what: str) -> Part:
+def _part_from(entry: Mapping[str, Any], folder: Path, network: Path | None, what: str) -> Part:
     if entry["network"] is None and network is None:
         raise ModelError(f"{what} names no network file.", "Add the name of the ONNX file to its part.")
     normalisation = {key: float(value) for key, value in entry["normalisation"].items() if key != "scheme"}
     return Part(
-        entry["name"],
-        folder / entry["network"] if entry["network"] is not None else Path(network or ""),
-        entry["sha256"],
-        _triple(entry["patch_size_zyx"]),
-        _triple(entry["divisor_zyx"]),
-        float(entry["step"]),
-        Normalisation(**normalisation),
-        tuple(entry["label_values"]),
-        folder / entry["head"]["file"] if "head" in entry else None,
-        entry["head"]["sha256"] if "head" in entry else None,
-        entry.get("gigaflop_per_window"),
+        name=entry["name"],
+        network=folder / entry["network"] if entry["network"] is not None else Path(network or ""),
+        sha256=entry["sha256"],
+        patch_size_zyx=_triple(entry["patch_size_zyx"]),
+        divisor_zyx=_triple(entry["divisor_zyx"]),
+        step=float(entry["step"]),
+        normalisation=Normalisation(**normalisation),
+        label_values=tuple(entry["label_values"]),
+        head=folder / entry["head"]["file"] if "head" in entry else None,
+        head_sha256=entry["head"]["sha256"] if "head" in entry else None,
+        gigaflop_per_window=entry.get("gigaflop_per_window"),
     )
 
 

@@ -12,7 +12,7 @@ from ..base.runtime import open_on_processor
 from .description import DESCRIPTION_FILE, METADATA_KEY, ModelDescription, model_from_document
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DescriptionDocument:
     """A model's description as it was found, unchecked.
 
@@ -71,15 +71,15 @@ def read_description(path: Path) -> DescriptionDocument:
     return _embedded(path)
 
 
-def is_own_layout(path: Path) -> bool:
-    """Whether a path is a model folder of ours, its description, or a network."""
+def is_converted_model(path: Path) -> bool:
+    """Whether a path is a model that needs no conversion: a model folder of ours, its description, or a network."""
     if path.is_dir():
         return (path / DESCRIPTION_FILE).is_file()
     return path.name == DESCRIPTION_FILE or path.suffix.lower() == ".onnx"
 
 
 def _from_file(path: Path) -> DescriptionDocument:
-    return DescriptionDocument(read_json(path, ModelError), f"'{path}'", path.parent)
+    return DescriptionDocument(content=read_json(path, ModelError), what=f"'{path}'", folder=path.parent)
 
 
 def _embedded(path: Path) -> DescriptionDocument:
@@ -90,7 +90,7 @@ def _embedded(path: Path) -> DescriptionDocument:
             f"Put its {DESCRIPTION_FILE} beside it: without spacing, normalisation and labels it cannot be run.",
         )
     what = f"The description inside '{path}'"
-    return DescriptionDocument(parse_json(text, what, ModelError), what, path.parent, path)
+    return DescriptionDocument(content=parse_json(text, what, ModelError), what=what, folder=path.parent, network=path)
 
 
 def network_metadata(path: Path) -> dict[str, str]:

@@ -17,12 +17,13 @@ from .. import __version__
 from ..base.errors import BadInput, ModelError, as_user_error
 from ..base.events import Progress
 from ..base.files import atomic_write, make_folder, read_json, validate
+from ..base.hints import Hint, HintCode
 from ..base.locking import exclusive
 from ..base.paths import cache_folder, models_folder
 from .catalogue import MODEL_NAME, CatalogueEntry, find_entry, list_models
 from .description import verify_network
 from .reading import read_model
-from .transfer.pins import Weights, forget_first_seen, look_at
+from .transfer.checksums import Weights, fingerprint_of, forget_first_seen
 
 RECORD_FILE = "record.json"
 
@@ -62,17 +63,17 @@ def check_name(name: str) -> str:
     return name
 
 
-def install(model: Path, name: str, way: str, weights: list[Weights], work: Path) -> Path:
+def put_into_store(model: Path, name: str, *, origin: str, weights: list[Weights], work: Path) -> Path:
     """Put a finished model folder into the store under ``name``, in place of what is there, and record its origin.
 
     Parameters
     ----------
     model : the folder, inside the workspace ``work``.
-    way : ``download``, ``import`` or ``totalsegmentator``.
+    origin : ``download``, ``import`` or ``totalsegmentator``.
     weights : what it was converted from; none for a model that came in our own layout.
     """
     read_model(model)  # what cannot be read must not look installed
-    _write_record(model, name, way, weights)
+    _write_record(model, name, origin, weights)
     make_folder(models_folder())
     target = models_folder() / name
     if target.exists():
@@ -81,13 +82,13 @@ def install(model: Path, name: str, way: str, weights: list[Weights], work: Path
     return target
 
 
-def _write_record(model: Path, name: str, way: str, weights: list[Weights]) -> None:
-    files = {path.name: vars(look_at(path)) for path in sorted(model.iterdir()) if path.name != RECORD_FILE}
+def _write_record(model: Path, name: str, origin: str, weights: list[Weights]) -> None:
+    files = {path.name: vars(fingerprint_of(path)) for path in sorted(model.iterdir()) if path.name != RECORD_FILE}
     record = {
         "schema": "totalpassport-record/1",
         "name": name,
         "installed": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "way": way,
+        "way": origin,
         "software": f"TotalPassport {__version__}",
         "files": files,
         "sources": [
@@ -119,7 +120,7 @@ def read_record(entry: CatalogueEntry) -> dict[str, Any] | None:
     return dict(document)
 
 
-def verify(entry: CatalogueEntry) -> None:
+def check_integrity(entry: CatalogueEntry) -> None:
     """Check that an installed model is, byte for byte, what was installed.
 
     Raises
@@ -133,16 +134,16 @@ def verify(entry: CatalogueEntry) -> None:
         verify_network(part)
     if record is None:
         return
-    hint = f"Bring it in again: totalpassport models remove {entry.name}, then download or import it."
+    hint = Hint(HintCode.REINSTALL_MODEL, model=entry.name)
     present = {path.name for path in entry.folder.iterdir()} - {RECORD_FILE}
     if odd := present ^ set(record["files"]):
         raise ModelError(f"The model '{entry.name}' has missing or added files: {', '.join(sorted(odd))}.", hint)
     for name, known in record["files"].items():
-        if vars(look_at(entry.folder / name)) != known:
+        if vars(fingerprint_of(entry.folder / name)) != known:
             raise ModelError(f"The file '{entry.folder / name}' was changed since it was installed.", hint)
 
 
-def remove(name: str, forget: bool = False) -> None:
+def remove_model(name: str, forget: bool = False) -> None:
     """Delete an installed model.
 
     Parameters
@@ -158,7 +159,7 @@ def remove(name: str, forget: bool = False) -> None:
     if forget:
         forget_first_seen(find_entry(name))
     elif not folder.is_dir():
-        raise ModelError(f"The model '{name}' is not installed.", "'totalpassport models list' shows what is.")
+        raise ModelError(f"The model '{name}' is not installed.", Hint(HintCode.LIST_MODELS))
     if folder.is_dir():
         grave = cache_folder() / "incoming" / f"{name}.removed"
         with as_user_error():

@@ -21,6 +21,7 @@ import numpy as np
 from .. import __version__
 from ..base.errors import BadInput, ModelError, TotalPassportError
 from ..base.files import atomic_write, make_folder, read_json, sha256_of
+from ..base.hints import Hint, HintCode
 from ..base.paths import cache_folder
 from ..models.description import Part
 from .engines import Engine, engines, plain_engine, processor_flags, version_of_onnxruntime
@@ -108,7 +109,7 @@ class Networks:
             return session, runs if refused else ""
         raise BadInput(
             f"The provider '{self._provider}' cannot be used: {'; '.join(refused)}.",
-            "Check its drivers, or choose --provider cpu.",
+            Hint(HintCode.CHECK_DRIVERS, other_provider="cpu"),
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..base.errors import BadInput
 from ..base.files import DATA_FOLDER, read_json
+from ..base.hints import Hint, HintCode
 from ..base.runtime import onnxruntime_module
 
 AUTO = "auto"
@@ -75,7 +76,7 @@ def engines(provider: str = AUTO, precision: str = EXACT) -> list[Engine]:
     if not found:
         raise BadInput(
             f"The installed onnxruntime cannot use the provider '{provider}'.",
-            "Install the onnxruntime distribution that has it, or choose --provider cpu.",
+            Hint(HintCode.INSTALL_PROVIDER, other_provider="cpu"),
         )
     return found
 

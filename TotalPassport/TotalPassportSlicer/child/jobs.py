@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..panel.wording import in_the_window
-
 Event = dict[str, Any]
 
 _TEMPORARY_FILE = re.compile(r"'[^']*\b(?:ct|segmentation)\.nii'")
@@ -36,7 +34,7 @@ class Status(enum.Enum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """The end of a run: what happened in one sentence, and what to do next."""
 
@@ -70,7 +68,7 @@ class RunListener:
         """The run is over: its process is gone and its folder removed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """What to run: ``prepare`` fills the private folder and returns the job file's content, ``load`` takes the result.
 
@@ -87,7 +85,5 @@ class Job:
     """Whether it works for the scene, and so ends with it."""
 
     def in_users_words(self, sentence: str) -> str:
-        """Return a sentence of the child with names and ways as this user knows them."""
-        if self.subject:
-            sentence = _TEMPORARY_FILE.sub(lambda _match: f"'{self.subject}'", sentence)
-        return in_the_window(sentence)
+        """Return a sentence of the child with the node's name in the place of its temporary file's."""
+        return _TEMPORARY_FILE.sub(lambda _match: f"'{self.subject}'", sentence) if self.subject else sentence

@@ -24,16 +24,16 @@ class LineReader:
             lines.append(self._rest)
             self._rest = b""
         for line in lines:
-            yield _text(line)
+            yield _decoded(line)
 
     def close(self) -> Iterator[str]:
         """Yield what is left when the stream ends without a line break."""
         rest, self._rest = self._rest, b""
         if rest:
-            yield _text(rest)
+            yield _decoded(rest)
 
 
-def _text(line: bytes) -> str:
+def _decoded(line: bytes) -> str:
     return line.decode("utf-8", errors="replace").rstrip("\r")
 
 

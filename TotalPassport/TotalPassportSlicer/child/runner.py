@@ -20,9 +20,11 @@ import slicer
 import TotalPassportLib
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import TotalPassportError, user_error
+from TotalPassportLib.base.hints import hint_of_event
 
 from ..panel.engine_titles import engine_text
 from ..panel.time_left import duration_text
+from ..panel.wording import hint_in_the_window
 from . import process_table as processes
 from .jobs import Event, Job, Outcome, RunListener, State, Status
 from .lifetime import Lifetime
@@ -158,11 +160,11 @@ class JobRunner:
             self._set_state(State.RUNNING)
 
     def _read_output(self) -> None:
-        for line in self._output.feed(_bytes(self._process.readAllStandardOutput())):
+        for line in self._output.feed(_to_bytes(self._process.readAllStandardOutput())):
             self._take_line(line)
 
     def _read_errors(self) -> None:
-        for line in self._errors.feed(_bytes(self._process.readAllStandardError())):
+        for line in self._errors.feed(_to_bytes(self._process.readAllStandardError())):
             self._log(line)
 
     def _take_line(self, line: str) -> None:
@@ -236,22 +238,21 @@ class JobRunner:
         if self._result is None or self._exit_code() != 0:
             return self._unexpected_end()
         try:
-            return Outcome(Status.DONE, value=self._job.load(self._result), engine=engine_text(self._result))
+            return Outcome(status=Status.DONE, value=self._job.load(self._result), engine=engine_text(self._result))
         except Exception as error:
             self._log(f"{type(error).__name__}: {error}")
             shown = user_error(error)
-            return Outcome(Status.FAILED, shown.message, shown.hint)
+            return _failed(shown.message, hint_in_the_window(shown.hint))
 
     def _exit_code(self) -> int:
         crashed = self._process.exitStatus() == qt.QProcess.CrashExit
         return -1 if crashed else int(self._process.exitCode())
 
     def _cancelled(self) -> Outcome:
-        return Outcome(Status.CANCELLED, _("Cancelled."), self._job.cancelled_hint)
+        return Outcome(status=Status.CANCELLED, message=_("Cancelled."), hint=self._job.cancelled_hint)
 
     def _failed_start(self) -> Outcome:
-        return Outcome(
-            Status.FAILED,
+        return _failed(
             _("Slicer's Python could not be started: {reason}.").format(reason=self._start_failure.rstrip(".")),
             _("Check that no security software blocks it, or install Slicer again."),
         )
@@ -260,13 +261,12 @@ class JobRunner:
         if event.get("code") == "cancelled":
             return self._cancelled()
         message = str(event.get("message") or _("The computation failed."))
-        hint = str(event.get("hint") or "")
-        return Outcome(Status.FAILED, self._job.in_users_words(message), self._job.in_users_words(hint))
+        hint = hint_in_the_window(hint_of_event(event))
+        return _failed(self._job.in_users_words(message), self._job.in_users_words(hint))
 
     def _unexpected_end(self) -> Outcome:
         reason = f": {self._log_tail[-1].rstrip('.')}" if self._log_tail else ""
-        return Outcome(
-            Status.FAILED,
+        return _failed(
             _("The computation ended unexpectedly{reason} (exit code {code}).").format(
                 reason=reason, code=self._process.exitCode()
             ),
@@ -306,7 +306,11 @@ def python_program() -> str:
     )
 
 
-def _bytes(data: Any) -> bytes:
+def _failed(message: str, hint: str) -> Outcome:
+    return Outcome(status=Status.FAILED, message=message, hint=hint)
+
+
+def _to_bytes(data: Any) -> bytes:
     content = data.data()
     return content if isinstance(content, bytes) else bytes(content)
 

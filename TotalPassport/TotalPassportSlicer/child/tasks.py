@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.labels import LabelTable
 from TotalPassportLib.models.catalogue import find_model
-from TotalPassportLib.models.reading import is_own_layout
+from TotalPassportLib.models.reading import is_converted_model
 from TotalPassportLib.segmentation.engines import AUTO, EXACT
 
 from ..nodes import presentation, segmentations, volumes
@@ -65,7 +65,7 @@ def segment_volume_job(
         voxels = volumes.read_labels(Path(result["segmentation"]))
         return _load_run(volume_node, segmentation_node, voxels, find_model(model).labels, Path(result["passport"]))
 
-    return Job(prepare, load, volume_node.GetName())
+    return Job(prepare=prepare, load=load, subject=volume_node.GetName())
 
 
 def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) -> Job:
@@ -96,7 +96,7 @@ def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) 
         nodes.segmentation = segmentation_node
         return _present(nodes, Path(result["passport"]))
 
-    return Job(prepare, load, segmentation_node.GetName())
+    return Job(prepare=prepare, load=load, subject=segmentation_node.GetName())
 
 
 def download_model_job(model: str) -> Job:
@@ -118,7 +118,7 @@ def import_models_job(paths: Sequence[Path]) -> Job:
 
 def needs_conversion(paths: Sequence[Path]) -> bool:
     """Whether what is to be imported has to be turned into a network first, which needs a package more."""
-    return not paths or not all(is_own_layout(path) for path in paths)
+    return not paths or not all(is_converted_model(path) for path in paths)
 
 
 def _bring_in_job(fields: dict[str, Any], cancelled_hint: str) -> Job:
@@ -127,7 +127,10 @@ def _bring_in_job(fields: dict[str, Any], cancelled_hint: str) -> Job:
 
     # Models belong to the user, not to the scene: closing that ends no download.
     return Job(
-        prepare, lambda result: BroughtIn(tuple(result["models"])), cancelled_hint=cancelled_hint, of_scene=False
+        prepare=prepare,
+        load=lambda result: BroughtIn(tuple(result["models"])),
+        cancelled_hint=cancelled_hint,
+        of_scene=False,
     )
 
 

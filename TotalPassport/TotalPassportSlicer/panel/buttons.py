@@ -11,6 +11,7 @@ from ..child.jobs import State
 from . import model_list
 from .model_list import ModelList
 from .plain_text import literally
+from .wording import hint_in_the_window
 
 
 def update_buttons(ui: Any, parameters: Any | None, state: State, organ_count: int, models: ModelList) -> None:
@@ -35,8 +36,7 @@ def update_buttons(ui: Any, parameters: Any | None, state: State, organ_count: i
     installing = why_wait(state) if state is State.INSTALLING else ""
     ui.applyButton.toolTip = literally(reason or installing or _("Find the organs and make their passport."))
     reason = why_not_describe(parameters and parameters.segmentationToDescribe, state)
-    ui.describeButton.enabled = not reason
-    ui.describeButton.toolTip = literally(reason or _("Measure the segments and make their passport."))
+    allow(ui.describeButton, reason, _("Measure the segments and make their passport."))
     ui.exportButton.enabled = organ_count > 0
     summary = _("{count} organs; positions (R, A, S) and semi-axes in mm")
     ui.summaryLabel.text = summary.format(count=organ_count) if organ_count else ""
@@ -51,6 +51,12 @@ def why_wait(state: State) -> str:
     return str(_("Another run is under way; wait for it or cancel it."))
 
 
+def allow(button: Any, reason: str, tip: str | None) -> None:
+    """Let a button be clicked unless there is a reason against it; its tooltip says what it does, or why not."""
+    button.enabled = not reason
+    button.toolTip = literally(reason or tip or "")
+
+
 def why_not_apply(volume_node: Any | None, model: CatalogueEntry | None, catalogue_problem: str = "") -> str:
     """Return why a run cannot start, in a sentence; an empty text when it can, if need be after a download."""
     if volume_node is None:
@@ -60,7 +66,9 @@ def why_not_apply(volume_node: Any | None, model: CatalogueEntry | None, catalog
     if model is None:
         return _("Choose a model.")
     if not model.installed and (catalogue_problem or not model_list.can_download(model)):
-        needs = _("It can be brought in when the catalogue is mended.") if catalogue_problem else model.needs
+        needs = hint_in_the_window(model.needs)
+        if catalogue_problem:
+            needs = _("It can be brought in when the catalogue is mended.")
         return _("The model '{title}' is not installed. {needs}").format(title=model.title, needs=needs)
     return ""
 

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from TotalPassportLib.base.labels import load_label_table
 
 from ..nodes.scan_nodes import PASSPORT_ATTRIBUTE
+from .buttons import allow
 from .changes_table import ChangesTable
 from .dialogs import Dialogs
 from .run_panel import ErrorsShown, RunPanel
@@ -83,16 +84,14 @@ class ComparePanel:
             reason = _("Choose the passports of two scans.")
         elif first is second:
             reason = _("Choose two different passports.")
-        _allow(ui.compareButton, reason, _("Show the change of every organ that both scans have."))
-        _allow(ui.alignButton, reason, _("Lay the second scan, and all that was made of it, onto the first one."))
+        allow(ui.compareButton, reason, _("Show the change of every organ that both scans have."))
+        allow(ui.alignButton, reason, _("Lay the second scan, and all that was made of it, onto the first one."))
         nothing = "" if self._comparison is not None else _("Click Compare first.")
-        _allow(
-            ui.plotButton, nothing, _("Show the changes of volume as a plot, with what the voxel grid alone may do.")
-        )
-        _allow(ui.exportChangesButton, nothing, _("Write all numbers of the comparison to a CSV file."))
+        allow(ui.plotButton, nothing, _("Show the changes of volume as a plot, with what the voxel grid alone may do."))
+        allow(ui.exportChangesButton, nothing, _("Write all numbers of the comparison to a CSV file."))
         verdict = self._logic.alignmentVerdict(second) if second is not None else ""
         not_aligned = "" if verdict else _("The second scan is not aligned.")
-        _allow(ui.undoAlignmentButton, not_aligned, _("Put the second scan back to where it was."))
+        allow(ui.undoAlignmentButton, not_aligned, _("Put the second scan back to where it was."))
         ui.alignmentLabel.text = verdict
         ui.alignmentLabel.visible = bool(verdict)
 
@@ -143,11 +142,6 @@ def export_changes(comparison: Comparison, path: Path) -> None:
 
     with atomic_write(path) as temporary:
         temporary.write_text(comparison_csv(comparison), encoding="utf-8")
-
-
-def _allow(button: Any, reason: str, tip: str) -> None:
-    button.enabled = not reason
-    button.toolTip = reason or tip
 
 
 def _titles(names: Sequence[str]) -> str:

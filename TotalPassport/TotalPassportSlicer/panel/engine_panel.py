@@ -78,7 +78,7 @@ class EnginePanel:
         wanted = engine_exchange.faster_engine()
         if wanted is not None:
             with ErrorsShown(self._panel, self._dialogs.error), package_work.exclusively(self._panel.packages_changed):
-                if self._dialogs.confirm(_("Faster engine"), _question(wanted), _("Install")):
+                if self._dialogs.confirm(_("Faster engine"), _exchange_question(wanted), _("Install")):
                     self._install(wanted)
         self.refresh()
         self._on_changed()
@@ -110,7 +110,7 @@ def _engine_text(faster: Distribution | None) -> str:
     return str(text.format(installed=installed, package=faster.package))
 
 
-def _question(wanted: Distribution) -> str:
+def _exchange_question(wanted: Distribution) -> str:
     question = _(
         "{package} runs networks faster on this computer than {present}, and takes its place. It brings the same "
         "Python module, so that other extensions find what they need; it changes for all of them.\n\n"

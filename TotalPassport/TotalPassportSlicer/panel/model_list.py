@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from slicer.i18n import tr as _
@@ -11,7 +10,9 @@ from TotalPassportLib.base.errors import ModelError
 from TotalPassportLib.base.paths import official_folders
 from TotalPassportLib.models.catalogue import CATALOGUE_VARIABLE, CatalogueEntry, list_models, list_models_of_ours
 from TotalPassportLib.models.nnunet.layout import find_datasets
-from TotalPassportLib.models.transfer.weights import numbers_of
+from TotalPassportLib.models.transfer.weights import dataset_numbers
+
+from .wording import error_in_the_window
 
 
 class ModelList:
@@ -32,11 +33,11 @@ class ModelList:
         except ModelError as error:
             problem = _("The catalogue that {variable} names cannot be used. {reason}")
             self.entries = list_models_of_ours()
-            self.problem = problem.format(variable=CATALOGUE_VARIABLE, reason=error)
+            self.problem = problem.format(variable=CATALOGUE_VARIABLE, reason=error_in_the_window(error))
         except ImportError:  # the package that checks a catalogue is yet to be installed; whoever clicks is asked
             self.entries, self.problem = list_models_of_ours(), ""
         found = _numbers_of_totalsegmentator()
-        self.totalsegmentators = [entry for entry in self.entries if entry.datasets and numbers_of(entry) <= found]
+        self.totalsegmentators = [entry for entry in self.entries if entry.datasets and dataset_numbers(entry) <= found]
 
     def find(self, name: str) -> CatalogueEntry | None:
         """Return the model of a name, or None."""
@@ -75,7 +76,7 @@ def state_text(entry: CatalogueEntry) -> str:
 def size_text(entry: CatalogueEntry) -> str:
     """Return how much disk a model takes, or about how much its download is; empty if neither is known."""
     if entry.installed:
-        return in_bytes(folder_bytes(entry.folder))
+        return in_bytes(entry.installed_bytes)
     return f"~ {in_bytes(entry.approximate_bytes)}" if entry.datasets else ""
 
 
@@ -89,14 +90,6 @@ def in_bytes(count: int) -> str:
     if size >= 1000:
         return f"{size / 1000:.1f} GB"
     return f"{size:.0f} MB" if size >= 10 else f"{size:.1f} MB"
-
-
-def folder_bytes(folder: Path) -> int:
-    """Return the size of all files of a model; 0 if it vanishes meanwhile."""
-    try:
-        return sum(path.stat().st_size for path in folder.iterdir())
-    except OSError:
-        return 0
 
 
 def about(entry: CatalogueEntry) -> str:

@@ -17,7 +17,7 @@ from ..child import tasks
 from ..child.jobs import Outcome, State, Status
 from ..install import package_work
 from . import model_list
-from .buttons import why_wait
+from .buttons import allow, why_wait
 from .dialogs import Dialogs
 from .model_list import ModelList
 from .model_table import ModelTable
@@ -128,12 +128,16 @@ class ModelsPanel:
             ui.downloadModelButton.toolTip = _("Stop; of a download, what has come is kept.")
         else:
             ui.downloadModelButton.text = _("Download")
-            _allow(ui.downloadModelButton, reason or _why_not_download(entry), _download_tip(entry))
-        _allow(ui.importFileButton, reason, _("Bring in zips of TotalSegmentator's weights, or a network of yours."))
-        _allow(ui.importFolderButton, reason, _("Bring in a folder of weights, of such zips, or of a model of yours."))
+            allow(
+                ui.downloadModelButton,
+                reason or _why_not_download(entry),
+                _download_tip(entry) if entry is not None else None,
+            )
+        allow(ui.importFileButton, reason, _("Bring in zips of TotalSegmentator's weights, or a network of yours."))
+        allow(ui.importFolderButton, reason, _("Bring in a folder of weights, of such zips, or of a model of yours."))
         available = self.models.totalsegmentators
-        _allow(ui.totalSegmentatorButton, reason or _why_not_totalsegmentator(available), _found_tip(available))
-        _allow(ui.deleteModelButton, reason or _why_not_delete(entry), _("Delete the model from this computer."))
+        allow(ui.totalSegmentatorButton, reason or _why_not_totalsegmentator(available), _found_tip(available))
+        allow(ui.deleteModelButton, reason or _why_not_delete(entry), _("Delete the model from this computer."))
 
     # -- what the user does ---------------------------------------------------------------------------------------
 
@@ -215,11 +219,6 @@ class ModelsPanel:
     def _tell(self, sentence: str) -> None:
         self._panel.say(sentence)
         self._panel.logged(sentence)
-
-
-def _allow(button: Any, reason: str, tip: str) -> None:
-    button.enabled = not reason
-    button.toolTip = literally(reason or tip)
 
 
 def _why_not_download(entry: CatalogueEntry | None) -> str:

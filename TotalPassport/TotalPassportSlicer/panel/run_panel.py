@@ -11,6 +11,7 @@ from TotalPassportLib.base.errors import TotalPassportError
 
 from ..child.jobs import Outcome, RunListener, State, Status
 from .time_left import TimeLeft
+from .wording import error_in_the_window
 
 _MAX_LOG_LINES = 2000
 
@@ -133,8 +134,9 @@ class ErrorsShown:
     def __exit__(self, _kind: Any, error: BaseException | None, _traceback: Any) -> bool:
         if not isinstance(error, TotalPassportError):
             return False  # a defect: Slicer's console shows it with its traceback
-        self._panel.say(str(error))
-        self._panel.logged(str(error))
+        sentence = error_in_the_window(error)
+        self._panel.say(sentence)
+        self._panel.logged(sentence)
         if not getattr(error, "shown", False):
-            self._display(str(error))
+            self._display(sentence)
         return True

@@ -45,7 +45,7 @@ class Starter:
         if not missing:
             return True
         with package_work.exclusively(self._panel.packages_changed):
-            if not self._dialogs.install_packages(_question(missing)):
+            if not self._dialogs.install_packages(_install_question(missing)):
                 self._panel.say(_("Nothing was installed. Click again to install the missing packages."))
                 return False
             for file, names in missing.items():
@@ -63,7 +63,7 @@ class Starter:
             self._panel.logged(_("Installed {packages}.").format(packages=", ".join(names)))
 
 
-def _question(missing: dict[Path, list[str]]) -> str:
+def _install_question(missing: dict[Path, list[str]]) -> str:
     why = []
     engine = installation.proposed_engine(missing.get(installation.REQUIREMENTS_FILE, []))
     if engine is not None:

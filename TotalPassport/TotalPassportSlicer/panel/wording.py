@@ -1,32 +1,101 @@
-"""The library's sentences as they read in the panel."""
+"""The library's failures in the words of the panel: what to do next is a button or a section.
+
+What no button does stays a command for the shell.
+"""
 
 from __future__ import annotations
 
-import re
-
 from slicer.i18n import tr as _
+from TotalPassportLib.base.errors import TotalPassportError
+from TotalPassportLib.base.hints import Hint, HintCode
 
-from .engine_titles import precision_titles, provider_titles
-
-
-def in_the_window(sentence: str) -> str:
-    """Return a sentence with the shell's commands replaced by what does the same in the panel."""
-    replacements = (
-        (r"'?totalpassport models import (?:FILE|PATH)\b'?(?! --as)", _("'Import file…' in the section Models")),
-        (r"'totalpassport models info [^']*'", _("the tooltip of 'Download' in the section Models")),
-        (r"'totalpassport models download [^']*'", _("'Download' in the section Models")),
-        (r"'totalpassport models list'", _("the section Models")),
-    )
-    for command, words in replacements:
-        sentence = re.sub(command, words.replace("\\", r"\\"), sentence)
-    return re.sub(r"'?--(provider|precision) (\w+)'?", _choice, sentence)
+from .engine_titles import provider_titles
 
 
-def _choice(option: re.Match[str]) -> str:
-    """Return an option of the command line as the panel's choice."""
-    kind, name = option.groups()
-    titles = provider_titles() if kind == "provider" else precision_titles()
-    of_kind = _("the provider '{title}' in the section Advanced")
-    if kind == "precision":
-        of_kind = _("the precision '{title}' in the section Advanced")
-    return str(of_kind.format(title=titles.get(name, name)))
+def error_in_the_window(error: TotalPassportError) -> str:
+    """Return an error as one sentence or two: what happened, and what to click."""
+    return f"{error.message} {hint_in_the_window(error.hint)}".strip()
+
+
+def hint_in_the_window(hint: Hint | str) -> str:
+    """Return what to do next, in buttons and sections."""
+    if isinstance(hint, str):
+        return hint
+    name = hint.arguments.get("other_provider", "")
+    return hint.worded(window_texts()[hint.code], other_provider=provider_titles().get(str(name), str(name)))
+
+
+def window_texts() -> dict[HintCode, str]:
+    """Return every next step as it reads in the panel; its fields are those of `TotalPassportLib.base.hints`."""
+    return {**_texts_of_models(), **_texts_of_packages(), **_texts_of_measures()}
+
+
+def _texts_of_models() -> dict[HintCode, str]:
+    return {
+        HintCode.DOWNLOAD_MODEL: _(
+            "It needs TotalSegmentator's released weights ({datasets:dataset|datasets}, about {megabytes} MB): click "
+            "'Download' in the section Models. Where the network is blocked, the tooltip of 'Download' shows the "
+            "addresses, and 'Import file…' brings in what a browser got."
+        ),
+        HintCode.IMPORT_FILE: _(
+            "Get that file with a browser, on any machine, and bring it in: 'Import file…' in the section Models "
+            "(behind a proxy, HTTPS_PROXY may be missing)."
+        ),
+        HintCode.DOWNLOAD_AGAIN: _(
+            "Try again; if it repeats, a proxy may change the file: get that file with a browser, on any machine, and "
+            "bring it in: 'Import file…' in the section Models (behind a proxy, HTTPS_PROXY may be missing)."
+        ),
+        HintCode.TRUST_CERTIFICATES: _(
+            "Behind a proxy that inspects traffic, set SSL_CERT_FILE to its certificates; or get that file with a "
+            "browser and bring it in: 'Import file…' in the section Models."
+        ),
+        HintCode.FIND_WEIGHTS: _(
+            "Each needs {files} in its trainer's folder; the tooltip of 'Download' in the section Models shows where "
+            "to get them."
+        ),
+        HintCode.IMPORT_UNDER_OTHER_NAME: _(
+            "Get it again; or bring it in under a name of its own, in a shell: totalpassport models import PATH --as "
+            "my-{model}."
+        ),
+        HintCode.FORGET_RELEASE: _(
+            "If a new release is known, forget the old one, in a shell: totalpassport models remove {model} --forget. "
+            "Otherwise get the file again."
+        ),
+        HintCode.REINSTALL_MODEL: _("Delete it in the section Models, then download or import it again."),
+        HintCode.LIST_MODELS: _("The table in the section Models shows what is."),
+        HintCode.NAME_MODEL: _(
+            "Give it a name of letters and digits, in a shell: totalpassport models import PATH --as NAME."
+        ),
+        HintCode.NAME_ONE_MODEL: _("Import one of them alone."),
+        HintCode.GIVE_PUBLISHED_FILES: _("Get that file with a browser, on any machine, and give its folder."),
+        HintCode.CHOOSE_MODEL: _("Choose one of the models {models}."),
+        HintCode.GIVE_WEIGHTS: _("Give the folder with the weights."),
+    }
+
+
+def _texts_of_packages() -> dict[HintCode, str]:
+    offered = _("Click Apply: it offers to install what runs networks.")
+    return {
+        HintCode.INSTALL_ENGINE: offered,
+        HintCode.INSTALL_PLAIN_ENGINE: offered,
+        HintCode.INSTALL_PACKAGE: _("Click 'Download' in the section Models: it offers to install {package}."),
+        HintCode.INSTALL_PROVIDER: _(
+            "Install the onnxruntime distribution that has it, or choose the provider '{other_provider}' in the "
+            "section Advanced."
+        ),
+        HintCode.CHECK_DRIVERS: _(
+            "Check its drivers, or choose the provider '{other_provider}' in the section Advanced."
+        ),
+    }
+
+
+def _texts_of_measures() -> dict[HintCode, str]:
+    return {
+        HintCode.MEASURE_AGAIN: _(
+            "Measure the segmentation again: 'Make passport' in the section Passport from segmentation."
+        ),
+        HintCode.MEASURE_AGAIN_OR_OMIT_ICP: _(
+            "Measure the segmentation again: 'Make passport' in the section Passport from segmentation. Or untick "
+            "'Use surfaces (ICP)'."
+        ),
+    }

@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from support.passports import LABELS, VERTEBRAE, body, edited, moved, spine, swapped, without
 from TotalPassportLib.alignment import KINDS, Alignment, align
 from TotalPassportLib.base.errors import BadInput
+from TotalPassportLib.base.hints import Hint, HintCode
 from TotalPassportLib.passport import Passport
 
 METHODS = ["centroids", "icp"]
@@ -209,7 +210,7 @@ def test_passports_without_boundary_points_align_by_centroids_alone() -> None:
         fixed = edited(fixed, label, boundary_points_ras_mm=np.empty((0, 3)))
     with pytest.raises(BadInput, match="too few boundary points") as caught:
         align(fixed, body())
-    assert "leave ICP out" in caught.value.hint
+    assert caught.value.hint == Hint(HintCode.MEASURE_AGAIN_OR_OMIT_ICP)
     assert error_mm(align(fixed, body(), icp=False), np.eye(4), body()) < 1e-6
 
 

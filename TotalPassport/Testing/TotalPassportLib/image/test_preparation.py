@@ -55,7 +55,7 @@ def test_the_box_is_the_smallest_that_holds_all_that_is_not_zero(seed: int, fill
 
 
 def test_normalisation_clips_centres_and_scales_in_single_precision() -> None:
-    rule = Normalisation(-1004.0, 1588.0, -50.3868, 503.3928)
+    rule = Normalisation(clip_low_hu=-1004.0, clip_high_hu=1588.0, mean_hu=-50.3868, std_hu=503.3928)
     hounsfield = np.array([-3000.0, -1004.0, -50.0, 0.0, 40.0, 1588.0, 3000.0], np.float32)
     low, high, mean, std = (np.float32(value) for value in (-1004.0, 1588.0, -50.3868, 503.3928))
     expected = [(min(max(value, low), high) - mean) / std for value in hounsfield]

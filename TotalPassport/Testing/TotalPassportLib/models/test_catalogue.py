@@ -14,6 +14,7 @@ from support.processes import environment
 from support.weights import FAST, dataset_document, model_entry, write_catalogue
 from TotalPassportLib.base.errors import ModelError
 from TotalPassportLib.base.files import DATA_FOLDER
+from TotalPassportLib.base.hints import Hint, HintCode
 from TotalPassportLib.models.catalogue import bundled_catalogue, find_entry, find_model, list_models, read_catalogue
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -63,9 +64,13 @@ def test_whether_a_model_is_installed_is_never_remembered(home: Path) -> None:
 def test_a_model_that_is_not_installed_tells_how_to_get_it_with_and_without_a_network() -> None:
     with pytest.raises(ModelError, match="not installed") as caught:
         find_model("full")
-    assert "totalpassport models download full" in caught.value.hint
-    assert "totalpassport models import" in caught.value.hint
-    assert "291, 292, 293, 294, 295" in caught.value.hint
+    hint = caught.value.hint
+    assert isinstance(hint, Hint)
+    assert hint.code is HintCode.DOWNLOAD_MODEL
+    assert hint.arguments["model"] == "full"
+    assert hint.arguments["datasets"] == [291, 292, 293, 294, 295]
+    assert "download_model('full')" in str(hint)
+    assert "import_models" in str(hint)
 
 
 def test_models_of_ones_own_are_listed_behind_the_known_ones(home: Path) -> None:

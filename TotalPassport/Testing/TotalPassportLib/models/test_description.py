@@ -8,14 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.networks import (
-    edit_model,
-    model_document,
-    part_document,
-    save_network,
-    threshold_layers,
-    write_model,
-)
+from support.networks import edit_model, model_document, part_document, save_network, threshold_layers, write_model
 from TotalPassportLib.base.errors import ModelError
 from TotalPassportLib.models.description import verify_network
 from TotalPassportLib.models.reading import read_model

@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from TotalPassportLib.base.errors import BadInput, ModelError
+from TotalPassportLib.base.hints import Hint, HintCode
 from TotalPassportLib.base.paths import cache_folder
 from TotalPassportLib.models.description import Part
 from TotalPassportLib.models.reading import read_model
@@ -140,7 +141,7 @@ def test_a_provider_asked_for_by_name_is_never_replaced(part: Part, offered: Any
     offered(replace(TRIED, execution_provider="CUDAExecutionProvider"))
     with pytest.raises(BadInput, match="The provider 'tried' cannot be used") as refusal:
         open_one(part, "tried")
-    assert "--provider cpu" in refusal.value.hint
+    assert refusal.value.hint == Hint(HintCode.CHECK_DRIVERS, other_provider="cpu")
 
 
 def test_a_trial_is_repeated_when_anything_changes_that_it_depends_on(

@@ -50,7 +50,9 @@ def run(application: Any, scripted_child: Any, recorder: Recorder, tmp_path: Pat
         runner = JobRunner(recorder, tmp_path, scripted_child(body))
         runner.cancel_grace_ms = 300
         runners.append(runner)
-        runner.start(Job(lambda folder: {"folder": str(folder)}, load or (lambda event: event), subject))
+        runner.start(
+            Job(prepare=lambda folder: {"folder": str(folder)}, load=load or (lambda event: event), subject=subject)
+        )
         if wait:
             assert runner.wait(30) is not None
         return runner
@@ -98,6 +100,18 @@ def test_the_childs_own_error_is_shown_in_its_words(run: Any, recorder: Recorder
     run('emit(event="error", code="bad_input", exit_code=2, message="It is 2-D.", hint="Give 3-D."); sys.exit(2)')
     assert recorder.outcomes[0].sentence == "It is 2-D. Give 3-D."
     assert recorder.outcomes[0].status.value == "failed"
+
+
+def test_the_childs_next_step_is_said_in_buttons(run: Any, recorder: Recorder) -> None:
+    hint = 'hint="Call list_models().", hint_code="list_models", hint_arguments={}'
+    run(f'emit(event="error", code="model", exit_code=4, message="It is not there.", {hint}); sys.exit(4)')
+    assert recorder.outcomes[0].hint == "The table in the section Models shows what is."
+
+
+def test_a_next_step_of_a_newer_child_is_shown_in_its_own_words(run: Any, recorder: Recorder) -> None:
+    hint = 'hint="Call fly().", hint_code="fly", hint_arguments={"to": "the moon"}'
+    run(f'emit(event="error", code="model", exit_code=4, message="It is not there.", {hint}); sys.exit(4)')
+    assert recorder.outcomes[0].sentence == "It is not there. Call fly()."
 
 
 def test_sentences_name_the_users_volume_not_our_temporary_file(run: Any, recorder: Recorder) -> None:
@@ -268,7 +282,7 @@ def test_a_job_that_cannot_be_prepared_leaves_nothing(application: Any, tmp_path
 
     runner = JobRunner(recorder, tmp_path)
     with pytest.raises(TotalPassportError, match="disk is full"):
-        runner.start(Job(prepare, lambda event: None))
+        runner.start(Job(prepare=prepare, load=lambda event: None))
     assert not runner.busy
     assert list(tmp_path.iterdir()) == []
 
@@ -309,7 +323,7 @@ def test_one_runner_can_run_again_after_any_end(
 
     runner = JobRunner(recorder, tmp_path, scripted_child(f'sys.exit(3) if job["fail"] else None\n{OK}'))
     for fail in (False, True, False):
-        runner.start(Job(lambda folder, fail=fail: {"fail": fail}, lambda event: event))
+        runner.start(Job(prepare=lambda folder, fail=fail: {"fail": fail}, load=lambda event: event))
         runner.wait(20)
     assert [outcome.status.value for outcome in recorder.outcomes] == ["done", "failed", "done"]
 

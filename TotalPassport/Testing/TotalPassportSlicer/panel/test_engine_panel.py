@@ -140,6 +140,7 @@ class TestWhatRan:
         ready.apply_and_wait()
         (shown,) = ready.error_dialogs()
         assert f"'{missing}'" in shown
+        assert "'onnxruntime (CPU)' in the section Advanced" in shown
 
     def test_an_engine_that_was_not_the_proposed_one_is_told_again_at_the_end(
         self, ready: Any, monkeypatch: pytest.MonkeyPatch

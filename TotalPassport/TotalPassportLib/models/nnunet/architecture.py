@@ -2,20 +2,27 @@
 
 An architecture knows its layers, in the order in which they run, and the name and shape of every tensor that the
 layers need. It holds no weights. The names are nnU-Net's own, so a checkpoint's state dict fits without renaming.
-
-Sizes are in the network's axis order `[z, y, x]`; weights of a convolution are `[out, in, z, y, x]`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from ...base.errors import ModelError
-
-Triple = tuple[int, int, int]
-Shape = tuple[int, ...]
+from .layers import (
+    ONE,
+    Convolution,
+    DecoderStage,
+    EncoderLayer,
+    Head,
+    ResidualBlock,
+    Shape,
+    Triple,
+    Upsampling,
+    convolution_stack,
+)
 
 MOST_STAGES = 12
 MOST_LAYERS_PER_STAGE = 64
@@ -24,90 +31,6 @@ LARGEST_KERNEL = 15
 LARGEST_STRIDE = 8
 MOST_PARAMETERS = 450_000_000
 """An ONNX file is one protobuf message, and those end at 2 GiB."""
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """A convolution, an instance normalisation and, for most, a leaky ReLU; `<key>.conv.*` and `<key>.norm.*`."""
-
-    key: str
-    input_channels: int
-    output_channels: int
-    kernel: Triple
-    stride: Triple
-    bias: bool
-    activation: bool = True
-
-    def tensors(self) -> dict[str, Shape]:
-        """Names and shapes of the tensors that this layer needs."""
-        shapes: dict[str, Shape] = {
-            f"{self.key}.conv.weight": (self.output_channels, self.input_channels, *self.kernel),
-            f"{self.key}.norm.weight": (self.output_channels,),
-            f"{self.key}.norm.bias": (self.output_channels,),
-        }
-        if self.bias:
-            shapes[f"{self.key}.conv.bias"] = (self.output_channels,)
-        return shapes
-
-
-@dataclass(frozen=True)
-class ResidualBlock:
-    """Two convolutions beside a shortcut: an average pool if `pool`, then a projection if the channels change."""
-
-    first: Convolution
-    second: Convolution
-    pool: Triple | None
-    projection: Convolution | None
-
-    def tensors(self) -> dict[str, Shape]:
-        """Names and shapes of the tensors that this block needs."""
-        projection = self.projection.tensors() if self.projection else {}
-        return {**self.first.tensors(), **self.second.tensors(), **projection}
-
-
-@dataclass(frozen=True)
-class Upsampling:
-    """A transposed convolution whose kernel is its stride: every voxel becomes a block."""
-
-    key: str
-    input_channels: int
-    output_channels: int
-    stride: Triple
-    bias: bool
-
-    def tensors(self) -> dict[str, Shape]:
-        """Names and shapes of the tensors that this layer needs; the weight is `[in, out, z, y, x]`."""
-        shapes: dict[str, Shape] = {f"{self.key}.weight": (self.input_channels, self.output_channels, *self.stride)}
-        if self.bias:
-            shapes[f"{self.key}.bias"] = (self.output_channels,)
-        return shapes
-
-
-@dataclass(frozen=True)
-class Head:
-    """The last, pointwise convolution: features to one logit for each class."""
-
-    key: str
-    input_channels: int
-    output_channels: int
-
-    def tensors(self) -> dict[str, Shape]:
-        """Names and shapes of the tensors that this layer needs."""
-        return {
-            f"{self.key}.weight": (self.output_channels, self.input_channels, 1, 1, 1),
-            f"{self.key}.bias": (self.output_channels,),
-        }
-
-
-@dataclass(frozen=True)
-class DecoderStage:
-    """One step back up: upsample, join with the skip connection as `[upsampled, skip]`, convolve."""
-
-    upsampling: Upsampling
-    convolutions: tuple[Convolution, ...]
-
-
-EncoderLayer = Convolution | ResidualBlock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,13 +121,21 @@ class UNet:
     def _decoder_stage(self, index: int) -> DecoderStage:
         below, level = self.n_stages - 1 - index, self.n_stages - 2 - index
         coarse, fine = self.features_per_stage[below], self.features_per_stage[level]
-        upsampling = Upsampling(f"decoder.transpconvs.{index}", coarse, fine, self.strides[below], self.conv_bias)
-        convolutions = _stack(
+        upsampling = Upsampling(
+            key=f"decoder.transpconvs.{index}",
+            input_channels=coarse,
+            output_channels=fine,
+            stride=self.strides[below],
+            bias=self.conv_bias,
+        )
+        convolutions = convolution_stack(
             f"decoder.stages.{index}.convs",
-            (2 * fine, fine),
-            self.n_conv_per_stage_decoder[index],
-            (self.kernel_sizes[level], (1, 1, 1)),
-            self.conv_bias,
+            count=self.n_conv_per_stage_decoder[index],
+            input_channels=2 * fine,
+            output_channels=fine,
+            kernel=self.kernel_sizes[level],
+            stride=ONE,
+            bias=self.conv_bias,
         )
         return DecoderStage(upsampling, convolutions)
 
@@ -226,18 +157,20 @@ class PlainConvUNet(UNet):
         object.__setattr__(self, "n_conv_per_stage", _frozen(self.n_conv_per_stage))
         super().__post_init__()
         _check_counts("n_conv_per_stage", self.n_conv_per_stage, self.n_stages)
-        _check_size(self)
+        _check_parameter_count(self)
 
     def encoder(self) -> tuple[tuple[EncoderLayer, ...], ...]:
         """The layers of each encoder stage, finest first."""
         channels = (self.input_channels, *self.features_per_stage)
         return tuple(
-            _stack(
+            convolution_stack(
                 f"encoder.stages.{index}.0.convs",
-                (channels[index], channels[index + 1]),
-                self.n_conv_per_stage[index],
-                (self.kernel_sizes[index], self.strides[index]),
-                self.conv_bias,
+                count=self.n_conv_per_stage[index],
+                input_channels=channels[index],
+                output_channels=channels[index + 1],
+                kernel=self.kernel_sizes[index],
+                stride=self.strides[index],
+                bias=self.conv_bias,
             )
             for index in range(self.n_stages)
         )
@@ -258,13 +191,19 @@ class ResidualEncoderUNet(UNet):
         object.__setattr__(self, "n_blocks_per_stage", _frozen(self.n_blocks_per_stage))
         super().__post_init__()
         _check_counts("n_blocks_per_stage", self.n_blocks_per_stage, self.n_stages)
-        _check_size(self)
+        _check_parameter_count(self)
 
     def encoder(self) -> tuple[tuple[EncoderLayer, ...], ...]:
         """The layers of each encoder stage, finest first; the stem belongs to the first."""
-        stem_channels = (self.input_channels, self.features_per_stage[0])
-        kernel = self.kernel_sizes[0]
-        stem = _stack("encoder.stem.convs", stem_channels, 1, (kernel, (1, 1, 1)), self.conv_bias)
+        stem = convolution_stack(
+            "encoder.stem.convs",
+            count=1,
+            input_channels=self.input_channels,
+            output_channels=self.features_per_stage[0],
+            kernel=self.kernel_sizes[0],
+            stride=ONE,
+            bias=self.conv_bias,
+        )
         first, *others = (self._stage(index) for index in range(self.n_stages))
         return ((*stem, *first), *others)
 
@@ -273,38 +212,36 @@ class ResidualEncoderUNet(UNet):
         return tuple(
             self._block(
                 f"encoder.stages.{index}.blocks.{block}",
-                (after if block else before, after),
-                self.kernel_sizes[index],
-                (1, 1, 1) if block else self.strides[index],
+                before=after if block else before,
+                after=after,
+                kernel=self.kernel_sizes[index],
+                stride=ONE if block else self.strides[index],
             )
             for block in range(self.n_blocks_per_stage[index])
         )
 
-    def _block(self, key: str, channels: tuple[int, int], kernel: Triple, stride: Triple) -> ResidualBlock:
-        before, after = channels
+    def _block(self, key: str, *, before: int, after: int, kernel: Triple, stride: Triple) -> ResidualBlock:
         pool = stride if max(stride) > 1 else None
-        projection = None
-        if before != after:
-            # The shortcut is a sequence in nnU-Net: the projection is its second member only after a pool.
-            name = f"{key}.skip.{1 if pool else 0}"
-            projection = Convolution(name, before, after, (1, 1, 1), (1, 1, 1), bias=False, activation=False)
-        return ResidualBlock(
-            Convolution(f"{key}.conv1", before, after, kernel, stride, self.conv_bias),
-            Convolution(f"{key}.conv2", after, after, kernel, (1, 1, 1), self.conv_bias, activation=False),
-            pool,
-            projection,
+        first = Convolution(
+            key=f"{key}.conv1",
+            input_channels=before,
+            output_channels=after,
+            kernel=kernel,
+            stride=stride,
+            bias=self.conv_bias,
         )
-
-
-def _stack(
-    key: str, channels: tuple[int, int], count: int, kernel_and_stride: tuple[Triple, Triple], bias: bool
-) -> tuple[Convolution, ...]:
-    """Convolutions one after another; the first changes the channels and has the stride."""
-    (before, after), (kernel, stride) = channels, kernel_and_stride
-    return tuple(
-        Convolution(f"{key}.{j}", after if j else before, after, kernel, (1, 1, 1) if j else stride, bias)
-        for j in range(count)
-    )
+        second = replace(first, key=f"{key}.conv2", input_channels=after, stride=ONE, activation=False)
+        # The shortcut is a sequence in nnU-Net: the projection is its second member only after a pool.
+        projection = Convolution(
+            key=f"{key}.skip.{1 if pool else 0}",
+            input_channels=before,
+            output_channels=after,
+            kernel=ONE,
+            stride=ONE,
+            bias=False,
+            activation=False,
+        )
+        return ResidualBlock(first=first, second=second, pool=pool, projection=projection if before != after else None)
 
 
 def _multiplications(weight: Shape) -> int:
@@ -317,7 +254,7 @@ def _frozen(values: object) -> object:
     return tuple(_frozen(value) for value in values) if isinstance(values, list | tuple) else values
 
 
-def _refuse(reason: str) -> ModelError:
+def _unusable(reason: str) -> ModelError:
     return ModelError(
         f"The network's description cannot be used: {reason}.",
         "Get the weights again; if this repeats, the model is of a kind that TotalPassport does not know.",
@@ -330,14 +267,14 @@ def _is_count(value: object, largest: int) -> bool:
 
 def _check_counts(name: str, values: Sequence[int], length: int, largest: int = MOST_LAYERS_PER_STAGE) -> None:
     if not isinstance(values, tuple) or len(values) != length:
-        raise _refuse(f"{name} needs {length} entries")
+        raise _unusable(f"{name} needs {length} entries")
     if not all(_is_count(value, largest) for value in values):
-        raise _refuse(f"{name} must hold whole numbers from 1 to {largest}")
+        raise _unusable(f"{name} must hold whole numbers from 1 to {largest}")
 
 
 def _check_triples(name: str, triples: Sequence[Triple], length: int, largest: int) -> None:
     if not isinstance(triples, tuple) or len(triples) != length:
-        raise _refuse(f"{name} needs {length} entries")
+        raise _unusable(f"{name} needs {length} entries")
     for triple in triples:
         _check_counts(f"each entry of {name}", triple, 3, largest)
 
@@ -346,26 +283,26 @@ def _check(network: UNet) -> None:
     """Refuse numbers that do not make a network, before anything is computed from them."""
     stages = len(network.features_per_stage) if isinstance(network.features_per_stage, tuple) else 0
     if not 2 <= stages <= MOST_STAGES:
-        raise _refuse(f"it must have 2 to {MOST_STAGES} stages")
+        raise _unusable(f"it must have 2 to {MOST_STAGES} stages")
     _check_counts("features_per_stage", network.features_per_stage, stages, MOST_FEATURES)
     _check_counts("n_conv_per_stage_decoder", network.n_conv_per_stage_decoder, stages - 1)
     _check_triples("strides", network.strides, stages, LARGEST_STRIDE)
     _check_triples("kernel_sizes", network.kernel_sizes, stages, LARGEST_KERNEL)
     if max(network.strides[0]) != 1:
-        raise _refuse("its first stage must keep the resolution")
+        raise _unusable("its first stage must keep the resolution")
     if any(size % 2 == 0 for kernel in network.kernel_sizes for size in kernel):
-        raise _refuse("its kernels must have odd sizes")
+        raise _unusable("its kernels must have odd sizes")
     for name in ("input_channels", "output_channels"):
         _check_counts(name, (getattr(network, name),), 1, MOST_FEATURES)
     if not isinstance(network.conv_bias, bool):
-        raise _refuse("conv_bias must be true or false")
+        raise _unusable("conv_bias must be true or false")
     for name, low, high in (("norm_eps", 1e-12, 1.0), ("negative_slope", 0.0, 1.0)):
         value = getattr(network, name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise _refuse(f"{name} must be a number from {low} to {high}")
+            raise _unusable(f"{name} must be a number from {low} to {high}")
 
 
-def _check_size(network: UNet) -> None:
+def _check_parameter_count(network: UNet) -> None:
     parameters = sum(prod(shape) for shape in network.tensors().values())
     if parameters > MOST_PARAMETERS:
-        raise _refuse(f"its {parameters:,} parameters are more than the {MOST_PARAMETERS:,} that fit in a model file")
+        raise _unusable(f"its {parameters:,} parameters are more than the {MOST_PARAMETERS:,} that fit in a model file")

@@ -7,12 +7,13 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from ...base.errors import ModelError
+from ...base.events import StepCallback
 from ...base.files import make_folder
 from .layout import CHECKPOINT, DATASET_FOLDER, NEEDED_FILES
 
@@ -32,7 +33,7 @@ FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,149}(?<!\.)")
 HINT = "Download the archive again; an official one is not like this."
 
 
-def unpack_weights(archive: Path, destination: Path, step: Callable[[int, int], None]) -> list[Path]:
+def unpack_weights(archive: Path, destination: Path, step: StepCallback) -> list[Path]:
     """Unpack plans, dataset description and checkpoint of every dataset in an archive.
 
     The whole archive is refused if anything in it is suspicious, also what would not be unpacked.
@@ -50,12 +51,12 @@ def unpack_weights(archive: Path, destination: Path, step: Callable[[int, int], 
     ------
     ModelError : the archive is damaged, hostile, or holds no official weights.
     """
-    with _sentences(archive), _BoundedFile(io.FileIO(archive)) as file, zipfile.ZipFile(file) as opened:
+    with _zip_errors(archive), _BoundedFile(io.FileIO(archive)) as file, zipfile.ZipFile(file) as opened:
         members = opened.infolist()
         _check_names(members, archive)
         needed = [member for member in members if _is_needed(member.filename)]
         if not any(PurePosixPath(member.filename).name == CHECKPOINT for member in needed):
-            _refuse(archive, "it holds no weights in nnU-Net's layout")
+            _refuse_archive(archive, "it holds no weights in nnU-Net's layout")
         _check_sizes(needed, archive)
         total = sum(member.file_size for member in needed)
         done = 0
@@ -81,7 +82,7 @@ class _BoundedFile(io.BufferedReader):
 
 
 @contextmanager
-def _sentences(archive: Path) -> Iterator[None]:
+def _zip_errors(archive: Path) -> Iterator[None]:
     """Turn what zipfile raises into sentences."""
     try:
         yield
@@ -95,13 +96,13 @@ def _sentences(archive: Path) -> Iterator[None]:
         raise ModelError(f"The archive '{archive}' cannot be unpacked: {str(error)[:200]}.", HINT) from error
 
 
-def _refuse(archive: Path, reason: str) -> NoReturn:
+def _refuse_archive(archive: Path, reason: str) -> NoReturn:
     raise ModelError(f"The archive '{archive}' was not unpacked: {reason}.", HINT)
 
 
 def _check_names(members: list[zipfile.ZipInfo], archive: Path) -> None:
     if len(members) > MOST_MEMBERS:
-        _refuse(archive, f"it has {len(members):,} members")
+        _refuse_archive(archive, f"it has {len(members):,} members")
     seen: set[str] = set()
     for member in members:
         reason = _suspicion(member)
@@ -110,7 +111,7 @@ def _check_names(members: list[zipfile.ZipInfo], archive: Path) -> None:
         if not reason and folded in seen:
             reason = "stands in it twice"
         if reason:
-            _refuse(archive, f"its member '{_printable(member.orig_filename)}' {reason}")
+            _refuse_archive(archive, f"its member '{_printable(member.orig_filename)}' {reason}")
         seen.add(folded)
 
 
@@ -149,9 +150,9 @@ def _check_sizes(needed: list[zipfile.ZipInfo], archive: Path) -> None:
         largest = LARGEST_MEMBER_BYTES.get(PurePosixPath(member.filename).name, LARGEST_TEXT_BYTES)
         ratio = member.file_size / max(member.compress_size, 1)
         if member.file_size > largest or (member.file_size > SMALL_BYTES and ratio > LARGEST_RATIO):
-            _refuse(archive, f"'{member.filename}' would become {member.file_size:,} bytes")
+            _refuse_archive(archive, f"'{member.filename}' would become {member.file_size:,} bytes")
     if sum(member.file_size for member in needed) > LARGEST_TOTAL_BYTES:
-        _refuse(archive, "it would become absurdly large")
+        _refuse_archive(archive, "it would become absurdly large")
 
 
 def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, destination: Path) -> Iterator[int]:

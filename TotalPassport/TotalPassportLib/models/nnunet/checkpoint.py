@@ -51,7 +51,7 @@ class _Storage:
     count: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Tensor:
     """A window onto a storage; offset, shape and strides count elements."""
 
@@ -144,7 +144,7 @@ class _Reader:
         if name not in _STORAGE_TYPES:
             raise _damaged(f"'{kind.name}' is no type of storage")
         member = self.members.get(f"{self.prefix}data/{key}")
-        if member is None or not _is_count(count):
+        if member is None or not _is_element_count(count):
             raise _damaged("a storage that it mentions is missing")
         storage = _Storage(key, _STORAGE_TYPES[name], count)
         if member.file_size != count * _data_type(storage.kind, "<").itemsize:
@@ -187,7 +187,7 @@ def _data_type(kind: str, byte_order: str) -> np.dtype[Any]:
     return np.dtype(byte_order + ("u2" if kind == _BFLOAT16 else kind))
 
 
-def _is_count(value: object) -> bool:
+def _is_element_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 2**40
 
 
@@ -199,9 +199,9 @@ def _ordered_dict(arguments: tuple[Any, ...]) -> dict[Any, Any] | Inert:
 def _tensor(arguments: tuple[Any, ...]) -> _Tensor:
     storage, offset, shape, strides = arguments[:4]
     numbers = (offset, *shape, *strides) if isinstance(shape, tuple) and isinstance(strides, tuple) else (None,)
-    if not isinstance(storage, _Storage) or not all(_is_count(number) for number in numbers):
+    if not isinstance(storage, _Storage) or not all(_is_element_count(number) for number in numbers):
         raise _damaged("a tensor is described in an unknown way")
-    return _Tensor(storage, offset, shape, strides)
+    return _Tensor(storage=storage, offset=offset, shape=shape, strides=strides)
 
 
 def _check_window(name: str, tensor: _Tensor) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import BadInput, ModelError, os_error
+from ...base.events import StepCallback
 from ...base.files import make_folder, read_json
 from ...base.labels import LabelTable, load_label_table
 from ..catalogue import list_models
@@ -30,11 +31,10 @@ from .layout import NEEDED_FILES, dataset_number, find_datasets, release
 from .plans import Plans, read_plans
 
 PLANS, DATASET, CHECKPOINT = NEEDED_FILES
-PartDone = Callable[[int, int], None]
 
 
 def convert_official_folder(
-    folders: Path | Sequence[Path], destination: Path, name: str = "", part_done: PartDone | None = None
+    folders: Path | Sequence[Path], destination: Path, name: str = "", part_done: StepCallback | None = None
 ) -> None:
     """Make a model folder of released weights.
 
@@ -80,7 +80,7 @@ def _trainers(folder: Path) -> list[Path]:
     return found
 
 
-def _write_model(trainers: Sequence[Path], folder: Path, name: str, part_done: PartDone) -> None:
+def _write_model(trainers: Sequence[Path], folder: Path, name: str, part_done: StepCallback) -> None:
     # All plans first: a mistake in the last of five should not show only after a minute of work.
     plans = [_plans(trainer) for trainer in trainers]
     table = load_label_table(release().labels)
@@ -89,7 +89,7 @@ def _write_model(trainers: Sequence[Path], folder: Path, name: str, part_done: P
     folder.mkdir()
     parts: list[dict[str, Any]] = []
     for trainer, plan, label_values in zip(trainers, plans, values, strict=True):
-        network = folder / f"{_file_name(_dataset(trainer))}.onnx"
+        network = folder / f"{_file_name(_dataset_name(trainer))}.onnx"
         parts.append(_write_part(trainer, plan, label_values, network))
         part_done(len(parts), len(trainers))
     text = json.dumps({**head, "parts": parts}, indent=1)
@@ -103,7 +103,7 @@ def _plans(trainer: Path) -> Plans:
     return read_plans(plans, dataset, configuration if "__" in trainer.absolute().name else "3d_fullres")
 
 
-def _dataset(trainer: Path) -> str:
+def _dataset_name(trainer: Path) -> str:
     return trainer.absolute().parent.name
 
 
@@ -114,7 +114,7 @@ def _file_name(text: str) -> str:
 
 def _head(trainers: Sequence[Path], plans: Sequence[Plans], name: str) -> dict[str, Any]:
     """What the description says about the model as a whole."""
-    datasets = [_dataset(trainer) for trainer in trainers]
+    datasets = [_dataset_name(trainer) for trainer in trainers]
     if len(set(datasets)) != len(datasets):
         raise ModelError("The same dataset was given twice.", "Give one trainer's folder for each dataset.")
     spacings = sorted({plan.spacing_mm for plan in plans})
@@ -147,13 +147,13 @@ def _label_values(trainer: Path, plans: Plans, table: LabelTable) -> list[int]:
     known = [label.value for label in map(table.named, names) if label is not None]
     if len(known) == len(names):
         return [0, *known]
-    official = release().datasets.get(dataset_number(_dataset(trainer)) or 0)
+    official = release().datasets.get(dataset_number(_dataset_name(trainer)) or 0)
     if official is not None and len(official.label_values) == len(names):
         return [0, *official.label_values]
     strange = next(name for name in names if table.named(name) is None)
     raise ModelError(
-        f"The network of '{_dataset(trainer)}' segments structures that the label table '{table.name}' does not have, "
-        f"such as {strange[:50]!r}.",
+        f"The network of '{_dataset_name(trainer)}' segments structures that the label table '{table.name}' does not "
+        f"have, such as {strange[:50]!r}.",
         "Only networks for TotalSegmentator's task 'total' can be converted.",
     )
 
@@ -161,7 +161,7 @@ def _label_values(trainer: Path, plans: Plans, table: LabelTable) -> list[int]:
 def _write_part(trainer: Path, plans: Plans, label_values: list[int], file: Path) -> dict[str, Any]:
     scheme = plans.normalisation
     return {
-        "name": _dataset(trainer)[:100],
+        "name": _dataset_name(trainer)[:100],
         **write_network_files(plans.architecture, read_checkpoint(trainer / CHECKPOINT), file),
         "patch_size_zyx": plans.patch_size_zyx, "divisor_zyx": plans.architecture.divisor_zyx,
         "step": release().step,

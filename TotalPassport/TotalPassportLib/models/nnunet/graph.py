@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import ModelError
-from .architecture import Convolution, DecoderStage, EncoderLayer, ResidualBlock, Triple, UNet, Upsampling
+from ...base.hints import Hint, HintCode
+from .architecture import UNet
+from .layers import Convolution, DecoderStage, EncoderLayer, ResidualBlock, Triple, Upsampling
 
 OPSET = 17
 IR_VERSION = 8
@@ -40,7 +42,7 @@ def write_network(
     """
     tensors = select_tensors(architecture, weights)
     onnx = _onnx()
-    writer = _Writer(onnx, architecture, tensors)
+    writer = _GraphWriter(onnx, architecture, tensors)
     sizes = ["z", "y", "x"]
     ports = (
         _port(onnx, INPUT, [1, architecture.input_channels, *sizes]),
@@ -122,7 +124,7 @@ def _onnx() -> ModuleType:
     except ImportError as error:
         raise ModelError(
             "Converting a network needs the Python package onnx, which is not installed.",
-            "Install it with: pip install onnx",
+            Hint(HintCode.INSTALL_PACKAGE, package="onnx"),
         ) from error
     module: ModuleType = onnx
     return module
@@ -132,7 +134,7 @@ def _port(onnx: ModuleType, name: str, shape: list[int | str]) -> Any:
     return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
 
 
-class _Writer:
+class _GraphWriter:
     """Turns layers into nodes; every method takes the names of its inputs and gives the name of its output."""
 
     def __init__(self, onnx: ModuleType, architecture: UNet, tensors: Mapping[str, np.ndarray]) -> None:

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from ...base.errors import ModelError
 from ..description import Normalisation
-from .architecture import PlainConvUNet, ResidualEncoderUNet, Triple, UNet
+from .architecture import PlainConvUNet, ResidualEncoderUNet, UNet
+from .layers import Triple
 
 LARGEST_PATCH = 512
 """Voxels along one axis; the largest patches in use have 256."""
@@ -29,7 +30,7 @@ _READ_ARGUMENTS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plans:
     """What plans.json and dataset.json say about one network.
 
@@ -68,10 +69,16 @@ def read_plans(plans: Any, dataset: Any, configuration: str = "3d_fullres") -> P
     class_names = _class_names(dataset)
     architecture = _architecture(settings, len(class_names))
     patch = _patch(settings, architecture)
-    return Plans(architecture, _spacing(settings), patch, _normalisation(plans), class_names)
+    return Plans(
+        architecture=architecture,
+        spacing_mm=_spacing_mm(settings),
+        patch_size_zyx=patch,
+        normalisation=_normalisation(plans),
+        class_names=class_names,
+    )
 
 
-def _refuse(reason: str) -> ModelError:
+def _cannot_use(reason: str) -> ModelError:
     return ModelError(
         f"The network's plans cannot be used: {reason}.",
         "Get the weights again; if this repeats, the model is of a kind that TotalPassport cannot run.",
@@ -81,84 +88,84 @@ def _refuse(reason: str) -> ModelError:
 def _typed(value: Any, kind: type[_T], what: str) -> _T:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         expected = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a whole number"}
-        raise _refuse(f"{what} must be {expected[kind]}")
+        raise _cannot_use(f"{what} must be {expected[kind]}")
     return value
 
 
-def _entry(mapping: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
+def _required(mapping: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
     if key not in mapping:
-        raise _refuse(f"'{key}' is missing")
+        raise _cannot_use(f"'{key}' is missing")
     return _typed(mapping[key], kind, f"'{key}'")
 
 
-def _number(value: Any, what: str, low: float, high: float) -> float:
+def _in_range(value: Any, what: str, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise _refuse(f"{what} must be a number from {low:g} to {high:g}")
+        raise _cannot_use(f"{what} must be a number from {low:g} to {high:g}")
     return float(value)
 
 
 def _count(value: Any, what: str, largest: int) -> int:
     if not 1 <= _typed(value, int, what) <= largest:
-        raise _refuse(f"{what} must be from 1 to {largest}")
+        raise _cannot_use(f"{what} must be from 1 to {largest}")
     return int(value)
 
 
 def _configuration(plans: Mapping[str, Any], name: str) -> dict[str, Any]:
     """One configuration with everything it inherits from others."""
-    configurations = _entry(plans, "configurations", dict)
+    configurations = _required(plans, "configurations", dict)
     settings: dict[str, Any] = {}
     visited: list[str] = []
     while name:
         if name in visited:
-            raise _refuse(f"the configuration '{name}' inherits from itself")
+            raise _cannot_use(f"the configuration '{name}' inherits from itself")
         visited.append(name)
-        own = _entry(configurations, name, dict)
-        settings = {**own, **settings}
-        name = _typed(own.get("inherits_from", ""), str, "'inherits_from'")
+        configuration = _required(configurations, name, dict)
+        settings = {**configuration, **settings}
+        name = _typed(configuration.get("inherits_from", ""), str, "'inherits_from'")
     return settings
 
 
 def _check_axes(plans: Mapping[str, Any]) -> None:
     for key in ("transpose_forward", "transpose_backward"):
-        if _entry(plans, key, list) != [0, 1, 2]:
-            raise _refuse(f"'{key}' reorders the axes, which is not supported")
+        if _required(plans, key, list) != [0, 1, 2]:
+            raise _cannot_use(f"'{key}' reorders the axes, which is not supported")
 
 
 def _check_channels(dataset: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     channels = _typed(dataset.get("channel_names", dataset.get("modality")), dict, "'channel_names'")
     if len(channels) != 1:
-        raise _refuse(f"it wants {len(channels)} images for each patient instead of one CT")
-    schemes = _entry(settings, "normalization_schemes", list)
+        raise _cannot_use(f"it wants {len(channels)} images for each patient instead of one CT")
+    schemes = _required(settings, "normalization_schemes", list)
     if schemes != ["CTNormalization"]:
-        raise _refuse("its 'normalization_schemes' are not [\"CTNormalization\"], so it was not made for CT")
+        raise _cannot_use("its 'normalization_schemes' are not [\"CTNormalization\"], so it was not made for CT")
 
 
 def _class_names(dataset: Mapping[str, Any]) -> tuple[str, ...]:
     """The names in the order of the output channels; nnU-Net's `ignore` label has no channel."""
-    labels = {name: value for name, value in _entry(dataset, "labels", dict).items() if name != "ignore"}
+    labels = {name: value for name, value in _required(dataset, "labels", dict).items() if name != "ignore"}
     if not 2 <= len(labels) <= MOST_CLASSES:
-        raise _refuse(f"'labels' must name 2 to {MOST_CLASSES} classes")
+        raise _cannot_use(f"'labels' must name 2 to {MOST_CLASSES} classes")
     values = {name: _typed(value, int, f"the value of label {name[:50]!r}") for name, value in labels.items()}
     if sorted(values.values()) != list(range(len(values))):
-        raise _refuse("the values of 'labels' must be 0, 1, 2, ... without gaps")
+        raise _cannot_use("the values of 'labels' must be 0, 1, 2, ... without gaps")
     return tuple(sorted(values, key=values.__getitem__))
 
 
 def _patch(settings: Mapping[str, Any], architecture: UNet) -> Triple:
-    sizes = _entry(settings, "patch_size", list)
+    sizes = _required(settings, "patch_size", list)
     if len(sizes) != 3:
-        raise _refuse("'patch_size' must have 3 entries, one for each axis of a volume")
+        raise _cannot_use("'patch_size' must have 3 entries, one for each axis of a volume")
     z, y, x = (_count(size, "'patch_size'", LARGEST_PATCH) for size in sizes)
     if any(size % divisor for size, divisor in zip((z, y, x), architecture.divisor_zyx, strict=True)):
-        raise _refuse(f"'patch_size' {[z, y, x]} is not a multiple of {list(architecture.divisor_zyx)}")
+        raise _cannot_use(f"'patch_size' {[z, y, x]} is not a multiple of {list(architecture.divisor_zyx)}")
     return z, y, x
 
 
-def _spacing(settings: Mapping[str, Any]) -> tuple[float, float, float]:
-    spacing = _entry(settings, "spacing", list)
+def _spacing_mm(settings: Mapping[str, Any]) -> tuple[float, float, float]:
+    spacing = _required(settings, "spacing", list)
     if len(spacing) != 3:
-        raise _refuse("'spacing' must have 3 entries")
-    z, y, x = (_number(value, "'spacing'", 0.2, 20.0) for value in spacing)
+        raise _cannot_use("'spacing' must have 3 entries")
+    z, y, x = (_in_range(value, "'spacing'", 0.2, 20.0) for value in spacing)
     return x, y, z
 
 
@@ -167,56 +174,58 @@ def _normalisation(plans: Mapping[str, Any]) -> Normalisation:
     key = "foreground_intensity_properties_per_channel"
     if key not in plans:
         key = "foreground_intensity_properties_by_modality"
-    properties = _entry(_entry(plans, key, dict), "0", dict)
+    properties = _required(_required(plans, key, dict), "0", dict)
     low, high, mean = (
-        _number(properties.get(name), f"'{name}'", -1e6, 1e6) for name in ("percentile_00_5", "percentile_99_5", "mean")
+        _in_range(properties.get(name), f"'{name}'", -1e6, 1e6)
+        for name in ("percentile_00_5", "percentile_99_5", "mean")
     )
     if low >= high:
-        raise _refuse("'percentile_00_5' must be below 'percentile_99_5'")
+        raise _cannot_use("'percentile_00_5' must be below 'percentile_99_5'")
     # nnU-Net divides by no less than this.
-    return Normalisation(low, high, mean, max(_number(properties.get("std"), "'std'", 0.0, 1e6), 1e-8))
+    deviation = max(_in_range(properties.get("std"), "'std'", 0.0, 1e6), 1e-8)
+    return Normalisation(clip_low_hu=low, clip_high_hu=high, mean_hu=mean, std_hu=deviation)
 
 
 def _architecture(settings: Mapping[str, Any], classes: int) -> UNet:
     if "architecture" in settings:
-        kind, arguments = _new_format(_entry(settings, "architecture", dict))
+        kind, arguments = _new_format(_required(settings, "architecture", dict))
     else:
         kind, arguments = _old_format(settings)
     if kind == _PLAIN:
         return PlainConvUNet(input_channels=1, output_channels=classes, **arguments)
     if kind == _RESIDUAL:
         return ResidualEncoderUNet(input_channels=1, output_channels=classes, **arguments)
-    raise _refuse(f"networks of the kind {kind[:100]!r} are not supported")
+    raise _cannot_use(f"networks of the kind {kind[:100]!r} are not supported")
 
 
 def _old_format(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Channels double from stage to stage up to a limit; everything else has nnU-Net's defaults."""
-    kind = _entry(settings, "UNet_class_name", str)
-    strides = _triples(settings, "pool_op_kernel_sizes")
+    kind = _required(settings, "UNet_class_name", str)
+    strides = _required_triples(settings, "pool_op_kernel_sizes")
     base = _count(settings.get("UNet_base_num_features"), "'UNet_base_num_features'", 8192)
     largest = _count(settings.get("unet_max_num_features"), "'unet_max_num_features'", 8192)
     return kind, {
         "features_per_stage": tuple(min(base << min(stage, 20), largest) for stage in range(len(strides))),
         "strides": strides,
-        "kernel_sizes": _triples(settings, "conv_kernel_sizes"),
-        _per_stage_name(kind): _counts(settings, "n_conv_per_stage_encoder"),
-        "n_conv_per_stage_decoder": _counts(settings, "n_conv_per_stage_decoder"),
+        "kernel_sizes": _required_triples(settings, "conv_kernel_sizes"),
+        _per_stage_name(kind): _required_counts(settings, "n_conv_per_stage_encoder"),
+        "n_conv_per_stage_decoder": _required_counts(settings, "n_conv_per_stage_decoder"),
     }
 
 
 def _new_format(description: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    name = _entry(description, "network_class_name", str)
+    name = _required(description, "network_class_name", str)
     module, _, kind = name.rpartition(".")
     if module != "dynamic_network_architectures.architectures.unet":
-        raise _refuse(f"networks of the kind {name[:150]!r} are not supported")
-    arguments = _entry(description, "arch_kwargs", dict)
+        raise _cannot_use(f"networks of the kind {name[:150]!r} are not supported")
+    arguments = _required(description, "arch_kwargs", dict)
     _check_arguments(arguments)
     return kind, {
-        "features_per_stage": _counts(arguments, "features_per_stage"),
-        "strides": _triples(arguments, "strides"),
-        "kernel_sizes": _triples(arguments, "kernel_sizes"),
-        _per_stage_name(kind): _counts(arguments, _per_stage_name(kind)),
-        "n_conv_per_stage_decoder": _counts(arguments, "n_conv_per_stage_decoder"),
+        "features_per_stage": _required_counts(arguments, "features_per_stage"),
+        "strides": _required_triples(arguments, "strides"),
+        "kernel_sizes": _required_triples(arguments, "kernel_sizes"),
+        _per_stage_name(kind): _required_counts(arguments, _per_stage_name(kind)),
+        "n_conv_per_stage_decoder": _required_counts(arguments, "n_conv_per_stage_decoder"),
         "conv_bias": _typed(arguments.get("conv_bias", False), bool, "'conv_bias'"),
         "norm_eps": _options(arguments, "norm_op_kwargs").get("eps", 1e-5),
         "negative_slope": _options(arguments, "nonlin_kwargs").get("negative_slope", 0.01),
@@ -235,15 +244,15 @@ def _check_arguments(arguments: Mapping[str, Any]) -> None:
         "nonlin": ("torch.nn.LeakyReLU", "torch.nn.modules.activation.LeakyReLU"),
     }.items():
         if arguments.get(key) not in classes:
-            raise _refuse(f"'{key}' must be {classes[0]}")
+            raise _cannot_use(f"'{key}' must be {classes[0]}")
     if _options(arguments, "norm_op_kwargs").get("affine") is not True:
-        raise _refuse("'norm_op_kwargs' must have affine set to true")
+        raise _cannot_use("'norm_op_kwargs' must have affine set to true")
     stages = _count(arguments.get("n_stages"), "'n_stages'", 100)
-    if len(_entry(arguments, "features_per_stage", list)) != stages:
-        raise _refuse("'features_per_stage' must have 'n_stages' entries")
+    if len(_required(arguments, "features_per_stage", list)) != stages:
+        raise _cannot_use("'features_per_stage' must have 'n_stages' entries")
     for key, value in arguments.items():
         if key not in _READ_ARGUMENTS and value not in (None, False):
-            raise _refuse(f"the network's option {key[:50]!r} is not supported")
+            raise _cannot_use(f"the network's option {key[:50]!r} is not supported")
 
 
 def _options(arguments: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -251,15 +260,15 @@ def _options(arguments: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {} if value is None else _typed(value, dict, f"'{key}'")
 
 
-def _counts(mapping: Mapping[str, Any], key: str) -> tuple[int, ...]:
-    return tuple(_count(value, f"'{key}'", 8192) for value in _entry(mapping, key, list))
+def _required_counts(mapping: Mapping[str, Any], key: str) -> tuple[int, ...]:
+    return tuple(_count(value, f"'{key}'", 8192) for value in _required(mapping, key, list))
 
 
-def _triples(mapping: Mapping[str, Any], key: str) -> tuple[Triple, ...]:
+def _required_triples(mapping: Mapping[str, Any], key: str) -> tuple[Triple, ...]:
     triples = []
-    for entry in _entry(mapping, key, list):
+    for entry in _required(mapping, key, list):
         if len(_typed(entry, list, f"each entry of '{key}'")) != 3:
-            raise _refuse(f"each entry of '{key}' must have 3 numbers; networks for slices are not supported")
+            raise _cannot_use(f"each entry of '{key}' must have 3 numbers; networks for slices are not supported")
         z, y, x = (_count(value, f"'{key}'", 100) for value in entry)
         triples.append((z, y, x))
     return tuple(triples)

@@ -72,14 +72,14 @@ def read_pickle(data: bytes, names: Mapping[str, Call | None], persistent: Call)
     try:
         return machine.run()
     except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, struct.error) as error:
-        raise _damaged() from error
+        raise _damaged_index() from error
 
 
-def _damaged() -> ModelError:
+def _damaged_index() -> ModelError:
     return ModelError("The checkpoint's index is damaged or incomplete.", "Get the weights again.")
 
 
-def _refuse(what: str) -> ModelError:
+def _forbidden(what: str) -> ModelError:
     return ModelError(
         f"The checkpoint asks for {what}, which a file of weights has no need of; nothing was executed.",
         "Do not trust this file; get the weights from their official source.",
@@ -110,23 +110,23 @@ class _Machine:
         try:
             for _ in range(MOST_OPERATIONS // _CHUNK):
                 if sys.getallocatedblocks() > most_blocks:
-                    raise _refuse(f"more than {MOST_OBJECTS:,} objects")
+                    raise _forbidden(f"more than {MOST_OBJECTS:,} objects")
                 for _ in range(_CHUNK):
                     code = data[self.position]
                     self.position += 1
                     operations[code](self)
         except _Stop:
             if self.marks or len(self.stack) != 1:
-                raise _damaged() from None
+                raise _damaged_index() from None
             return self.stack[0]
-        raise _refuse(f"more than {MOST_OPERATIONS:,} operations")
+        raise _forbidden(f"more than {MOST_OPERATIONS:,} operations")
 
     # Reading what follows an operation's code.
 
     def take(self, count: int) -> bytes:
         end = self.position + count
         if count < 0 or end > len(self.data):
-            raise _damaged()
+            raise _damaged_index()
         piece, self.position = self.data[self.position : end], end
         return piece
 
@@ -142,7 +142,7 @@ class _Machine:
 
     def skip_protocol(self) -> None:
         if self.take(1)[0] > 5:
-            raise _refuse("a pickle protocol above 5")
+            raise _forbidden("a pickle protocol above 5")
 
     def mark(self) -> None:
         self.marks.append(self.stack)
@@ -242,7 +242,7 @@ class _Machine:
     def add_to_set(self) -> None:
         self.pop_mark()
         if self.stack[-1] is not INERT:
-            raise _damaged()
+            raise _damaged_index()
 
     def append_one(self) -> None:
         self.extend([self.stack.pop()])
@@ -253,7 +253,7 @@ class _Machine:
     def extend(self, items: list[Any]) -> None:
         target = self.stack[-1]
         if type(target) is not list:
-            raise _refuse("appending to something that is no list")
+            raise _forbidden("appending to something that is no list")
         target.extend(items)
 
     def set_item(self) -> None:
@@ -266,10 +266,10 @@ class _Machine:
     def fill(self, items: list[Any]) -> None:
         target = self.stack[-1]
         if type(target) is not dict or len(items) % 2:
-            raise _refuse("setting items of something that is no dictionary")
+            raise _forbidden("setting items of something that is no dictionary")
         # Tuples are no keys here: hashing one that is nested a million times over would exhaust the C stack.
         if any(type(key) not in (str, int, bool, float, bytes, type(None)) for key in items[::2]):
-            raise _refuse("a dictionary with unusual keys")
+            raise _forbidden("a dictionary with unusual keys")
         target.update(zip(items[::2], items[1::2], strict=True))
 
     # Names and calls: where other machines would execute something.
@@ -281,19 +281,19 @@ class _Machine:
     def name_from_stack(self) -> None:
         name, module = self.stack.pop(), self.stack.pop()
         if type(name) is not str or type(module) is not str:
-            raise _damaged()
+            raise _damaged_index()
         self.push_name(module, name)
 
     def push_name(self, module: str, name: str) -> None:
         full = f"{module}.{name}"
         if full not in self.names:
-            raise _refuse(repr(full[:100]))
+            raise _forbidden(repr(full[:100]))
         self.stack.append(Name(full))
 
     def call(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
         if type(function) is not Name or type(arguments) is not tuple:
-            raise _refuse("a call of something that is no function")
+            raise _forbidden("a call of something that is no function")
         stand_in = self.names[function.name]
         self.stack.append(INERT if stand_in is None else stand_in(arguments))
 
@@ -301,12 +301,12 @@ class _Machine:
         # The state of an inert value is as inert; an OrderedDict's (`_metadata` in PyTorch) is not needed.
         self.stack.pop()
         if self.stack[-1] is not INERT and type(self.stack[-1]) is not dict:
-            raise _refuse("changing the attributes of an object")
+            raise _forbidden("changing the attributes of an object")
 
     def persistent_from_stack(self) -> None:
         identifier = self.stack.pop()
         if type(identifier) is not tuple:
-            raise _refuse("a persistent identifier that is no tuple")
+            raise _forbidden("a persistent identifier that is no tuple")
         self.stack.append(self.persistent(identifier))
 
     def old_instance(self) -> None:
@@ -314,7 +314,7 @@ class _Machine:
         self.unusual()
 
     def unusual(self) -> None:
-        raise _refuse("an unusual operation")
+        raise _forbidden("an unusual operation")
 
 
 Operation = Callable[[_Machine], object]
@@ -324,7 +324,7 @@ def _constant(value: object) -> Operation:
     return lambda machine: machine.stack.append(value)
 
 
-def _number(layout: str) -> Operation:
+def _parsed_number(layout: str) -> Operation:
     """A number of fixed size, as `struct` describes it."""
     reader = struct.Struct(layout)
 
@@ -365,11 +365,11 @@ def _integer_from_text(data: bytes) -> int | bool:
 
 def _quoted(data: bytes) -> str:
     if len(data) < 2 or data[:1] != data[-1:] or data[:1] not in (b"'", b'"'):
-        raise _damaged()
+        raise _damaged_index()
     return data[1:-1].decode("unicode_escape")
 
 
-def _table() -> list[Operation]:
+def _operation_table() -> list[Operation]:
     machine = _Machine
     known: dict[bytes, Operation] = {
         b".": machine.stop, b"\x80": machine.skip_protocol, b"\x95": lambda machine: machine.take(8),
@@ -377,7 +377,7 @@ def _table() -> list[Operation]:
         b"q": machine.put_byte, b"r": machine.put_long, b"p": machine.put_line, b"\x94": machine.put_next,
         b"h": machine.get_byte, b"j": machine.get_long, b"g": machine.get_line,
         b"N": _constant(None), b"\x88": _constant(True), b"\x89": _constant(False),
-        b"J": _number("<i"), b"K": _number("<B"), b"M": _number("<H"), b"G": _number(">d"),
+        b"J": _parsed_number("<i"), b"K": _parsed_number("<B"), b"M": _parsed_number("<H"), b"G": _parsed_number(">d"),
         b"I": _line(_integer_from_text), b"L": _line(_integer_from_text), b"F": _line(float),
         b"\x8a": _sized("<B", _integer), b"\x8b": _sized("<i", _integer),
         b"X": _sized("<I", _text), b"\x8c": _sized("<B", _text), b"\x8d": _sized("<Q", _text),
@@ -396,4 +396,4 @@ def _table() -> list[Operation]:
     return [known.get(bytes([code]), machine.unusual) for code in range(256)]
 
 
-_OPERATIONS = _table()
+_OPERATIONS = _operation_table()

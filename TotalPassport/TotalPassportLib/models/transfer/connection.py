@@ -13,14 +13,12 @@ from urllib.parse import urlsplit
 
 from ... import __version__
 from ...base.errors import ModelError
+from ...base.hints import Hint, HintCode
 
 CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Where IT departments name the certificates of their proxies; OpenSSL itself honours only the first."""
+IMPORT_FILE = Hint(HintCode.IMPORT_FILE)
 RETRIED_STATUS = {408, 416, 425, 429, 500, 502, 503, 504}
-IMPORT_HINT = (
-    "Get that file with a browser, on any machine, and bring it in: totalpassport models import FILE "
-    "(behind a proxy, HTTPS_PROXY may be missing)."
-)
 
 
 class Interrupted(Exception):
@@ -31,7 +29,7 @@ class Interrupted(Exception):
         self.status = status
 
 
-def failed(url: str, reason: str, hint: str = IMPORT_HINT) -> ModelError:
+def failed(url: str, reason: str, hint: Hint | str = IMPORT_FILE) -> ModelError:
     """Return the error for a download that did not work out; it shows the address for the people of IT."""
     return ModelError(f"Downloading {url} failed: {reason}.", hint)
 
@@ -152,8 +150,7 @@ def _connection_error(url: str, reason: object) -> Exception:
         return failed(
             url,
             f"the server's certificate is not trusted ({reason.verify_message})",
-            "Behind a proxy that inspects traffic, set SSL_CERT_FILE to its certificates; or get that file with a "
-            "browser and bring it in: totalpassport models import FILE.",
+            Hint(HintCode.TRUST_CERTIFICATES),
         )
     if isinstance(reason, ModelError):
         return reason

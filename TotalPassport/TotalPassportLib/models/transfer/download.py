@@ -18,12 +18,13 @@ from typing import Any, BinaryIO
 
 from ...base.errors import BadInput, ModelError, os_error
 from ...base.files import make_folder, read_json, sha256_of
-from .connection import IMPORT_HINT, Interrupted, Opener, check_address, failed
+from ...base.hints import Hint, HintCode
+from .connection import Interrupted, Opener, check_address, failed
 
 CHUNK_BYTES = 2**18
-AGAIN_HINT = "Try again; if it repeats, a proxy may change the file: " + IMPORT_HINT
+DOWNLOAD_AGAIN = Hint(HintCode.DOWNLOAD_AGAIN)
 
-Step = Callable[[int, int | None], None]
+BytesCallback = Callable[[int, int | None], None]
 """Receives the bytes that are there and the bytes there will be, if known; its exceptions stop the download."""
 
 
@@ -32,7 +33,7 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DownloadSettings:
     """How patient a download is; the defaults are for the internet, tests bring their own.
 
@@ -50,7 +51,7 @@ class DownloadSettings:
     sleep: Callable[[float], None] = time.sleep
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """What to download: its address, its size and SHA-256 if known, and the size beyond which it cannot be it."""
 
@@ -60,7 +61,7 @@ class Source:
     sha256: str | None = None
 
 
-def download(source: Source, destination: Path, step: Step, settings: DownloadSettings | None = None) -> None:
+def download(source: Source, destination: Path, step: BytesCallback, settings: DownloadSettings | None = None) -> None:
     """Bring a file to ``destination``; what an earlier attempt left in its ``.part`` file is not fetched again.
 
     Raises
@@ -72,7 +73,7 @@ def download(source: Source, destination: Path, step: Step, settings: DownloadSe
     check_address(source.url)
     make_folder(destination.parent)
     opener = Opener(settings.most_redirects, settings.timeout_s)
-    part = _Part(destination, source)
+    part = _PartialFile(destination, source)
     failures = 0
     try:
         while not part.is_whole:
@@ -90,7 +91,7 @@ def download(source: Source, destination: Path, step: Step, settings: DownloadSe
         raise os_error(error) from error
 
 
-def _pause(seconds: float, part: _Part, step: Step, settings: DownloadSettings) -> None:
+def _pause(seconds: float, part: _PartialFile, step: BytesCallback, settings: DownloadSettings) -> None:
     """Wait before another attempt, but not for a user who wants to stop."""
     while seconds > 0:
         step(part.size, part.total)
@@ -98,7 +99,9 @@ def _pause(seconds: float, part: _Part, step: Step, settings: DownloadSettings) 
         seconds -= 0.2
 
 
-def _attempt(source: Source, part: _Part, opener: Opener, step: Step, settings: DownloadSettings) -> None:
+def _attempt(
+    source: Source, part: _PartialFile, opener: Opener, step: BytesCallback, settings: DownloadSettings
+) -> None:
     headers = {"Accept-Encoding": "identity"}
     if part.resumable:
         headers |= {"Range": f"bytes={part.size}-", "If-Range": part.etag}
@@ -115,11 +118,15 @@ def _attempt(source: Source, part: _Part, opener: Opener, step: Step, settings: 
         _receive(response, part, source, step)
 
 
-def _granted(response: HTTPResponse, part: _Part, source: Source) -> tuple[int, int | None]:
+def _granted(response: HTTPResponse, part: _PartialFile, source: Source) -> tuple[int, int | None]:
     """Return the position that the answer begins at and the size of the whole file, after checking both."""
     kind = response.headers.get_content_type()
     if response.headers.get("Content-Encoding", "identity") != "identity" or kind == "text/html":
-        raise failed(source.url, f"a page of the kind {kind} came instead of the file, perhaps a proxy's", AGAIN_HINT)
+        raise failed(
+            source.url,
+            f"a page of the kind {kind} came instead of the file, perhaps a proxy's",
+            DOWNLOAD_AGAIN,
+        )
     if response.status == 206:
         found = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", response.headers.get("Content-Range", ""))
         same = _strong_etag(response) in ("", part.etag) and found and part.total in (None, int(found[2]))
@@ -134,7 +141,7 @@ def _granted(response: HTTPResponse, part: _Part, source: Source) -> tuple[int, 
     if total is not None and (total > source.largest_bytes or (source.size_bytes or total) != total):
         part.discard()
         expected = f"{source.size_bytes:,}" if source.size_bytes else f"at most {source.largest_bytes:,}"
-        raise failed(source.url, f"the file has {total:,} bytes instead of {expected}", AGAIN_HINT)
+        raise failed(source.url, f"the file has {total:,} bytes instead of {expected}", DOWNLOAD_AGAIN)
     return offset, total
 
 
@@ -144,7 +151,7 @@ def _strong_etag(response: HTTPResponse) -> str:
     return etag if re.fullmatch(r'"[\x21\x23-\x7e]{1,200}"', etag) else ""
 
 
-def _check_space(part: _Part, source: Source, settings: DownloadSettings) -> None:
+def _check_space(part: _PartialFile, source: Source, settings: DownloadSettings) -> None:
     require_space(part.path.parent, (part.total or source.size_bytes or 0) - part.size, settings)
 
 
@@ -159,11 +166,11 @@ def require_space(folder: Path, needed_bytes: int, settings: DownloadSettings) -
         )
 
 
-def _receive(response: HTTPResponse, part: _Part, source: Source, step: Step) -> None:
+def _receive(response: HTTPResponse, part: _PartialFile, source: Source, step: BytesCallback) -> None:
     with part.open() as file:
         while part.total is None or part.size < part.total:
             step(part.size, part.total)
-            chunk = _read(response)
+            chunk = _read_chunk(response)
             if not chunk:
                 break
             if part.total is not None:
@@ -174,7 +181,7 @@ def _receive(response: HTTPResponse, part: _Part, source: Source, step: Step) ->
                 break
     if part.size > source.largest_bytes:
         part.discard()
-        raise failed(source.url, f"it does not end after {source.largest_bytes:,} bytes", AGAIN_HINT)
+        raise failed(source.url, f"it does not end after {source.largest_bytes:,} bytes", DOWNLOAD_AGAIN)
     if part.total is None:
         part.total = part.size  # announced no length: the end of the connection is the end of the file
     if part.size < part.total:
@@ -182,7 +189,7 @@ def _receive(response: HTTPResponse, part: _Part, source: Source, step: Step) ->
     step(part.size, part.total)
 
 
-def _read(response: HTTPResponse) -> bytes:
+def _read_chunk(response: HTTPResponse) -> bytes:
     try:
         return response.read1(CHUNK_BYTES)
     except (OSError, HTTPException) as error:
@@ -190,7 +197,7 @@ def _read(response: HTTPResponse) -> bytes:
         raise Interrupted(f"the connection broke: {reason or type(error).__name__}") from error
 
 
-def _check_content(source: Source, part: _Part) -> None:
+def _check_content(source: Source, part: _PartialFile) -> None:
     if source.size_bytes is not None and part.size != source.size_bytes:
         problem = f"the file has {part.size:,} bytes instead of {source.size_bytes:,}"
     elif source.sha256 is not None and sha256_of(part.path) != source.sha256:
@@ -198,10 +205,10 @@ def _check_content(source: Source, part: _Part) -> None:
     else:
         return
     part.discard()
-    raise failed(source.url, problem, AGAIN_HINT)
+    raise failed(source.url, problem, DOWNLOAD_AGAIN)
 
 
-class _Part:
+class _PartialFile:
     """The ``.part`` file of a download and its note about where it comes from."""
 
     def __init__(self, destination: Path, source: Source) -> None:

@@ -1,6 +1,6 @@
 """The ways in which a model comes into the store: from the network, from a file, from TotalSegmentator's own folder.
 
-Each ends the same way: official weights are looked at, checked, converted in a workspace, and put into the store when
+Each ends the same way: official weights are checked, converted in a workspace, and put into the store when
 all of that went well.
 """
 
@@ -16,18 +16,27 @@ from pathlib import Path
 
 from ... import __version__
 from ...base.errors import BadInput, Cancelled, ModelError
-from ...base.events import Cancellation, EventCallback, Progress, ignore_event
+from ...base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event
 from ...base.files import make_folder
+from ...base.hints import Hint, HintCode
 from ...base.paths import cache_folder, official_folders
 from ..catalogue import CatalogueEntry, Dataset, find_entry, list_models
+from ..model_copy import copy_model
 from ..nnunet.archive import unpack_weights
 from ..nnunet.layout import find_datasets
-from ..own import copy_model
-from ..reading import is_own_layout
-from ..store import check_name, install, workspace
+from ..reading import is_converted_model
+from ..store import check_name, put_into_store, workspace
+from .checksums import Weights, check_released, remember_first_seen
 from .download import DownloadSettings, Source, download, require_space
-from .pins import Weights, check_pins, remember_first_seen
-from .weights import Step, complete_models, convert, gather, look, numbers_of, require_all, share_of
+from .weights import (
+    collect_weights,
+    complete_models,
+    convert,
+    dataset_numbers,
+    fingerprint_weights,
+    require_datasets,
+    share_of,
+)
 
 DOWNLOAD_SHARES = {"download": 0.85, "unpack": 0.03, "check": 0.02, "convert": 0.1}
 """Stages of a download and their usual shares of its time."""
@@ -37,9 +46,9 @@ CONVERT_SHARES = {"unpack": 0.3, "convert": 0.7}
 """Stages of a conversion."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What to make of datasets that were found: the parts of one model, in their order, and what to call it.
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """One model to make of datasets that were found: its parts, in their order, and what to call it.
 
     ``entry`` is the catalogue's model that must be exactly this one; None where any weights will do.
     """
@@ -48,15 +57,15 @@ class Choice:
     trainers: tuple[Path, ...]
     entry: CatalogueEntry | None
 
-    def look_and_check(self) -> list[Weights]:
+    def fingerprint_and_check(self) -> list[Weights]:
         """Return the files with their hashes, after the catalogue's checks."""
-        weights = [look(trainer) for trainer in self.trainers]
+        weights = [fingerprint_weights(trainer) for trainer in self.trainers]
         if self.entry is not None:
-            check_pins(self.entry, weights)
+            check_released(self.entry, weights)
         return weights
 
 
-def begin(shares: Mapping[str, float], on_event: EventCallback, cancellation: Cancellation | None) -> Progress:
+def start_progress(shares: Mapping[str, float], on_event: EventCallback, cancellation: Cancellation | None) -> Progress:
     """Announce a piece of work and its stages."""
     on_event({"event": "started", "pid": os.getpid(), "version": __version__, "stages": list(shares)})
     return Progress(shares, on_event, cancellation or Cancellation())
@@ -82,7 +91,7 @@ def download_model(
     entry = find_entry(name)
     if not entry.datasets and not entry.installed:
         raise ModelError(f"The model '{name}' is not installed.", entry.needs)
-    progress = begin(DOWNLOAD_SHARES, on_event, cancellation)
+    progress = start_progress(DOWNLOAD_SHARES, on_event, cancellation)
     if entry.installed:
         return entry.folder
     with workspace(name, progress) as work:
@@ -96,16 +105,16 @@ def _use_totalsegmentators(entry: CatalogueEntry, work: Path, progress: Progress
     """Install from TotalSegmentator's own folder; None where it has no such weights, or other ones."""
     for folder in official_folders():
         datasets = find_datasets(folder)
-        if not numbers_of(entry) <= set(datasets):
+        if not dataset_numbers(entry) <= set(datasets):
             continue
-        weights = [look(datasets[dataset.number]) for dataset in entry.datasets]
+        weights = [fingerprint_weights(datasets[dataset.number]) for dataset in entry.datasets]
         try:
-            check_pins(entry, weights)
+            check_released(entry, weights)
         except ModelError as error:
             progress.warn("not_reused", f"The weights in '{folder}' are not used: {error.message}")
             continue
         progress.warn("reused", f"Nothing is downloaded: '{folder}' has the weights.")
-        return _install_official(entry, "totalsegmentator", weights, work, progress)
+        return _install_official(entry, weights, origin="totalsegmentator", work=work, progress=progress)
     return None
 
 
@@ -126,7 +135,7 @@ def _download_and_install(entry: CatalogueEntry, work: Path, progress: Progress,
         for archive in archives:  # so that the next download starts from nothing
             archive.unlink(missing_ok=True)
         raise
-    model = _install_official(entry, "download", weights, work, progress)
+    model = _install_official(entry, weights, origin="download", work=work, progress=progress)
     for archive in archives:
         archive.unlink()
     return model
@@ -145,9 +154,17 @@ def _fetch_all(entry: CatalogueEntry, archives: Sequence[Path], progress: Progre
                 progress.step(before + min(round(share * done / (total or share)), share), entry.approximate_bytes)
 
         if not archive.exists():
-            pin = dataset.archive
-            download(Source(dataset.url, dataset.largest_bytes, pin.size_bytes, pin.sha256), archive, step, settings)
+            download(_archive_source(dataset), archive, step, settings)
         before += share
+
+
+def _archive_source(dataset: Dataset) -> Source:
+    return Source(
+        url=dataset.url,
+        largest_bytes=dataset.largest_bytes,
+        size_bytes=dataset.archive.size_bytes,
+        sha256=dataset.archive.sha256,
+    )
 
 
 def _unpack_and_check(entry: CatalogueEntry, archives: Sequence[Path], work: Path, progress: Progress) -> list[Weights]:
@@ -157,8 +174,10 @@ def _unpack_and_check(entry: CatalogueEntry, archives: Sequence[Path], work: Pat
     trainers = find_datasets(work / "official")
     with progress.stage("check"):
         pairs = zip(entry.datasets, archives, strict=True)
-        weights = [look(_trainer_of(dataset, trainers), dataset.url, archive) for dataset, archive in pairs]
-        check_pins(entry, weights)
+        weights = [
+            fingerprint_weights(_trainer_of(dataset, trainers), dataset.url, archive) for dataset, archive in pairs
+        ]
+        check_released(entry, weights)
     return weights
 
 
@@ -193,20 +212,20 @@ def import_models(
     """
     if name is not None:
         check_name(name)
-    progress = begin(IMPORT_SHARES, on_event, cancellation)
-    if len(paths) == 1 and is_own_layout(paths[0]):
-        return [_import_own(paths[0], name, progress)]
+    progress = start_progress(IMPORT_SHARES, on_event, cancellation)
+    if len(paths) == 1 and is_converted_model(paths[0]):
+        return [_import_converted(paths[0], name, progress)]
     with workspace("import", progress) as work:
         with progress.stage("unpack"):
-            trainers = gather(paths or official_folders_here(), work / "official", progress)
-        choices = _choose(trainers, name)
+            trainers = collect_weights(paths or official_folders_here(), work / "official", progress)
+        conversions = _plan_conversions(trainers, name)
         with progress.stage("check"):
-            weights = [choice.look_and_check() for choice in choices]
+            weights = [conversion.fingerprint_and_check() for conversion in conversions]
         with progress.stage("convert"):
             folders = []
-            for index, (choice, found) in enumerate(zip(choices, weights, strict=True)):
-                step = share_of(progress.step, index, len(choices))
-                folders.append(_convert_and_install(choice, "import", found, work, step))
+            for index, (conversion, found) in enumerate(zip(conversions, weights, strict=True)):
+                step = share_of(progress.step, index, len(conversions))
+                folders.append(_convert_and_install(conversion, found, origin="import", work=work, step=step))
         return folders
 
 
@@ -225,19 +244,19 @@ def convert_to(path: Path, destination: Path, name: str | None = None, on_event:
     """
     if destination.exists():
         raise BadInput(f"'{destination}' is there already.", "Choose the name of a new folder.")
-    progress = begin(CONVERT_SHARES, on_event, None)
+    progress = start_progress(CONVERT_SHARES, on_event, None)
     make_folder(destination.parent)
     with workspace("convert", progress) as work, _beside(destination) as folder:
         with progress.stage("unpack"):
-            trainers = gather([path], work / "official", progress)
-        choice, *others = _choose(trainers, name)
+            trainers = collect_weights([path], work / "official", progress)
+        conversion, *others = _plan_conversions(trainers, name)
         if others:
-            names = ", ".join(known.name for known in (choice, *others))
-            raise BadInput(f"'{path}' holds several models: {names}.", "Choose one with --as.")
+            names = ", ".join(known.name for known in (conversion, *others))
+            raise BadInput(f"'{path}' holds several models: {names}.", Hint(HintCode.NAME_ONE_MODEL))
         with progress.stage("convert"):
-            convert(choice.name, choice.trainers, folder / "model", progress.step)
+            convert(conversion.name, conversion.trainers, folder / "model", progress.step)
         (folder / "model").rename(destination)
-    return choice.name
+    return conversion.name
 
 
 @contextmanager
@@ -266,14 +285,14 @@ def official_folders_here() -> list[Path]:
     return folders
 
 
-def _import_own(path: Path, name: str | None, progress: Progress) -> Path:
+def _import_converted(path: Path, name: str | None, progress: Progress) -> Path:
     with workspace("import", progress) as work:
         with progress.stage("convert"):
             name = check_name(copy_model(path, work / "model", name))
-        return install(work / "model", name, "import", [], work)
+        return put_into_store(work / "model", name, origin="import", weights=[], work=work)
 
 
-def _choose(trainers: Mapping[int, Path], name: str | None) -> list[Choice]:
+def _plan_conversions(trainers: Mapping[int, Path], name: str | None) -> list[Conversion]:
     """Return which models to make of the datasets that were found.
 
     Without a name, all of the catalogue for which everything is there. A name of the catalogue means that model; any
@@ -288,33 +307,37 @@ def _choose(trainers: Mapping[int, Path], name: str | None) -> list[Choice]:
     complete = complete_models(set(trainers))
     wanted = [entry for entry in models if entry.name == name]
     if name is None:
-        touched = [entry for entry in models if numbers_of(entry) & set(trainers)]
+        touched = [entry for entry in models if dataset_numbers(entry) & set(trainers)]
         wanted = complete or touched[:1]
     for entry in wanted:
-        require_all(entry, trainers, f"For the model '{entry.name}' what was given")
+        require_datasets(entry, trainers, f"For the model '{entry.name}' what was given")
     if wanted:
-        return [Choice(entry.name, _parts(entry, trainers), entry) for entry in wanted]
+        return [Conversion(name=entry.name, trainers=_parts(entry, trainers), entry=entry) for entry in wanted]
     if len(complete) > 1:
         names = ", ".join(entry.name for entry in complete)
         raise BadInput(f"There are several models ({names}), but one name.", "Give the path of one of them.")
     parts = _parts(complete[0], trainers) if complete else tuple(trainers.values())
-    return [Choice(check_name(name or parts[0].parent.name), parts, None)]
+    return [Conversion(name=check_name(name or parts[0].parent.name), trainers=parts, entry=None)]
 
 
 def _parts(entry: CatalogueEntry, trainers: Mapping[int, Path]) -> tuple[Path, ...]:
     return tuple(trainers[dataset.number].absolute() for dataset in entry.datasets)
 
 
-def _install_official(entry: CatalogueEntry, way: str, weights: list[Weights], work: Path, progress: Progress) -> Path:
-    choice = Choice(entry.name, tuple(source.folder for source in weights), entry)
+def _install_official(
+    entry: CatalogueEntry, weights: list[Weights], *, origin: str, work: Path, progress: Progress
+) -> Path:
+    conversion = Conversion(name=entry.name, trainers=tuple(source.folder for source in weights), entry=entry)
     with progress.stage("convert"):
-        return _convert_and_install(choice, way, weights, work, progress.step)
+        return _convert_and_install(conversion, weights, origin=origin, work=work, step=progress.step)
 
 
-def _convert_and_install(choice: Choice, way: str, weights: list[Weights], work: Path, step: Step) -> Path:
-    folder = work / choice.name
-    convert(choice.name, choice.trainers, folder, step)
-    model = install(folder, choice.name, way, weights, work)
-    if choice.entry is not None:
-        remember_first_seen(choice.entry, weights)
+def _convert_and_install(
+    conversion: Conversion, weights: list[Weights], *, origin: str, work: Path, step: StepCallback
+) -> Path:
+    folder = work / conversion.name
+    convert(conversion.name, conversion.trainers, folder, step)
+    model = put_into_store(folder, conversion.name, origin=origin, weights=weights, work=work)
+    if conversion.entry is not None:
+        remember_first_seen(conversion.entry, weights)
     return model

@@ -1,36 +1,33 @@
-"""Official weights as a user gives them: gathered from folders and zips, looked at, converted, and kept by content."""
+"""Official weights as a user gives them: collected from folders and zips, converted, and kept by content."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ... import __version__
 from ...base.errors import BadInput, ModelError
-from ...base.events import Cancellation, EventCallback, Progress, ignore_event
+from ...base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event
 from ...base.files import atomic_write, make_folder, read_json
+from ...base.hints import Hint, HintCode
 from ...base.paths import cache_folder
 from ..catalogue import CatalogueEntry, find_entry, list_models
 from ..description import DESCRIPTION_FILE
 from ..nnunet.archive import unpack_weights
 from ..nnunet.layout import NEEDED_FILES, OFFICIAL_DATASETS_FILE, dataset_number, find_datasets
 from ..store import workspace
-from .pins import Weights, look_at
+from .checksums import Weights, fingerprint_of
 
 HASHES_FILE = "hashes.json"
 CONVERTER_FOLDER = Path(__file__).parents[1] / "nnunet"
-CONVERTER_MODULES = ("architecture", "checkpoint", "convert", "graph", "plans", "unpickling")
+CONVERTER_MODULES = ("architecture", "checkpoint", "convert", "graph", "layers", "plans", "unpickling")
 MOST_HASHES = 500
 """Hashes that are remembered; the oldest are forgotten first."""
 
 
-Step = Callable[[int, int], None]
-"""Receives what is done and the total."""
-
-
-def gather(paths: Sequence[Path], work: Path, progress: Progress) -> dict[int, Path]:
+def collect_weights(paths: Sequence[Path], work: Path, progress: Progress) -> dict[int, Path]:
     """Return the trainer's folder of every dataset in folders, zips and folders of zips; zips are unpacked to ``work``.
 
     Raises
@@ -52,37 +49,36 @@ def gather(paths: Sequence[Path], work: Path, progress: Progress) -> dict[int, P
     return {**find_datasets(work), **found}
 
 
-def share_of(step: Step, index: int, count: int) -> Step:
+def share_of(step: StepCallback, index: int, count: int) -> StepCallback:
     """Return the progress of one of several equal pieces of work, as a part of the whole."""
     return lambda done, total: step(round(1000 * (index + done / max(total, 1))), 1000 * count)
 
 
-def look(trainer: Path, url: str | None = None, archive: Path | None = None) -> Weights:
+def fingerprint_weights(trainer: Path, url: str | None = None, archive: Path | None = None) -> Weights:
     """Return the files of one dataset with their hashes."""
     trainer = trainer.absolute()
-    files = {name: look_at(trainer / name) for name in NEEDED_FILES}
-    return Weights(trainer, files, url, look_at(archive) if archive else None)
+    files = {name: fingerprint_of(trainer / name) for name in NEEDED_FILES}
+    return Weights(folder=trainer, files=files, url=url, archive=fingerprint_of(archive) if archive else None)
 
 
-def numbers_of(entry: CatalogueEntry) -> set[int]:
+def dataset_numbers(entry: CatalogueEntry) -> set[int]:
     """Return the numbers of the datasets that a model is made of."""
     return {dataset.number for dataset in entry.datasets}
 
 
 def complete_models(numbers: set[int]) -> list[CatalogueEntry]:
     """Return the models of the catalogue for which all datasets are there."""
-    return [entry for entry in list_models() if entry.datasets and numbers_of(entry) <= numbers]
+    return [entry for entry in list_models() if entry.datasets and dataset_numbers(entry) <= numbers]
 
 
-def require_all(entry: CatalogueEntry, datasets: Mapping[int, Path], place: str) -> None:
+def require_datasets(entry: CatalogueEntry, datasets: Mapping[int, Path], place: str) -> None:
     """Raise `ModelError` if a dataset of the model is missing."""
     missing = [dataset for dataset in entry.datasets if dataset.number not in datasets]
     if missing:
         names = ", ".join(dataset.folder for dataset in missing)
         raise ModelError(
             f"{place} lacks {names}.",
-            f"Each needs {', '.join(NEEDED_FILES)} in its trainer's folder; 'totalpassport models info {entry.name}' "
-            "shows where to get them.",
+            Hint(HintCode.FIND_WEIGHTS, files=NEEDED_FILES, model=entry.name),
         )
 
 
@@ -112,7 +108,7 @@ def weights_model(
     if not folder.is_dir():
         raise ModelError(f"There is no weights folder '{folder}'.", "Give the folder that holds the dataset folders.")
     datasets = find_datasets(folder)
-    require_all(entry, datasets, f"The weights folder '{folder}'")
+    require_datasets(entry, datasets, f"The weights folder '{folder}'")
     trainers = [datasets[dataset.number].absolute() for dataset in entry.datasets]
     progress = Progress({"convert": 1.0}, on_event, cancellation or Cancellation())
     key = f"{name}-{_content_key(trainers)}"
@@ -128,7 +124,7 @@ def weights_model(
     return target
 
 
-def convert(name: str, trainers: Sequence[Path], destination: Path, step: Step) -> None:
+def convert(name: str, trainers: Sequence[Path], destination: Path, step: StepCallback) -> None:
     """Convert the weights of a model's parts, in their order.
 
     Parameters
@@ -163,7 +159,7 @@ def _quick_hash(path: Path, known: dict[str, list[int | str]]) -> str:
     status = path.stat()
     state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
     remembered = known.pop(str(path), None)
-    sha256 = str(remembered[3]) if remembered and remembered[:3] == state else look_at(path).sha256
+    sha256 = str(remembered[3]) if remembered and remembered[:3] == state else fingerprint_of(path).sha256
     known[str(path)] = [*state, sha256]
     return sha256
 

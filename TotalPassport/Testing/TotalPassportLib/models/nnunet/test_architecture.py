@@ -7,12 +7,8 @@ from typing import Any
 
 import pytest
 from TotalPassportLib.base.errors import ModelError
-from TotalPassportLib.models.nnunet.architecture import (
-    MOST_PARAMETERS,
-    PlainConvUNet,
-    ResidualBlock,
-    ResidualEncoderUNet,
-)
+from TotalPassportLib.models.nnunet.architecture import MOST_PARAMETERS, PlainConvUNet, ResidualEncoderUNet
+from TotalPassportLib.models.nnunet.layers import ResidualBlock
 
 OFFICIAL: dict[str, Any] = {
     "input_channels": 1,

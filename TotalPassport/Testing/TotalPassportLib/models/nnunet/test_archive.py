@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.processes import files_below
 from TotalPassportLib.base.errors import Cancelled, ModelError
 from TotalPassportLib.models.nnunet.archive import unpack_weights
 
@@ -35,10 +36,6 @@ def destination(tmp_path: Path) -> Path:
 
 def unpack(archive: Path, destination: Path) -> list[Path]:
     return unpack_weights(archive, destination, lambda done, total: None)
-
-
-def files_below(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
 
 
 def test_of_an_official_archive_only_what_is_needed_is_unpacked(tmp_path: Path, destination: Path) -> None:

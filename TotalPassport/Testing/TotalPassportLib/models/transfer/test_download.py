@@ -16,6 +16,7 @@ import pytest
 from support.processes import environment
 from support.web import Handler, Served, Site, cut_after, endless, hang_up, lying_range, redirect_to, status
 from TotalPassportLib.base.errors import BadInput, Cancelled, ModelError
+from TotalPassportLib.base.hints import Hint, HintCode
 from TotalPassportLib.models.transfer.download import DownloadSettings, Source, download
 
 CONTENT = random.Random(5).randbytes(1_500_000)
@@ -37,7 +38,12 @@ class Attempt:
         self.steps.append((done, total))
 
     def fetch(self, url: str, *, size: int | None = None, sha256: str | None = None) -> None:
-        download(Source(url, LARGEST, size, sha256), self.destination, self.step, self.settings)
+        download(
+            Source(url=url, largest_bytes=LARGEST, size_bytes=size, sha256=sha256),
+            self.destination,
+            self.step,
+            self.settings,
+        )
 
     def names(self) -> list[str]:
         return sorted(path.name for path in self.destination.parent.iterdir())
@@ -172,7 +178,7 @@ def test_a_refusal_is_told_at_once_with_the_address_and_the_way_around(
         attempt.fetch(url)
     assert url in caught.value.message
     assert str(code) in caught.value.message
-    assert "totalpassport models import" in caught.value.hint
+    assert caught.value.hint == Hint(HintCode.IMPORT_FILE)
     assert len(site.requests) == 1
     assert attempt.names() == []
 
@@ -182,7 +188,7 @@ def test_a_server_that_cannot_be_reached_is_told_with_the_address_and_the_way_ar
     with pytest.raises(ModelError) as caught:
         attempt.fetch(url)
     assert url in caught.value.message
-    assert "totalpassport models import" in caught.value.hint
+    assert caught.value.hint == Hint(HintCode.IMPORT_FILE)
 
 
 def test_a_wrong_hash_is_refused_and_nothing_is_kept(attempt: Attempt, url: str) -> None:
@@ -282,7 +288,7 @@ def test_a_certificate_that_is_not_trusted_ends_it_at_once_and_says_how_to_trust
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(ModelError, match="certificate") as caught:
         attempt.fetch(url)
-    assert "SSL_CERT_FILE" in caught.value.hint
+    assert caught.value.hint == Hint(HintCode.TRUST_CERTIFICATES)
     assert attempt.pauses == []
 
 
@@ -326,7 +332,7 @@ def test_a_disk_that_fills_up_on_the_way_is_a_sentence(
     def open_full(part: object) -> BinaryIO:
         return Path("/dev/full").open("ab")
 
-    monkeypatch.setattr("TotalPassportLib.models.transfer.download._Part.open", open_full)
+    monkeypatch.setattr("TotalPassportLib.models.transfer.download._PartialFile.open", open_full)
     with pytest.raises(BadInput, match="disk is full"):
         attempt.fetch(url)
     assert not attempt.destination.exists()
@@ -338,7 +344,7 @@ def test_stopping_keeps_what_has_come(attempt: Attempt, site: Site, url: str) ->
             raise Cancelled()
 
     with pytest.raises(Cancelled):
-        download(Source(url, LARGEST), attempt.destination, stop_midway, attempt.settings)
+        download(Source(url=url, largest_bytes=LARGEST), attempt.destination, stop_midway, attempt.settings)
     kept = attempt.destination.with_name("weights.zip.part").stat().st_size
     assert 500_000 < kept < len(CONTENT)
     attempt.fetch(url, sha256=SHA256)
@@ -361,7 +367,7 @@ from TotalPassportLib.models.transfer.download import Source, download
 def step(done, total):
     print(done, flush=True)
 
-download(Source(sys.argv[1], 2_000_000), Path(sys.argv[2]), step)
+download(Source(url=sys.argv[1], largest_bytes=2_000_000), Path(sys.argv[2]), step)
 """
 
 

@@ -1,4 +1,4 @@
-"""Whether weights are the released ones: by the catalogue's pins, or by what they were when they first came."""
+"""Whether weights are the released ones: by the catalogue's checksums, or by those of their first coming."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Any
 
 from ...base.errors import ModelError
 from ...base.files import atomic_write, make_folder, read_json, sha256_of, validate
+from ...base.hints import Hint, HintCode
 from ...base.locking import exclusive
 from ...base.paths import cache_folder, home_folder
-from ..catalogue import CatalogueEntry, Dataset, Pin
+from ..catalogue import CatalogueEntry, Dataset, ExpectedFile
 from ..nnunet.layout import NEEDED_FILES
 
 FIRST_SEEN_FILE = "first-seen.json"
@@ -22,23 +23,23 @@ FIRST_SEEN_FILE = "first-seen.json"
 
 
 @dataclass(frozen=True)
-class WeightsFile:
-    """A file of released weights that was looked at."""
+class Fingerprint:
+    """Size and SHA-256 of a file."""
 
     size_bytes: int
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Weights:
     """The files of one dataset in official layout, with their hashes; ``archive`` is the zip they came in, if any."""
 
     folder: Path
     """The trainer's folder."""
-    files: Mapping[str, WeightsFile]
+    files: Mapping[str, Fingerprint]
     """By their names below the folder, such as ``fold_0/checkpoint_final.pth``."""
     url: str | None = None
-    archive: WeightsFile | None = None
+    archive: Fingerprint | None = None
 
     @property
     def dataset(self) -> str:
@@ -46,13 +47,13 @@ class Weights:
         return self.folder.parent.name
 
 
-def look_at(path: Path) -> WeightsFile:
+def fingerprint_of(path: Path) -> Fingerprint:
     """Return a file's size and SHA-256."""
-    return WeightsFile(path.stat().st_size, sha256_of(path))
+    return Fingerprint(path.stat().st_size, sha256_of(path))
 
 
-def check_pins(entry: CatalogueEntry, weights: list[Weights]) -> None:
-    """Check released weights against the catalogue's pins, and against what was seen when they first came.
+def check_released(entry: CatalogueEntry, weights: list[Weights]) -> None:
+    """Check released weights against the catalogue's checksums, and against what was seen when they first came.
 
     Raises
     ------
@@ -60,25 +61,23 @@ def check_pins(entry: CatalogueEntry, weights: list[Weights]) -> None:
     """
     first_seen = _first_seen()
     for dataset, source in zip(entry.datasets, weights, strict=True):
-        for name, pin in _pins(dataset).items():
+        for name, expected in _expected_files(dataset).items():
             known = source.files[name]
-            if pin.sha256 not in (None, known.sha256) or pin.size_bytes not in (None, known.size_bytes):
+            if expected.sha256 not in (None, known.sha256) or expected.size_bytes not in (None, known.size_bytes):
                 raise ModelError(
                     f"'{name}' of {source.dataset} is not the released file (its SHA-256 or size differs).",
-                    f"Get it again; or bring it in under a name of its own: totalpassport models import PATH --as "
-                    f"my-{entry.name}.",
+                    Hint(HintCode.IMPORT_UNDER_OTHER_NAME, model=entry.name),
                 )
         seen = first_seen.get(dataset.folder)
         for name, known in source.files.items():
             if seen is not None and seen["files"].get(name) != known.sha256:
                 raise ModelError(
                     f"'{name}' of {source.dataset} differs from the one first seen on {seen['date'][:10]}.",
-                    f"If a new release is known, forget the old one: totalpassport models remove {entry.name} "
-                    "--forget. Otherwise get the file again.",
+                    Hint(HintCode.FORGET_RELEASE, model=entry.name),
                 )
 
 
-def _pins(dataset: Dataset) -> dict[str, Pin]:
+def _expected_files(dataset: Dataset) -> dict[str, ExpectedFile]:
     plans, _, checkpoint = NEEDED_FILES
     return {plans: dataset.plans, checkpoint: dataset.checkpoint}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..base.errors import ModelError
 from ..base.files import make_folder, sha256_of
+from ..base.hints import Hint, HintCode
 from .description import DESCRIPTION_FILE, verify_network
 from .reading import read_description, read_model
 
@@ -44,4 +45,4 @@ def copy_model(path: Path, destination: Path, name: str | None) -> str:
     try:
         return read_model(destination).name
     except ModelError as error:
-        raise ModelError(error.message, "Choose a name of letters and digits with --as.") from error
+        raise ModelError(error.message, Hint(HintCode.NAME_MODEL)) from error
