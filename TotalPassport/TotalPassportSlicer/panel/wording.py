@@ -27,10 +27,10 @@ def hint_in_the_window(hint: Hint | str) -> str:
 
 def window_texts() -> dict[HintCode, str]:
     """Return every next step as it reads in the panel; its fields are those of `TotalPassportLib.base.hints`."""
-    return {**_texts_of_models(), **_texts_of_packages(), **_texts_of_measures()}
+    return {**_texts_of_downloads(), **_texts_of_models(), **_texts_of_packages(), **_texts_of_measures()}
 
 
-def _texts_of_models() -> dict[HintCode, str]:
+def _texts_of_downloads() -> dict[HintCode, str]:
     return {
         HintCode.DOWNLOAD_MODEL: _(
             "It needs TotalSegmentator's released weights ({datasets:dataset|datasets}, about {megabytes} MB): click "
@@ -49,6 +49,11 @@ def _texts_of_models() -> dict[HintCode, str]:
             "Behind a proxy that inspects traffic, set SSL_CERT_FILE to its certificates; or get that file with a "
             "browser and bring it in: 'Import file…' in the section Models."
         ),
+    }
+
+
+def _texts_of_models() -> dict[HintCode, str]:
+    return {
         HintCode.FIND_WEIGHTS: _(
             "Each needs {files} in its trainer's folder; the tooltip of 'Download' in the section Models shows where "
             "to get them."
