@@ -19,6 +19,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 from TotalPassportLib.models import store
+from TotalPassportLib.options import DEFAULT_OPTIONS, RunOptions
 from TotalPassportSlicer.child import tasks
 from TotalPassportSlicer.child.jobs import Outcome, RunListener, State, Status
 from TotalPassportSlicer.child.runner import JobRunner
@@ -35,7 +36,7 @@ from TotalPassportSlicer.panel.dialogs import Dialogs
 from TotalPassportSlicer.panel.engine_panel import EnginePanel
 from TotalPassportSlicer.panel.models_panel import ModelsPanel
 from TotalPassportSlicer.panel.organ_table import OrganTable
-from TotalPassportSlicer.panel.parameters import TotalPassportParameterNode
+from TotalPassportSlicer.panel.parameters import TotalPassportParameterNode, run_options
 from TotalPassportSlicer.panel.run_panel import ErrorsShown, RunPanel
 from TotalPassportSlicer.panel.starter import Starter
 from TotalPassportSlicer.self_test import run_story
@@ -144,10 +145,9 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.logic.busy:
             self.logic.cancel()
             return
-        parameters = self._parameterNode
-        what = parameters.inputVolume, parameters.model, parameters.outputSegmentation
-        how = parameters.precision, parameters.provider
-        self.models.when_installed(parameters.model, lambda: self._segment(*what, *how))
+        volume, options = self._parameterNode.inputVolume, run_options(self._parameterNode)
+        segmentation = self._parameterNode.outputSegmentation
+        self.models.when_installed(options.model, lambda: self._segment(volume, options, segmentation))
 
     def onDescribeButton(self):
         """Make the passport of an existing segmentation."""
@@ -164,10 +164,10 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.logic.exportPassport(node, path)
             self.panel.say(_("Exported to {path}.").format(path=path))
 
-    def _segment(self, volume, *choices):
+    def _segment(self, volume, options, segmentation):
         """Segment a CT, unless it went while its model was coming."""
         if volume.GetScene() is not None:
-            self.logic.process(volume, *choices)
+            self.logic.process(volume, options, segmentation)
         else:
             self.panel.say(_("'{name}' is no longer in the scene. Choose a CT.").format(name=volume.GetName()))
 
@@ -246,7 +246,7 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
     A script runs it like this::
 
         logic = TotalPassportLogic()
-        logic.process(volumeNode, model="demo")
+        logic.process(volumeNode, RunOptions(model="demo"))
         outcome = logic.waitForFinished()
         print(outcome.sentence, outcome.value.table)
     """
@@ -273,19 +273,17 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         """Whether a run is under way."""
         return self.runner.busy
 
-    def process(self, inputVolume, model="demo", outputSegmentation=None, precision="exact", provider="auto"):
+    def process(self, inputVolume, options: RunOptions = DEFAULT_OPTIONS, outputSegmentation=None):
         """Start to segment a CT and to make its passport; returns at once.
 
         :param inputVolume: the CT, a vtkMRMLScalarVolumeNode in Hounsfield units.
-        :param model: a model's name in the catalogue, or the path of a model folder.
+        :param options: the model, where and how it runs, what is kept; see TotalPassportLib.options.RunOptions.
         :param outputSegmentation: receives the organs; the one of an earlier run or a new one if None.
-        :param precision: "exact" or "turbo".
-        :param provider: where the network runs; "auto" takes the fastest that is installed and was measured.
         :raises TotalPassportError: it cannot start; the text says why and what to do.
         """
         installation.require()
         log = self.runner.listener.logged
-        self.runner.start(tasks.segment_volume_job(inputVolume, model, outputSegmentation, log, precision, provider))
+        self.runner.start(tasks.segment_volume_job(inputVolume, options, outputSegmentation, log))
 
     def processSegmentation(self, segmentation, numberedSegments: bool = False):
         """Start to make the passport of an existing segmentation; returns at once.

@@ -1,8 +1,9 @@
 """The whole way, from a file to files: the two functions that the command line, the child process and notebooks call.
 
+from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run
 
-result = run("ct.nii.gz", "out", model="demo")
+result = run("ct.nii.gz", "out", RunOptions(model="demo", preview=True))
 print(result.passport.organs[5].volume_mm3)
 """
 
@@ -31,47 +32,44 @@ from .image.preview import write_preview
 from .image.volume import Volume, check_same_grid, load_ct, load_segmentation, save_labels, stem_of, stored_label_names
 from .models.catalogue import find_model
 from .models.description import ModelDescription
+from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
 from .passport import Passport, write_passport
 from .passport.document import passport_text
 from .passport.extraction import extract_passport
 from .segmentation.cleaning import remove_small_blobs, remove_small_pieces
 from .segmentation.engine_choice import Networks
-from .segmentation.engines import AUTO, EXACT, version_of_onnxruntime
+from .segmentation.engines import version_of_onnxruntime
 from .segmentation.estimate import LONG_SECONDS, Estimate
 from .segmentation.official_statistics import official_statistics, statistics_text
 from .segmentation.segment import LowResolutionLabels, needed_parts, segment
 
 RUN_SHARES = {"load": 0.04, "prepare": 0.04, "infer": 0.8, "restore": 0.02, "describe": 0.04, "write": 0.06}
 """Stages of a run and their usual shares of its time."""
-Outputs = tuple[Path, Path, Path | None, Path | None]
-"""Files of a run: segmentation, passport, and where asked for preview and statistics."""
 DESCRIBE_SHARES = {"load": 0.4, "describe": 0.5, "write": 0.1}
 """Stages of describing an existing segmentation."""
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What a run was asked for beyond its segmentation and passport; see `run`."""
-
-    preview: bool
-    roi: Sequence[str]
-    statistics: bool
-    statistics_include_incomplete: bool
-    remove_small_blobs: bool
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunResult:
     """What a run wrote, and the passport itself.
 
-    ``provider`` (onnxruntime's name) and ``arithmetic`` are what really ran. ``seconds`` is the wall time of each
-    stage, ``network_seconds`` the part of ``infer`` that was spent in the network.
+    Attributes
+    ----------
+    paths : OutputPaths
+        The files.
+    passport : Passport
+        What the passport's file holds.
+    provider, arithmetic : str
+        What really ran; the provider by onnxruntime's name.
+    precision : str
+        What was asked for.
+    seconds : mapping of str to float
+        Wall time of each stage.
+    network_seconds : float
+        The part of the stage ``infer`` that was spent in the network.
     """
 
-    segmentation_path: Path
-    passport_path: Path
-    preview_path: Path | None
-    statistics_path: Path | None
+    paths: OutputPaths
     passport: Passport
     provider: str
     precision: str
@@ -83,15 +81,8 @@ class RunResult:
 def run(
     ct_path: Path | str,
     output_folder: Path | str,
-    model: str = "demo",
-    provider: str = AUTO,
-    precision: str = EXACT,
+    options: RunOptions = DEFAULT_OPTIONS,
     *,
-    preview: bool = False,
-    roi: Sequence[str] = (),
-    statistics: bool = False,
-    statistics_include_incomplete: bool = False,
-    remove_small_blobs: bool = False,
     on_event: EventCallback = ignore_event,
     cancellation: Cancellation | None = None,
 ) -> RunResult:
@@ -102,55 +93,65 @@ def run(
 
     Parameters
     ----------
-    ct_path : NIfTI file in Hounsfield units.
-    model : name in the catalogue, or path of a model.
-    provider : where the network runs, see `segmentation.engines.provider_choices`.
-    precision : ``exact`` or ``turbo``, see `segmentation.engines.PRECISIONS`.
-    preview : also write ``<stem>_preview.png``.
-    roi : names of the structures to keep, all if empty; parts of the model that find none of them do not run.
-    statistics : also write ``<stem>_statistics.json`` with TotalSegmentator's own numbers, see `statistics`.
-    statistics_include_incomplete : do not set structures near the border to 0 in it.
-    remove_small_blobs : remove pieces of at most 200 mm3, as TotalSegmentator's option of that name does.
-    on_event : receives the events of ``docs/architecture.md``.
-    cancellation : lets another thread or process stop the run.
+    ct_path : Path or str
+        NIfTI file in Hounsfield units.
+    output_folder : Path or str
+        Is made if it does not exist.
+    options : RunOptions
+        The model, where and how it runs, and what else to write.
+    on_event : callable
+        Receives the events of ``docs/architecture.md``.
+    cancellation : Cancellation, optional
+        Lets another thread or process stop the run.
 
     Raises
     ------
-    TotalPassportError : in one of its classes; see `errors`.
+    TotalPassportError
+        In one of its classes; see `errors`.
     """
-    ct_path, output_folder = Path(ct_path), Path(output_folder)
-    wishes = Wishes(preview, roi, statistics, statistics_include_incomplete, remove_small_blobs)
+    ct_path = Path(ct_path)
     progress = _start(RUN_SHARES, on_event, cancellation)
     with as_user_error(), ExitStack() as stack:
         with progress.stage("load"):
-            description = find_model(model)
-            wanted = wanted_labels(description, wishes.roi)
-            networks = stack.enter_context(Networks(provider, precision, progress.warn))
+            model = find_model(options.model)
+            wanted = wanted_labels(model, options.roi)
+            networks = stack.enter_context(Networks(options.provider, options.precision, progress.warn))
             # Opening a network takes about as long as loading a CT, and mostly one core.
-            networks.prepare(needed_parts(description, wanted)[0])
+            networks.prepare(needed_parts(model, wanted)[0])
             ct = load_ct(ct_path, progress.warn)
-            outputs = _outputs(ct_path, output_folder, wishes)
+            paths = OutputPaths.in_folder(make_folder(Path(output_folder)), stem_of(ct_path), options)
+            _require_writable(paths, ct_path)
         with progress.stage("prepare"):
-            prepared = prepare(ct, description.spacing_mm)
+            prepared = prepare(ct, model.spacing_mm)
         with progress.stage("infer"):
             free = available_bytes()
             found = segment(
-                *(prepared, description, networks, progress.step, wanted),
-                lambda estimate: _report_estimate(estimate, free, progress),
+                prepared,
+                model,
+                networks,
+                on_window=progress.step,
+                wanted=wanted,
+                on_estimate=lambda estimate: _report_estimate(estimate, free, progress),
             )
         with progress.stage("restore"):
-            found = _cleaned(found, description, wishes)
+            found = _cleaned(found, model, options)
             labels = labels_on_stored_grid(found.voxels, prepared.grid)
         with progress.stage("describe"):
-            passport = _passport_of(ct, prepared, found, description, precision, progress, wanted)
+            passport = _passport_of(ct, prepared, found, model, options.precision, progress, wanted)
             if not passport.organs:
                 progress.warn("nothing_found", "The model found no organ in this scan.")
         with progress.stage("write"):
-            table = _statistics(ct, prepared, found, labels, description, wanted, wishes)
-            looked_for = wanted or description.label_values
-            _write(outputs, ct, labels, passport, description.labels, looked_for, table)
-        engine = found.provider, precision, found.arithmetic
-        return RunResult(*outputs, passport, *engine, progress.seconds, found.network_seconds)
+            table = _statistics(ct, prepared, found, labels, model, wanted, options)
+            _write(paths, ct, labels, passport, model.labels, wanted or model.label_values, table)
+        return RunResult(
+            paths=paths,
+            passport=passport,
+            provider=found.provider,
+            precision=options.precision,
+            arithmetic=found.arithmetic,
+            seconds=progress.seconds,
+            network_seconds=found.network_seconds,
+        )
 
 
 def wanted_labels(model: ModelDescription, roi: Sequence[str]) -> list[int]:
@@ -172,6 +173,7 @@ def wanted_labels(model: ModelDescription, roi: Sequence[str]) -> list[int]:
 def describe(
     segmentation_path: Path | str,
     output: Path | str,
+    *,
     labels: str | None = None,
     ct_path: Path | str | None = None,
     on_event: EventCallback = ignore_event,
@@ -219,22 +221,13 @@ def _start(shares: Mapping[str, float], on_event: EventCallback, cancellation: C
     return Progress(shares, on_event, cancellation or Cancellation())
 
 
-def _outputs(ct_path: Path, folder: Path, wishes: Wishes) -> Outputs:
-    make_folder(folder)
-    stem = stem_of(ct_path)
-    outputs = (
-        folder / f"{stem}_segmentation.nii.gz",
-        folder / f"{stem}_passport.json",
-        folder / f"{stem}_preview.png" if wishes.preview else None,
-        folder / f"{stem}_statistics.json" if wishes.statistics else None,
-    )
-    refuse_overwriting(outputs[0], ct_path)
+def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
+    refuse_overwriting(paths.segmentation, ct_path)
     # Finding out now that the folder cannot be written to spares the user the wait.
-    probe_path = folder / f".{stem}.totalpassport-probe"
+    probe_path = paths.segmentation.with_name(f".{stem_of(ct_path)}.totalpassport-probe")
     with atomic_write(probe_path) as probe:
         probe.write_bytes(b"")
     probe_path.unlink(missing_ok=True)
-    return outputs
 
 
 def _report_estimate(estimate: Estimate, free_bytes: int | None, progress: Progress) -> None:
@@ -255,11 +248,11 @@ def _report_estimate(estimate: Estimate, free_bytes: int | None, progress: Progr
         )
 
 
-def _cleaned(found: LowResolutionLabels, model: ModelDescription, wishes: Wishes) -> LowResolutionLabels:
+def _cleaned(found: LowResolutionLabels, model: ModelDescription, options: RunOptions) -> LowResolutionLabels:
     voxels = found.voxels
     if model.least_piece_fraction > 0:
         voxels = remove_small_pieces(voxels, model.least_piece_fraction)
-    if wishes.remove_small_blobs:
+    if options.remove_small_blobs:
         voxels = remove_small_blobs(voxels, float(np.prod(model.spacing_mm)))
     return replace(found, voxels=voxels)
 
@@ -306,9 +299,9 @@ def _statistics(
     labels: np.ndarray,
     model: ModelDescription,
     wanted: Sequence[int],
-    wishes: Wishes,
+    options: RunOptions,
 ) -> str | None:
-    if not wishes.statistics:
+    if not options.statistics:
         return None
     if model.statistics_grid == "model":
         volumes, spacing_mm = (found.voxels, prepared.hounsfield), model.spacing_mm
@@ -316,14 +309,14 @@ def _statistics(
         # Its voxel sizes are the header's, which need not be quite the affine's.
         volumes, spacing_mm = (labels, ct.voxels), ct.header.get_zooms()[:3]
     table, values = model.labels, wanted or model.label_values
-    include = wishes.statistics_include_incomplete
+    include = options.statistics_include_incomplete
     return statistics_text(
         official_statistics(*volumes, float(np.prod(spacing_mm)), table, values, include_incomplete=include)
     )
 
 
 def _write(
-    outputs: Outputs,
+    paths: OutputPaths,
     ct: Volume,
     labels: np.ndarray,
     passport: Passport,
@@ -332,16 +325,20 @@ def _write(
     statistics: str | None,
 ) -> None:
     """Write all files; they are renamed to their names together at the end."""
-    segmentation_path, passport_path, preview_path, statistics_path = outputs
     with ExitStack() as stack:
-        save_labels(stack.enter_context(atomic_write(segmentation_path)), labels, ct, table, looked_for)
-        stack.enter_context(atomic_write(passport_path)).write_text(passport_text(passport), encoding="utf-8")
-        if statistics_path is not None and statistics is not None:
-            stack.enter_context(atomic_write(statistics_path)).write_text(statistics, encoding="utf-8")
-        if preview_path is not None:
+        save_labels(stack.enter_context(atomic_write(paths.segmentation)), labels, ct, table, looked_for)
+        stack.enter_context(atomic_write(paths.passport)).write_text(passport_text(passport), encoding="utf-8")
+        if paths.statistics is not None and statistics is not None:
+            stack.enter_context(atomic_write(paths.statistics)).write_text(statistics, encoding="utf-8")
+        if paths.preview is not None:
             grid = canonical_grid(ct.affine, ct.voxels.shape)
-            pictures = (to_canonical(ct.voxels, grid), to_canonical(labels, grid), grid.affine, table)
-            write_preview(stack.enter_context(atomic_write(preview_path)), *pictures)
+            write_preview(
+                stack.enter_context(atomic_write(paths.preview)),
+                to_canonical(ct.voxels, grid),
+                to_canonical(labels, grid),
+                grid.affine,
+                table,
+            )
 
 
 def _table_from_header(segmentation: Volume) -> LabelTable:

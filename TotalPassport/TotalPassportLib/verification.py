@@ -5,7 +5,6 @@ The published scan is segmented by the very pipeline that users run, and compare
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,10 @@ from .base.files import make_folder, sha256_of
 from .base.labels import LabelTable
 from .base.paths import cache_folder
 from .image.volume import check_same_grid, load_ct, load_segmentation
-from .models.catalogue import CatalogueEntry, PublishedFile, Verification, find_entry, find_model
+from .models.catalogue import PublishedFile, Verification, find_entry, find_model
 from .models.transfer.download import DownloadSettings, Source, download
 from .models.transfer.intake import download_model
+from .options import RunOptions
 from .pipeline import run
 from .segmentation.engines import AUTO
 
@@ -29,7 +29,7 @@ FETCH_SHARES = {"fetch": 1.0}
 """Stages of bringing the published files."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OrganAgreement:
     """How well one structure agrees; volumes in ml on the scan's grid."""
 
@@ -40,7 +40,7 @@ class OrganAgreement:
     dice: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The comparison of all structures that either result has, by rising label."""
 
@@ -67,6 +67,7 @@ class Verdict:
 
 def verify_model(
     name: str = "fast",
+    *,
     provider: str = AUTO,
     files_folder: Path | None = None,
     on_event: EventCallback = ignore_event,
@@ -95,7 +96,10 @@ def verify_model(
         ct, labels = _published_files(rule, files_folder, Progress(FETCH_SHARES, on_event, cancellation), settings)
         if not entry.installed:
             download_model(name, on_event, cancellation, settings)
-        return _compare(entry, rule, ct, labels, provider, on_event, cancellation)
+        with tempfile.TemporaryDirectory(prefix="totalpassport-", ignore_cleanup_errors=True) as folder:
+            options = RunOptions(model=entry.name, provider=provider)
+            result = run(ct, folder, options, on_event=on_event, cancellation=cancellation)
+            return _compare(result.paths.segmentation, labels, ct, rule, find_model(entry.name).labels)
 
 
 def _published_files(
@@ -127,26 +131,16 @@ def _given(file: PublishedFile, folder: Path) -> Path:
     return path
 
 
-def _compare(
-    entry: CatalogueEntry,
-    rule: Verification,
-    ct: Path,
-    labels: Path,
-    provider: str,
-    on_event: EventCallback,
-    cancellation: Cancellation,
-) -> Verdict:
-    folder = Path(tempfile.mkdtemp(prefix="totalpassport-"))
-    try:
-        result = run(ct, folder, entry.name, provider, on_event=on_event, cancellation=cancellation)
-        found = np.asarray(nibabel.load(result.segmentation_path).dataobj)
-        published, scan = load_segmentation(labels), load_ct(ct)
-        check_same_grid(scan, published)
-        voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
-        organs = organ_agreements(found, published.voxels, find_model(entry.name).labels, voxel_ml)
-        return Verdict(organs, float((found == published.voxels).mean()), rule)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _compare(found_path: Path, published_path: Path, ct_path: Path, rule: Verification, table: LabelTable) -> Verdict:
+    found = np.asarray(nibabel.load(found_path).dataobj)
+    published, scan = load_segmentation(published_path), load_ct(ct_path)
+    check_same_grid(scan, published)
+    voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
+    return Verdict(
+        organs=organ_agreements(found, published.voxels, table, voxel_ml),
+        equal_voxels_share=float((found == published.voxels).mean()),
+        rule=rule,
+    )
 
 
 def organ_agreements(
@@ -161,8 +155,11 @@ def organ_agreements(
     common = np.bincount(found[found == published], minlength=labels)
     return tuple(
         OrganAgreement(
-            *(label, table.describe(label).name, float(theirs[label] * voxel_ml), float(ours[label] * voxel_ml)),
-            float(2 * common[label] / (ours[label] + theirs[label])),
+            label=label,
+            name=table.describe(label).name,
+            published_ml=float(theirs[label] * voxel_ml),
+            found_ml=float(ours[label] * voxel_ml),
+            dice=float(2 * common[label] / (ours[label] + theirs[label])),
         )
         for label in map(int, np.flatnonzero(ours + theirs))
         if label

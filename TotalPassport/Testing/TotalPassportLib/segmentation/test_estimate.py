@@ -12,6 +12,7 @@ from TotalPassportLib.base.events import Event
 from TotalPassportLib.base.memory import peak_bytes, resident_bytes
 from TotalPassportLib.models.description import Part
 from TotalPassportLib.models.reading import read_model
+from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run
 from TotalPassportLib.segmentation.cells import Cells
 from TotalPassportLib.segmentation.estimate import (
@@ -71,7 +72,7 @@ def test_what_a_window_takes_is_measured() -> None:
 
 def events_of(phantom_ct: Path, model: Path, folder: Path) -> list[Event]:
     events: list[Event] = []
-    run(phantom_ct, folder, str(model), on_event=events.append)
+    run(phantom_ct, folder, RunOptions(model=str(model)), on_event=events.append)
     return events
 
 
