@@ -1,7 +1,7 @@
 """From a CT as loaded to what a network sees.
 
-The steps and their order are nnU-Net's: crop to the box that holds anything, then normalise. Here, and undone only in
-`segmentation`, axes are turned from ``[x, y, z]`` (right, anterior, superior) to the networks' ``[z, y, x]``.
+The steps and their order are nnU-Net's: crop to the box that holds anything, then normalise (see `normalisation`).
+Here, and undone only in `segmentation`, axes are turned from ``[x, y, z]`` (right, anterior, superior) to the networks' ``[z, y, x]``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import numpy as np
 
 from ..base.errors import BadInput
 from ..base.memory import require_memory
-from ..models.description import Normalisation
 from .grid import CanonicalGrid, canonical_grid, resample_ct, sampled_affine, to_canonical
 from .volume import Volume
 
@@ -70,11 +69,3 @@ def nonzero_box(voxels: np.ndarray) -> tuple[slice, slice, slice]:
         slices.append(slice(first, last + 1))
     first_axis, second_axis, third_axis = slices
     return first_axis, second_axis, third_axis
-
-
-def normalise(hounsfield: np.ndarray, normalisation: Normalisation) -> np.ndarray:
-    """Return the CT as nnU-Net normalises it: float32, clipped, centred and scaled."""
-    clipped = np.clip(hounsfield, np.float32(normalisation.clip_low_hu), np.float32(normalisation.clip_high_hu))
-    clipped -= np.float32(normalisation.mean_hu)
-    clipped /= np.float32(max(normalisation.std_hu, 1e-8))  # nnU-Net's floor
-    return np.asarray(clipped)

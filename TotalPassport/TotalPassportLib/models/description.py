@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import ModelError
 from ..base.files import sha256_of, validate
 from ..base.labels import LabelTable, bundled_tables, load_label_table, table_from_document
+from ..image.normalisation import Normalisation, normalisation_from_document
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,17 +24,7 @@ METADATA_KEY = "totalpassport_model"
 SCHEMA_VERSION = "totalpassport-model/1"
 
 
-@dataclass(frozen=True)
-class Normalisation:
-    """nnU-Net's CT scheme: clip, subtract the mean, divide by the standard deviation; all in Hounsfield units."""
-
-    clip_low_hu: float
-    clip_high_hu: float
-    mean_hu: float
-    std_hu: float
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Part:
     """One network of a model.
 
@@ -55,7 +46,7 @@ class Part:
     gigaflop_per_window: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelDescription:
     """A model that can be run.
 
@@ -103,17 +94,17 @@ def model_from_document(document: Any, what: str, folder: Path, network: Path | 
         _check_part(part, labels, what)
     right, anterior, superior = (float(value) for value in document["spacing_mm"])
     return ModelDescription(
-        document["name"],
-        document["title"],
-        document["version"],
-        document["licence"],
-        document.get("intended_use", ""),
-        document.get("source", ""),
-        (right, anterior, superior),
-        labels,
-        parts,
-        document.get("statistics_grid", "input"),
-        float(document.get("least_piece_fraction", 0.0)),
+        name=document["name"],
+        title=document["title"],
+        version=document["version"],
+        licence=document["licence"],
+        intended_use=document.get("intended_use", ""),
+        source=document.get("source", ""),
+        spacing_mm=(right, anterior, superior),
+        labels=labels,
+        parts=parts,
+        statistics_grid=document.get("statistics_grid", "input"),
+        least_piece_fraction=float(document.get("least_piece_fraction", 0.0)),
     )
 
 
@@ -131,19 +122,18 @@ def _labels(document: Mapping[str, Any], what: str) -> LabelTable:
 def _part(entry: Mapping[str, Any], folder: Path, network: Path | None, what: str) -> Part:
     if entry["network"] is None and network is None:
         raise ModelError(f"{what} names no network file.", "Add the name of the ONNX file to its part.")
-    normalisation = {key: float(value) for key, value in entry["normalisation"].items() if key != "scheme"}
     return Part(
-        entry["name"],
-        folder / entry["network"] if entry["network"] is not None else Path(network or ""),
-        entry["sha256"],
-        _triple(entry["patch_size_zyx"]),
-        _triple(entry["divisor_zyx"]),
-        float(entry["step"]),
-        Normalisation(**normalisation),
-        tuple(entry["label_values"]),
-        folder / entry["head"]["file"] if "head" in entry else None,
-        entry["head"]["sha256"] if "head" in entry else None,
-        entry.get("gigaflop_per_window"),
+        name=entry["name"],
+        network=folder / entry["network"] if entry["network"] is not None else Path(network or ""),
+        sha256=entry["sha256"],
+        patch_size_zyx=_triple(entry["patch_size_zyx"]),
+        divisor_zyx=_triple(entry["divisor_zyx"]),
+        step=float(entry["step"]),
+        normalisation=normalisation_from_document(entry["normalisation"]),
+        label_values=tuple(entry["label_values"]),
+        head=folder / entry["head"]["file"] if "head" in entry else None,
+        head_sha256=entry["head"]["sha256"] if "head" in entry else None,
+        gigaflop_per_window=entry.get("gigaflop_per_window"),
     )
 
 
@@ -161,8 +151,8 @@ def _check_part(part: Part, labels: LabelTable, what: str) -> None:
         raise ModelError(f"{what}: part '{part.name}' uses labels {unknown[:5]} that are in no table.", hint)
     if any(size % divisor for size, divisor in zip(part.patch_size_zyx, part.divisor_zyx, strict=True)):
         raise ModelError(f"{what}: the patch of part '{part.name}' is not a multiple of its divisor.", hint)
-    if part.normalisation.clip_low_hu >= part.normalisation.clip_high_hu:
-        raise ModelError(f"{what}: the clip range of part '{part.name}' is empty.", hint)
+    if contradiction := part.normalisation.contradiction():
+        raise ModelError(f"{what}: {contradiction} in part '{part.name}'.", hint)
 
 
 def verify_network(part: Part) -> None:

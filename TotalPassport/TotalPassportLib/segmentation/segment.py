@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..base.memory import require_memory, resident_bytes, return_free_memory
-from ..image.preparation import PreparedCT, normalise
+from ..image.preparation import PreparedCT
 from ..models.description import ModelDescription, Part
 from .blending import ExactBlender, TurboBlender
 from .engine_choice import Networks
@@ -123,7 +123,7 @@ def _segment_part(
     part = session.part
     shape, patch = ct.hounsfield_zyx.shape, part.patch_size_zyx
     borders = padding(shape, patch)
-    image = np.pad(normalise(ct.hounsfield_zyx, part.normalisation), borders)
+    image = np.pad(part.normalisation.apply(ct.hounsfield_zyx), borders)
     require_memory(held_by_part(shape, part, precision), f"Collecting the results of part '{part.name}'")
     kind = ExactBlender if precision == EXACT else TurboBlender
     blender = kind(window_axes(shape, part), gaussian_weights(patch), session.head, len(part.label_values))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ...base.errors import ModelError
-from ..description import Normalisation
+from ...image.normalisation import STD_FLOOR, CTNormalisation
 from .architecture import PlainConvUNet, ResidualEncoderUNet, Triple, UNet
 
 LARGEST_PATCH = 512
@@ -45,7 +45,7 @@ class Plans:
     architecture: UNet
     spacing_mm: tuple[float, float, float]
     patch_size_zyx: Triple
-    normalisation: Normalisation
+    normalisation: CTNormalisation
     class_names: tuple[str, ...]
 
 
@@ -162,7 +162,7 @@ def _spacing(settings: Mapping[str, Any]) -> tuple[float, float, float]:
     return x, y, z
 
 
-def _normalisation(plans: Mapping[str, Any]) -> Normalisation:
+def _normalisation(plans: Mapping[str, Any]) -> CTNormalisation:
     """The CT scheme's numbers, which nnU-Net measured on the foreground of its training images."""
     key = "foreground_intensity_properties_per_channel"
     if key not in plans:
@@ -173,8 +173,8 @@ def _normalisation(plans: Mapping[str, Any]) -> Normalisation:
     )
     if low >= high:
         raise _refuse("'percentile_00_5' must be below 'percentile_99_5'")
-    # nnU-Net divides by no less than this.
-    return Normalisation(low, high, mean, max(_number(properties.get("std"), "'std'", 0.0, 1e6), 1e-8))
+    std = max(_number(properties.get("std"), "'std'", 0.0, 1e6), STD_FLOOR)
+    return CTNormalisation(clip_low_hu=low, clip_high_hu=high, mean_hu=mean, std_hu=std)
 
 
 def _architecture(settings: Mapping[str, Any], classes: int) -> UNet:
