@@ -26,10 +26,13 @@ from .base.events import Cancellation, EventCallback, Progress, ignore_event
 from .base.files import atomic_write, make_folder, refuse_overwriting, sha256_of
 from .base.labels import Label, LabelTable, load_label_table
 from .base.memory import available_bytes
+from .image.formats import stem_of
 from .image.grid import canonical_grid, labels_on_stored_grid, to_canonical
+from .image.label_names import stored_label_names
+from .image.nifti import save_labels
 from .image.preparation import PreparedCT, prepare
 from .image.preview import write_preview
-from .image.volume import Volume, check_same_grid, load_ct, load_segmentation, save_labels, stem_of, stored_label_names
+from .image.volume import Volume, check_same_grid, load_ct, load_segmentation
 from .models.catalogue import find_model
 from .models.description import ModelDescription
 from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
@@ -307,7 +310,7 @@ def _statistics(
         volumes, spacing_mm = (found.voxels, prepared.hounsfield), model.spacing_mm
     else:
         # Its voxel sizes are the header's, which need not be quite the affine's.
-        volumes, spacing_mm = (labels, ct.voxels), ct.header.get_zooms()[:3]
+        volumes, spacing_mm = (labels, ct.voxels), ct.nominal_spacing_mm
     table, values = model.labels, wanted or model.label_values
     include = options.statistics_include_incomplete
     return statistics_text(
@@ -326,7 +329,8 @@ def _write(
 ) -> None:
     """Write all files; they are renamed to their names together at the end."""
     with ExitStack() as stack:
-        save_labels(stack.enter_context(atomic_write(paths.segmentation)), labels, ct, table, looked_for)
+        segmentation = stack.enter_context(atomic_write(paths.segmentation))
+        save_labels(segmentation, labels, like=ct, table=table, values=looked_for)
         stack.enter_context(atomic_write(paths.passport)).write_text(passport_text(passport), encoding="utf-8")
         if paths.statistics is not None and statistics is not None:
             stack.enter_context(atomic_write(paths.statistics)).write_text(statistics, encoding="utf-8")

@@ -24,7 +24,7 @@ from support.scans import (
 from TotalPassportLib.base.errors import BadInput, Cancelled, ModelError
 from TotalPassportLib.base.events import Cancellation, Event
 from TotalPassportLib.base.files import DATA_FOLDER
-from TotalPassportLib.image.volume import stored_label_names
+from TotalPassportLib.image.label_names import stored_label_names
 from TotalPassportLib.options import RunOptions
 from TotalPassportLib.passport import read_passport
 from TotalPassportLib.pipeline import DESCRIBE_SHARES, RUN_SHARES, describe, run

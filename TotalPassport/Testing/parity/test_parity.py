@@ -11,7 +11,7 @@ import nibabel
 import numpy as np
 import pytest
 from support.weights import isolate
-from TotalPassportLib.image.volume import stored_label_names
+from TotalPassportLib.image.label_names import stored_label_names
 from TotalPassportLib.models.transfer.weights import weights_model
 from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run

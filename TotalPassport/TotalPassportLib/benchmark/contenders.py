@@ -17,7 +17,7 @@ from typing import Any
 
 from ..base.errors import BadInput, TotalPassportError
 from ..base.files import parse_json
-from ..image.volume import stem_of
+from ..image.formats import stem_of
 from ..options import RunOptions
 from .measured_process import Effort, run_measured
 

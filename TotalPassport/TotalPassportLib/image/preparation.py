@@ -1,7 +1,8 @@
 """From a CT as loaded to what a network sees.
 
 The steps and their order are nnU-Net's: crop to the box that holds anything, then normalise (see `normalisation`).
-Here, and undone only in `segmentation`, axes are turned from ``[x, y, z]`` (right, anterior, superior) to the networks' ``[z, y, x]``.
+Here, and undone only in `segmentation`, axes are turned from ``[x, y, z]`` (right, anterior, superior) to the networks'
+``[z, y, x]``.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from TotalPassportLib.image.volume import Volume
 
 def ct(voxels: np.ndarray, spacing: float = 3.0) -> Volume:
     affine = np.diag([spacing, spacing, spacing, 1.0])
-    return Volume(voxels, affine, np.full(3, spacing, np.float32), None, Path("ct.nii"))
+    return Volume(voxels=voxels, affine=affine, nominal_spacing_mm=(spacing,) * 3, header=None, path=Path("ct.nii"))
 
 
 def test_the_network_sees_z_y_x_of_a_scan_stored_as_x_y_z() -> None:
