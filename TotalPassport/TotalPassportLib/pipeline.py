@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,11 @@ from .passport import Passport, write_passport
 from .passport.document import passport_text
 from .passport.extraction import extract_passport
 from .segmentation.cleaning import remove_small_blobs, remove_small_pieces
-from .segmentation.engine_choice import Networks
+from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
 from .segmentation.estimate import LONG_SECONDS, Estimate
 from .segmentation.official_statistics import official_statistics, statistics_text
-from .segmentation.segment import LowResolutionLabels, needed_parts, segment
+from .segmentation.segment import ModelGridLabels, needed_parts, segment
 
 RUN_SHARES = {"load": 0.04, "prepare": 0.04, "infer": 0.8, "restore": 0.02, "describe": 0.04, "write": 0.06}
 """Stages of a run and their usual shares of its time."""
@@ -79,6 +80,34 @@ class RunResult:
     arithmetic: str
     seconds: Mapping[str, float]
     network_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentedScan:
+    """A scan with what was found in it: all that its files are made of.
+
+    Attributes
+    ----------
+    ct : Volume
+        The scan as it was read.
+    prepared : PreparedCT
+        The same on the model's grid.
+    model : ModelDescription
+        What has segmented it.
+    searched : sequence of int
+        The label values that were looked for.
+    found : ModelGridLabels
+        What was found, on the model's grid.
+    labels : numpy.ndarray
+        The same on the scan's grid, uint8 ``[i, j, k]``.
+    """
+
+    ct: Volume
+    prepared: PreparedCT
+    model: ModelDescription
+    searched: Sequence[int]
+    found: ModelGridLabels
+    labels: np.ndarray
 
 
 def run(
@@ -118,7 +147,7 @@ def run(
         with progress.stage("load"):
             model = find_model(options.model)
             wanted = wanted_labels(model, options.roi)
-            networks = stack.enter_context(Networks(options.provider, options.precision, progress.warn))
+            networks = stack.enter_context(NetworkOpener(options.provider, options.precision, progress.warn))
             # Opening a network takes about as long as loading a CT, and mostly one core.
             networks.prepare(needed_parts(model, wanted)[0])
             ct = load_ct(ct_path, progress.warn)
@@ -127,25 +156,30 @@ def run(
         with progress.stage("prepare"):
             prepared = prepare(ct, model.spacing_mm)
         with progress.stage("infer"):
-            free = available_bytes()
             found = segment(
                 prepared,
                 model,
                 networks,
                 on_window=progress.step,
                 wanted=wanted,
-                on_estimate=lambda estimate: _report_estimate(estimate, free, progress),
+                on_estimate=partial(_report_estimate, progress, available_bytes()),
             )
         with progress.stage("restore"):
             found = _cleaned(found, model, options)
-            labels = labels_on_stored_grid(found.voxels, prepared.grid)
+            segmented = SegmentedScan(
+                ct=ct,
+                prepared=prepared,
+                model=model,
+                searched=wanted or model.label_values,
+                found=found,
+                labels=labels_on_stored_grid(found.voxels, prepared.grid),
+            )
         with progress.stage("describe"):
-            passport = _passport_of(ct, prepared, found, model, options.precision, progress, wanted)
-            if not passport.organs:
-                progress.warn("nothing_found", "The model found no organ in this scan.")
+            measured, statistics = _measure(segmented, options, progress)
+            running = _running(found, options.precision)
+            passport = _with_provenance(measured, ct, model=_identity(model, networks), running=running)
         with progress.stage("write"):
-            table = _statistics(ct, prepared, found, labels, model, wanted, options)
-            _write(paths, ct, labels, passport, model.labels, wanted or model.label_values, table)
+            _write(paths, segmented, passport, statistics)
         return RunResult(
             paths=paths,
             passport=passport,
@@ -211,9 +245,11 @@ def describe(
             table = given_table or _table_from_header(segmentation)
             # Nobody looks for all of `total` in every scan; what a file or the user names is meant to be there.
             searched = None if table.name == "total" else list(table)
-            measured = (segmentation.voxels, segmentation.affine, table, ct.voxels if ct else None)
-            passport = extract_passport(*measured, progress.step, searched)
-            passport = _with_provenance(passport, segmentation, {"labels": table.name}, {})
+            hounsfield = ct.voxels if ct else None
+            passport = extract_passport(
+                segmentation.voxels, segmentation.affine, table, hounsfield, progress.step, searched
+            )
+            passport = _with_provenance(passport, segmentation, model={"labels": table.name}, running={})
         with progress.stage("write"):
             write_passport(passport, output)
         return passport
@@ -233,7 +269,7 @@ def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
     probe_path.unlink(missing_ok=True)
 
 
-def _report_estimate(estimate: Estimate, free_bytes: int | None, progress: Progress) -> None:
+def _report_estimate(progress: Progress, free_bytes: int | None, estimate: Estimate) -> None:
     """Say what the run will take, with a way out if that is too much."""
     progress.estimate(estimate.windows, estimate.seconds, estimate.memory_bytes)
     way_out = "choose a model with larger voxels, such as 'fast', or crop the scan"
@@ -251,7 +287,7 @@ def _report_estimate(estimate: Estimate, free_bytes: int | None, progress: Progr
         )
 
 
-def _cleaned(found: LowResolutionLabels, model: ModelDescription, options: RunOptions) -> LowResolutionLabels:
+def _cleaned(found: ModelGridLabels, model: ModelDescription, options: RunOptions) -> ModelGridLabels:
     voxels = found.voxels
     if model.least_piece_fraction > 0:
         voxels = remove_small_pieces(voxels, model.least_piece_fraction)
@@ -260,29 +296,24 @@ def _cleaned(found: LowResolutionLabels, model: ModelDescription, options: RunOp
     return replace(found, voxels=voxels)
 
 
-def _passport_of(
-    ct: Volume,
-    prepared: PreparedCT,
-    found: LowResolutionLabels,
-    model: ModelDescription,
-    precision: str,
-    progress: Progress,
-    wanted: Sequence[int],
-) -> Passport:
-    searched = wanted or model.label_values
-    measured = (found.voxels, found.affine, model.labels, prepared.hounsfield)
-    passport = extract_passport(*measured, progress.step, searched)
-    identity = {
-        "name": model.name,
-        "version": model.version,
-        "networks_sha256": [part.sha256 or sha256_of(part.network) for part in model.parts],
+def _identity(model: ModelDescription, networks: NetworkOpener) -> dict[str, Any]:
+    """Return which model it was, for the passport; a network that has run was hashed when it was opened."""
+    digests = [part.sha256 or networks.files(part).sha256 for part in model.parts]
+    return {"name": model.name, "version": model.version, "networks_sha256": digests}
+
+
+def _running(found: ModelGridLabels, precision: str) -> dict[str, str]:
+    """Return what the networks ran on, for the passport."""
+    return {
+        "provider": found.provider,
+        "precision": precision,
+        "arithmetic": found.arithmetic,
+        "onnxruntime": version_of_onnxruntime(),
     }
-    running = {"provider": found.provider, "precision": precision, "arithmetic": found.arithmetic}
-    return _with_provenance(passport, ct, identity, {**running, "onnxruntime": version_of_onnxruntime()})
 
 
 def _with_provenance(
-    passport: Passport, source: Volume, model: Mapping[str, Any], running: Mapping[str, Any]
+    passport: Passport, source: Volume, *, model: Mapping[str, Any], running: Mapping[str, Any]
 ) -> Passport:
     """Add where the passport comes from; the file's name is left out, for it often holds a patient's."""
     grid = {"shape": list(source.voxels.shape), "affine": source.affine.tolist()}
@@ -295,42 +326,38 @@ def _with_provenance(
     )
 
 
-def _statistics(
-    ct: Volume,
-    prepared: PreparedCT,
-    found: LowResolutionLabels,
-    labels: np.ndarray,
-    model: ModelDescription,
-    wanted: Sequence[int],
-    options: RunOptions,
-) -> str | None:
+def _measure(scan: SegmentedScan, options: RunOptions, progress: Progress) -> tuple[Passport, str | None]:
+    """Return the passport of what was found, and the text of the file of statistics if that was asked for."""
+    hounsfield = scan.prepared.fill_whole_grid()
+    passport = extract_passport(
+        scan.found.voxels, scan.found.affine, scan.model.labels, hounsfield, progress.step, scan.searched
+    )
+    if not passport.organs:
+        progress.warn("nothing_found", "The model found no organ in this scan.")
     if not options.statistics:
-        return None
-    if model.statistics_grid == "model":
-        volumes, spacing_mm = (found.voxels, prepared.hounsfield), model.spacing_mm
+        return passport, None
+    if scan.model.statistics_grid == "model":
+        labels, spacing_mm = scan.found.voxels, scan.model.spacing_mm
     else:
         # Its voxel sizes are the header's, which need not be quite the affine's.
-        volumes, spacing_mm = (labels, ct.voxels), ct.nominal_spacing_mm
-    table, values = model.labels, wanted or model.label_values
-    include = options.statistics_include_incomplete
-    return statistics_text(
-        official_statistics(*volumes, float(np.prod(spacing_mm)), table, values, include_incomplete=include)
+        labels, hounsfield, spacing_mm = scan.labels, scan.ct.voxels, scan.ct.nominal_spacing_mm
+    statistics = official_statistics(
+        labels=labels,
+        hounsfield=hounsfield,
+        voxel_volume_mm3=float(np.prod(spacing_mm)),
+        table=scan.model.labels,
+        values=scan.searched,
+        include_incomplete=options.statistics_include_incomplete,
     )
+    return passport, statistics_text(statistics)
 
 
-def _write(
-    paths: OutputPaths,
-    ct: Volume,
-    labels: np.ndarray,
-    passport: Passport,
-    table: LabelTable,
-    looked_for: Sequence[int],
-    statistics: str | None,
-) -> None:
+def _write(paths: OutputPaths, scan: SegmentedScan, passport: Passport, statistics: str | None) -> None:
     """Write all files; they are renamed to their names together at the end."""
+    ct, table = scan.ct, scan.model.labels
     with ExitStack() as stack:
         segmentation = stack.enter_context(atomic_write(paths.segmentation))
-        save_labels(segmentation, labels, like=ct, table=table, values=looked_for)
+        save_labels(segmentation, scan.labels, like=ct, table=table, values=scan.searched)
         stack.enter_context(atomic_write(paths.passport)).write_text(passport_text(passport), encoding="utf-8")
         if paths.statistics is not None and statistics is not None:
             stack.enter_context(atomic_write(paths.statistics)).write_text(statistics, encoding="utf-8")
@@ -338,10 +365,10 @@ def _write(
             grid = canonical_grid(ct.affine, ct.voxels.shape)
             write_preview(
                 stack.enter_context(atomic_write(paths.preview)),
-                to_canonical(ct.voxels, grid),
-                to_canonical(labels, grid),
-                grid.affine,
-                table,
+                ct=to_canonical(ct.voxels, grid),
+                labels=to_canonical(scan.labels, grid),
+                affine=grid.affine,
+                table=table,
             )
 
 

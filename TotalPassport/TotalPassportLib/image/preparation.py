@@ -17,12 +17,22 @@ from .grid import CanonicalGrid, canonical_grid, resample_ct, sampled_affine, to
 from .volume import Volume
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PreparedCT:
     """A CT on the model's grid.
 
-    ``hounsfield_zyx`` is float32 ``[z, y, x]`` cropped to ``box_zyx`` of the whole low-resolution grid of
-    ``shape_zyx``; ``affine`` maps voxel indices ``[x, y, z]`` of that whole grid to RAS mm, true to the sampling.
+    Attributes
+    ----------
+    hounsfield_zyx : numpy.ndarray
+        float32 ``[z, y, x]``, cropped to the box.
+    box_zyx : tuple of slice
+        The box that holds anything, in the whole grid at the model's spacing.
+    shape_zyx : tuple of int
+        Size of that whole grid.
+    affine : numpy.ndarray
+        float64 4 x 4, voxel indices ``[x, y, z]`` of the whole grid to RAS mm, true to the sampling.
+    grid : CanonicalGrid
+        The grid that the CT came on.
     """
 
     hounsfield_zyx: np.ndarray
@@ -31,9 +41,8 @@ class PreparedCT:
     affine: np.ndarray
     grid: CanonicalGrid
 
-    @property
-    def hounsfield(self) -> np.ndarray:
-        """The CT on the whole grid, float32 ``[x, y, z]``; outside the box it is 0, by the box's definition."""
+    def fill_whole_grid(self) -> np.ndarray:
+        """Return the CT on the whole grid, a new float32 ``[x, y, z]``; outside the box it is 0, by its definition."""
         whole = np.zeros(self.shape_zyx, np.float32)
         whole[self.box_zyx] = self.hounsfield_zyx
         return whole.transpose(2, 1, 0)
@@ -53,7 +62,13 @@ def prepare(ct: Volume, spacing_mm: tuple[float, float, float]) -> PreparedCT:
     box = nonzero_box(turned)
     cropped = np.ascontiguousarray(turned[box], dtype=np.float32)
     z, y, x = turned.shape
-    return PreparedCT(cropped, box, (z, y, x), sampled_affine(grid, resampled.shape), grid)
+    return PreparedCT(
+        hounsfield_zyx=cropped,
+        box_zyx=box,
+        shape_zyx=(z, y, x),
+        affine=sampled_affine(grid, resampled.shape),
+        grid=grid,
+    )
 
 
 def nonzero_box(voxels: np.ndarray) -> tuple[slice, slice, slice]:

@@ -6,6 +6,8 @@ metadata (`METADATA_KEY`).
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,22 +157,44 @@ def _check_part(part: Part, labels: LabelTable, what: str) -> None:
         raise ModelError(f"{what}: {contradiction} in part '{part.name}'.", hint)
 
 
+def verify_file(file: Path, sha256: str | None) -> str:
+    """Check that a part's file is there and is the one that the description means, and return its SHA-256.
+
+    Raises
+    ------
+    ModelError
+        It is missing, or its SHA-256 differs.
+    """
+    if not file.is_file():
+        raise _missing(file)
+    digest = sha256_of(file)
+    _check_digest(file, digest, sha256)
+    return digest
+
+
+def _missing(file: Path) -> ModelError:
+    return ModelError(f"The network file '{file}' is missing.", "Bring the model in again.")
+
+
+def _check_digest(file: Path, digest: str, meant: str | None) -> None:
+    if meant is not None and digest != meant:
+        raise ModelError(
+            f"The network file '{file}' is not the one its description was made for (SHA-256 differs).",
+            "The file is damaged or was exchanged; bring the model in again.",
+        )
+
+
 def verify_network(part: Part) -> None:
     """Check that the part's files are there and are those that the description means.
 
     Raises
     ------
-    ModelError : a file is missing or its SHA-256 differs.
+    ModelError
+        A file is missing or its SHA-256 differs.
     """
-    files = [(part.network, part.sha256), *([(part.head, part.head_sha256)] if part.head else ())]
-    for file, sha256 in files:
-        if not file.is_file():
-            raise ModelError(f"The network file '{file}' is missing.", "Bring the model in again.")
-        if sha256 is not None and sha256_of(file) != sha256:
-            raise ModelError(
-                f"The network file '{file}' is not the one its description was made for (SHA-256 differs).",
-                "The file is damaged or was exchanged; bring the model in again.",
-            )
+    verify_file(part.network, part.sha256)
+    if part.head is not None:
+        verify_file(part.head, part.head_sha256)
 
 
 def read_head(part: Part) -> np.ndarray | None:
@@ -180,14 +204,19 @@ def read_head(part: Part) -> np.ndarray | None:
 
     Raises
     ------
-    ModelError : the file is missing or holds something else.
+    ModelError
+        The file is missing, is not the one that the description means, or holds something else.
     """
     import numpy as np  # lazily: models are listed where nothing is installed yet
 
     if part.head is None:
         return None
+    if not part.head.is_file():
+        raise _missing(part.head)
     try:
-        head: np.ndarray = np.load(part.head, allow_pickle=False)
+        content = part.head.read_bytes()
+        _check_digest(part.head, hashlib.sha256(content).hexdigest(), part.head_sha256)
+        head: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise ModelError(f"The file '{part.head}' cannot be read ({error}).", "Bring the model in again.") from error
     good = isinstance(head, np.ndarray) and head.dtype == np.float32 and head.ndim == 2
