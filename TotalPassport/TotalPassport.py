@@ -21,6 +21,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 from TotalPassportLib.models import store
+from TotalPassportLib.options import DEFAULT_OPTIONS, RunOptions
 from TotalPassportSlicer.child import tasks
 from TotalPassportSlicer.child.jobs import Outcome, RunListener, State, Status
 from TotalPassportSlicer.child.runner import JobRunner
@@ -35,7 +36,7 @@ from TotalPassportSlicer.panel.compare_panel import ComparePanel
 from TotalPassportSlicer.panel.dialogs import Dialogs
 from TotalPassportSlicer.panel.engine_panel import EnginePanel
 from TotalPassportSlicer.panel.models_panel import ModelsPanel
-from TotalPassportSlicer.panel.parameters import TotalPassportParameterNode
+from TotalPassportSlicer.panel.parameters import TotalPassportParameterNode, run_options
 from TotalPassportSlicer.panel.passport_panel import PassportPanel
 from TotalPassportSlicer.panel.run_panel import RunPanel
 from TotalPassportSlicer.panel.starter import Starter
@@ -144,20 +145,19 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.logic.busy:
             self.logic.cancel()
             return
-        parameters = self._parameterNode
-        what = parameters.inputVolume, parameters.model, parameters.outputSegmentation
-        how = parameters.precision, parameters.provider
-        self.models.when_installed(parameters.model, lambda: self._segment(*what, *how))
+        volume, options = self._parameterNode.inputVolume, run_options(self._parameterNode)
+        segmentation = self._parameterNode.outputSegmentation
+        self.models.when_installed(options.model, lambda: self._segment(volume, options, segmentation))
 
     def onDescribeButton(self) -> None:
         """Make the passport of an existing segmentation."""
         what = self._parameterNode.segmentationToDescribe, self._parameterNode.numberedSegments
         self.start(lambda: self.logic.processSegmentation(*what))
 
-    def _segment(self, volume: Any, *choices: Any) -> None:
+    def _segment(self, volume: Any, options: RunOptions, segmentation: Any | None) -> None:
         """Segment a CT, unless it went while its model was coming."""
         if volume.GetScene() is not None:
-            self.logic.process(volume, *choices)
+            self.logic.process(volume, options, segmentation)
         else:
             self.panel.say(_("'{name}' is no longer in the scene. Choose a CT.").format(name=volume.GetName()))
 
@@ -211,7 +211,7 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
     A script runs it like this::
 
         logic = TotalPassportLogic()
-        logic.process(volumeNode, model="demo")
+        logic.process(volumeNode, RunOptions(model="demo"))
         outcome = logic.waitForFinished()
         print(outcome.sentence, outcome.value.table)
     """
@@ -250,12 +250,7 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         return self.state is not State.IDLE
 
     def process(
-        self,
-        inputVolume: Any,
-        model: str = "demo",
-        outputSegmentation: Any | None = None,
-        precision: str = "exact",
-        provider: str = "auto",
+        self, inputVolume: Any, options: RunOptions = DEFAULT_OPTIONS, outputSegmentation: Any | None = None
     ) -> None:
         """Start to segment a CT and to make its passport; returns at once.
 
@@ -263,18 +258,14 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         ----------
         inputVolume : vtkMRMLScalarVolumeNode
             The CT, in Hounsfield units.
-        model : str
-            A model's name in the catalogue, or the path of a model folder.
+        options : RunOptions
+            The model, where and how it runs, what is kept; see `TotalPassportLib.options`.
         outputSegmentation : vtkMRMLSegmentationNode, optional
             Receives the organs; the one of an earlier run or a new one if None.
-        precision : str
-            "exact" or "turbo".
-        provider : str
-            Where the network runs; "auto" takes the fastest that is installed and was measured.
         """
         installation.require()
         log = self.runner.listener.logged
-        self.runner.start(tasks.segment_volume_job(inputVolume, model, outputSegmentation, log, precision, provider))
+        self.runner.start(tasks.segment_volume_job(inputVolume, options, outputSegmentation, log))
 
     def processSegmentation(self, segmentation: Any, numberedSegments: bool = False) -> None:
         """Start to make the passport of an existing segmentation; returns at once.

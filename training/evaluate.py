@@ -17,6 +17,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run
 
 from training.phantom import LABEL_VALUES, make_phantom
@@ -131,8 +132,8 @@ def evaluate(model: str, folder: Path) -> tuple[list[OrganScore], list[FalseFind
     false: list[FalseFinding] = []
     for index, (spacing_mm, view) in enumerate(CASES):
         ct, labels, whole_ml = prepare_case(index, folder)
-        result = run(ct, folder / "out", model)
-        truth, found = nibabel.load(labels), nibabel.load(result.segmentation_path)
+        result = run(ct, folder / "out", RunOptions(model=model))
+        truth, found = nibabel.load(labels), nibabel.load(result.paths.segmentation)
         seed = EVALUATION_SEEDS[index]
         arrays = (np.asarray(truth.dataobj), np.asarray(found.dataobj).astype(np.uint8))
         new_scores, new_false = score_labels(seed, *arrays, truth.affine, whole_ml)

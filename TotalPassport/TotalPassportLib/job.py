@@ -26,6 +26,7 @@ from TotalPassportLib.base.errors import BadInput, Cancelled, user_error
 from TotalPassportLib.base.events import Cancellation, Event, EventCallback
 from TotalPassportLib.base.files import read_json, validate
 from TotalPassportLib.base.hints import hint_fields
+from TotalPassportLib.options import RunOptions
 
 GRACE_SECONDS = 30.0
 """How long a child whose parent is gone may take to stop by itself before it is ended."""
@@ -119,19 +120,20 @@ def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation
 
     if job["action"] == "passport":
         passport = pipeline.describe(
-            job["segmentation"], job["output"], job.get("labels"), job.get("ct"), emit, cancellation
+            job["segmentation"],
+            job["output"],
+            labels=job.get("labels"),
+            ct_path=job.get("ct"),
+            on_event=emit,
+            cancellation=cancellation,
         )
         return {"event": "result", "passport": job["output"], "n_organs": len(passport.organs)}
-    result = pipeline.run(
-        *(job["ct"], job["output_folder"], job.get("model", "demo"), job.get("provider", "auto")),
-        precision=job.get("precision", "exact"),
-        on_event=emit,
-        cancellation=cancellation,
-    )
+    options = RunOptions.from_entries(job)
+    result = pipeline.run(job["ct"], job["output_folder"], options, on_event=emit, cancellation=cancellation)
     return {
         "event": "result",
-        "segmentation": str(result.segmentation_path),
-        "passport": str(result.passport_path),
+        "segmentation": str(result.paths.segmentation),
+        "passport": str(result.paths.passport),
         "n_organs": len(result.passport.organs),
         "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
         "network_seconds": round(result.network_seconds, 3),

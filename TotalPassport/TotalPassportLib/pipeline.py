@@ -1,8 +1,9 @@
 """The whole way, from a file to files: the two functions that the command line, the child process and notebooks call.
 
+from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run
 
-result = run("ct.nii.gz", "out", model="demo")
+result = run("ct.nii.gz", "out", RunOptions(model="demo", preview=True))
 print(result.passport.organs[5].volume_mm3)
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,53 +27,53 @@ from .base.events import Cancellation, EventCallback, Progress, ignore_event
 from .base.files import atomic_write, make_folder, refuse_overwriting, sha256_of
 from .base.labels import Label, LabelTable, load_label_table
 from .base.memory import available_bytes
+from .image.formats import stem_of
 from .image.grid import canonical_grid, labels_on_stored_grid, to_canonical
+from .image.label_names import stored_label_names
+from .image.nifti import save_labels
 from .image.preparation import PreparedCT, prepare
 from .image.preview import write_preview
-from .image.volume import Volume, check_same_grid, load_ct, load_segmentation, save_labels, stem_of, stored_label_names
+from .image.volume import Volume, check_same_grid, load_ct, load_segmentation
 from .models.catalogue import find_model
 from .models.description import ModelDescription
+from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
 from .passport import Passport, write_passport
 from .passport.document import passport_text
 from .passport.extraction import extract_passport
 from .segmentation.cleaning import remove_small_blobs, remove_small_pieces
-from .segmentation.engine_choice import Networks
-from .segmentation.engines import AUTO, EXACT, version_of_onnxruntime
+from .segmentation.engine_choice import NetworkOpener
+from .segmentation.engines import version_of_onnxruntime
 from .segmentation.estimate import LONG_SECONDS, Estimate
 from .segmentation.official_statistics import official_statistics, statistics_text
-from .segmentation.segment import LowResolutionLabels, needed_parts, segment
+from .segmentation.segment import ModelGridLabels, needed_parts, segment
 
 RUN_SHARES = {"load": 0.04, "prepare": 0.04, "infer": 0.8, "restore": 0.02, "describe": 0.04, "write": 0.06}
 """Stages of a run and their usual shares of its time."""
-Outputs = tuple[Path, Path, Path | None, Path | None]
-"""Files of a run: segmentation, passport, and where asked for preview and statistics."""
 DESCRIBE_SHARES = {"load": 0.4, "describe": 0.5, "write": 0.1}
 """Stages of describing an existing segmentation."""
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What a run was asked for beyond its segmentation and passport; see `run`."""
-
-    preview: bool
-    roi: Sequence[str]
-    statistics: bool
-    statistics_include_incomplete: bool
-    remove_small_blobs: bool
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunResult:
     """What a run wrote, and the passport itself.
 
-    ``provider`` (onnxruntime's name) and ``arithmetic`` are what really ran. ``seconds`` is the wall time of each
-    stage, ``network_seconds`` the part of ``infer`` that was spent in the network.
+    Attributes
+    ----------
+    paths : OutputPaths
+        The files.
+    passport : Passport
+        What the passport's file holds.
+    provider, arithmetic : str
+        What really ran; the provider by onnxruntime's name.
+    precision : str
+        What was asked for.
+    seconds : mapping of str to float
+        Wall time of each stage.
+    network_seconds : float
+        The part of the stage ``infer`` that was spent in the network.
     """
 
-    segmentation_path: Path
-    passport_path: Path
-    preview_path: Path | None
-    statistics_path: Path | None
+    paths: OutputPaths
     passport: Passport
     provider: str
     precision: str
@@ -80,18 +82,39 @@ class RunResult:
     network_seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class SegmentedScan:
+    """A scan with what was found in it: all that its files are made of.
+
+    Attributes
+    ----------
+    ct : Volume
+        The scan as it was read.
+    prepared : PreparedCT
+        The same on the model's grid.
+    model : ModelDescription
+        What has segmented it.
+    searched : sequence of int
+        The label values that were looked for.
+    found : ModelGridLabels
+        What was found, on the model's grid.
+    labels : numpy.ndarray
+        The same on the scan's grid, uint8 ``[i, j, k]``.
+    """
+
+    ct: Volume
+    prepared: PreparedCT
+    model: ModelDescription
+    searched: Sequence[int]
+    found: ModelGridLabels
+    labels: np.ndarray
+
+
 def run(
     ct_path: Path | str,
     output_folder: Path | str,
-    model: str = "demo",
-    provider: str = AUTO,
-    precision: str = EXACT,
+    options: RunOptions = DEFAULT_OPTIONS,
     *,
-    preview: bool = False,
-    roi: Sequence[str] = (),
-    statistics: bool = False,
-    statistics_include_incomplete: bool = False,
-    remove_small_blobs: bool = False,
     on_event: EventCallback = ignore_event,
     cancellation: Cancellation | None = None,
 ) -> RunResult:
@@ -102,55 +125,70 @@ def run(
 
     Parameters
     ----------
-    ct_path : NIfTI file in Hounsfield units.
-    model : name in the catalogue, or path of a model.
-    provider : where the network runs, see `segmentation.engines.provider_choices`.
-    precision : ``exact`` or ``turbo``, see `segmentation.engines.PRECISIONS`.
-    preview : also write ``<stem>_preview.png``.
-    roi : names of the structures to keep, all if empty; parts of the model that find none of them do not run.
-    statistics : also write ``<stem>_statistics.json`` with TotalSegmentator's own numbers, see `statistics`.
-    statistics_include_incomplete : do not set structures near the border to 0 in it.
-    remove_small_blobs : remove pieces of at most 200 mm3, as TotalSegmentator's option of that name does.
-    on_event : receives the events of ``docs/architecture.md``.
-    cancellation : lets another thread or process stop the run.
+    ct_path : Path or str
+        NIfTI file in Hounsfield units.
+    output_folder : Path or str
+        Is made if it does not exist.
+    options : RunOptions
+        The model, where and how it runs, and what else to write.
+    on_event : callable
+        Receives the events of ``docs/architecture.md``.
+    cancellation : Cancellation, optional
+        Lets another thread or process stop the run.
 
     Raises
     ------
-    TotalPassportError : in one of its classes; see `errors`.
+    TotalPassportError
+        In one of its classes; see `errors`.
     """
-    ct_path, output_folder = Path(ct_path), Path(output_folder)
-    wishes = Wishes(preview, roi, statistics, statistics_include_incomplete, remove_small_blobs)
+    ct_path = Path(ct_path)
     progress = _start(RUN_SHARES, on_event, cancellation)
     with as_user_error(), ExitStack() as stack:
         with progress.stage("load"):
-            description = find_model(model)
-            wanted = wanted_labels(description, wishes.roi)
-            networks = stack.enter_context(Networks(provider, precision, progress.warn))
+            model = find_model(options.model)
+            wanted = wanted_labels(model, options.roi)
+            networks = stack.enter_context(NetworkOpener(options.provider, options.precision, progress.warn))
             # Opening a network takes about as long as loading a CT, and mostly one core.
-            networks.prepare(needed_parts(description, wanted)[0])
+            networks.prepare(needed_parts(model, wanted)[0])
             ct = load_ct(ct_path, progress.warn)
-            outputs = _outputs(ct_path, output_folder, wishes)
+            paths = OutputPaths.in_folder(make_folder(Path(output_folder)), stem_of(ct_path), options)
+            _require_writable(paths, ct_path)
         with progress.stage("prepare"):
-            prepared = prepare(ct, description.spacing_mm)
+            prepared = prepare(ct, model.spacing_mm)
         with progress.stage("infer"):
-            free = available_bytes()
             found = segment(
-                *(prepared, description, networks, progress.step, wanted),
-                lambda estimate: _report_estimate(estimate, free, progress),
+                prepared,
+                model,
+                networks,
+                on_window=progress.step,
+                wanted=wanted,
+                on_estimate=partial(_report_estimate, progress, available_bytes()),
             )
         with progress.stage("restore"):
-            found = _cleaned(found, description, wishes)
-            labels = labels_on_stored_grid(found.voxels, prepared.grid)
+            found = _cleaned(found, model, options)
+            segmented = SegmentedScan(
+                ct=ct,
+                prepared=prepared,
+                model=model,
+                searched=wanted or model.label_values,
+                found=found,
+                labels=labels_on_stored_grid(found.voxels, prepared.grid),
+            )
         with progress.stage("describe"):
-            passport = _passport_of(ct, prepared, found, description, precision, progress, wanted)
-            if not passport.organs:
-                progress.warn("nothing_found", "The model found no organ in this scan.")
+            measured, statistics = _measure(segmented, options, progress)
+            running = _running(found, options.precision)
+            passport = _with_provenance(measured, ct, model=_identity(model, networks), running=running)
         with progress.stage("write"):
-            table = _statistics(ct, prepared, found, labels, description, wanted, wishes)
-            looked_for = wanted or description.label_values
-            _write(outputs, ct, labels, passport, description.labels, looked_for, table)
-        engine = found.provider, precision, found.arithmetic
-        return RunResult(*outputs, passport, *engine, progress.seconds, found.network_seconds)
+            _write(paths, segmented, passport, statistics)
+        return RunResult(
+            paths=paths,
+            passport=passport,
+            provider=found.provider,
+            precision=options.precision,
+            arithmetic=found.arithmetic,
+            seconds=progress.seconds,
+            network_seconds=found.network_seconds,
+        )
 
 
 def wanted_labels(model: ModelDescription, roi: Sequence[str]) -> list[int]:
@@ -172,6 +210,7 @@ def wanted_labels(model: ModelDescription, roi: Sequence[str]) -> list[int]:
 def describe(
     segmentation_path: Path | str,
     output: Path | str,
+    *,
     labels: str | None = None,
     ct_path: Path | str | None = None,
     on_event: EventCallback = ignore_event,
@@ -206,9 +245,11 @@ def describe(
             table = given_table or _table_from_header(segmentation)
             # Nobody looks for all of `total` in every scan; what a file or the user names is meant to be there.
             searched = None if table.name == "total" else list(table)
-            measured = (segmentation.voxels, segmentation.affine, table, ct.voxels if ct else None)
-            passport = extract_passport(*measured, progress.step, searched)
-            passport = _with_provenance(passport, segmentation, {"labels": table.name}, {})
+            hounsfield = ct.voxels if ct else None
+            passport = extract_passport(
+                segmentation.voxels, segmentation.affine, table, hounsfield, progress.step, searched
+            )
+            passport = _with_provenance(passport, segmentation, model={"labels": table.name}, running={})
         with progress.stage("write"):
             write_passport(passport, output)
         return passport
@@ -219,25 +260,16 @@ def _start(shares: Mapping[str, float], on_event: EventCallback, cancellation: C
     return Progress(shares, on_event, cancellation or Cancellation())
 
 
-def _outputs(ct_path: Path, folder: Path, wishes: Wishes) -> Outputs:
-    make_folder(folder)
-    stem = stem_of(ct_path)
-    outputs = (
-        folder / f"{stem}_segmentation.nii.gz",
-        folder / f"{stem}_passport.json",
-        folder / f"{stem}_preview.png" if wishes.preview else None,
-        folder / f"{stem}_statistics.json" if wishes.statistics else None,
-    )
-    refuse_overwriting(outputs[0], ct_path)
+def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
+    refuse_overwriting(paths.segmentation, ct_path)
     # Finding out now that the folder cannot be written to spares the user the wait.
-    probe_path = folder / f".{stem}.totalpassport-probe"
+    probe_path = paths.segmentation.with_name(f".{stem_of(ct_path)}.totalpassport-probe")
     with atomic_write(probe_path) as probe:
         probe.write_bytes(b"")
     probe_path.unlink(missing_ok=True)
-    return outputs
 
 
-def _report_estimate(estimate: Estimate, free_bytes: int | None, progress: Progress) -> None:
+def _report_estimate(progress: Progress, free_bytes: int | None, estimate: Estimate) -> None:
     """Say what the run will take, with a way out if that is too much."""
     progress.estimate(estimate.windows, estimate.seconds, estimate.memory_bytes)
     way_out = "choose a model with larger voxels, such as 'fast', or crop the scan"
@@ -255,38 +287,33 @@ def _report_estimate(estimate: Estimate, free_bytes: int | None, progress: Progr
         )
 
 
-def _cleaned(found: LowResolutionLabels, model: ModelDescription, wishes: Wishes) -> LowResolutionLabels:
+def _cleaned(found: ModelGridLabels, model: ModelDescription, options: RunOptions) -> ModelGridLabels:
     voxels = found.voxels
     if model.least_piece_fraction > 0:
         voxels = remove_small_pieces(voxels, model.least_piece_fraction)
-    if wishes.remove_small_blobs:
+    if options.remove_small_blobs:
         voxels = remove_small_blobs(voxels, float(np.prod(model.spacing_mm)))
     return replace(found, voxels=voxels)
 
 
-def _passport_of(
-    ct: Volume,
-    prepared: PreparedCT,
-    found: LowResolutionLabels,
-    model: ModelDescription,
-    precision: str,
-    progress: Progress,
-    wanted: Sequence[int],
-) -> Passport:
-    searched = wanted or model.label_values
-    measured = (found.voxels, found.affine, model.labels, prepared.hounsfield)
-    passport = extract_passport(*measured, progress.step, searched)
-    identity = {
-        "name": model.name,
-        "version": model.version,
-        "networks_sha256": [part.sha256 or sha256_of(part.network) for part in model.parts],
+def _identity(model: ModelDescription, networks: NetworkOpener) -> dict[str, Any]:
+    """Return which model it was, for the passport; a network that has run was hashed when it was opened."""
+    digests = [part.sha256 or networks.files(part).sha256 for part in model.parts]
+    return {"name": model.name, "version": model.version, "networks_sha256": digests}
+
+
+def _running(found: ModelGridLabels, precision: str) -> dict[str, str]:
+    """Return what the networks ran on, for the passport."""
+    return {
+        "provider": found.provider,
+        "precision": precision,
+        "arithmetic": found.arithmetic,
+        "onnxruntime": version_of_onnxruntime(),
     }
-    running = {"provider": found.provider, "precision": precision, "arithmetic": found.arithmetic}
-    return _with_provenance(passport, ct, identity, {**running, "onnxruntime": version_of_onnxruntime()})
 
 
 def _with_provenance(
-    passport: Passport, source: Volume, model: Mapping[str, Any], running: Mapping[str, Any]
+    passport: Passport, source: Volume, *, model: Mapping[str, Any], running: Mapping[str, Any]
 ) -> Passport:
     """Add where the passport comes from; the file's name is left out, for it often holds a patient's."""
     grid = {"shape": list(source.voxels.shape), "affine": source.affine.tolist()}
@@ -299,49 +326,50 @@ def _with_provenance(
     )
 
 
-def _statistics(
-    ct: Volume,
-    prepared: PreparedCT,
-    found: LowResolutionLabels,
-    labels: np.ndarray,
-    model: ModelDescription,
-    wanted: Sequence[int],
-    wishes: Wishes,
-) -> str | None:
-    if not wishes.statistics:
-        return None
-    if model.statistics_grid == "model":
-        volumes, spacing_mm = (found.voxels, prepared.hounsfield), model.spacing_mm
+def _measure(scan: SegmentedScan, options: RunOptions, progress: Progress) -> tuple[Passport, str | None]:
+    """Return the passport of what was found, and the text of the file of statistics if that was asked for."""
+    hounsfield = scan.prepared.fill_whole_grid()
+    passport = extract_passport(
+        scan.found.voxels, scan.found.affine, scan.model.labels, hounsfield, progress.step, scan.searched
+    )
+    if not passport.organs:
+        progress.warn("nothing_found", "The model found no organ in this scan.")
+    if not options.statistics:
+        return passport, None
+    if scan.model.statistics_grid == "model":
+        labels, spacing_mm = scan.found.voxels, scan.model.spacing_mm
     else:
         # Its voxel sizes are the header's, which need not be quite the affine's.
-        volumes, spacing_mm = (labels, ct.voxels), ct.header.get_zooms()[:3]
-    table, values = model.labels, wanted or model.label_values
-    include = wishes.statistics_include_incomplete
-    return statistics_text(
-        official_statistics(*volumes, float(np.prod(spacing_mm)), table, values, include_incomplete=include)
+        labels, hounsfield, spacing_mm = scan.labels, scan.ct.voxels, scan.ct.nominal_spacing_mm
+    statistics = official_statistics(
+        labels=labels,
+        hounsfield=hounsfield,
+        voxel_volume_mm3=float(np.prod(spacing_mm)),
+        table=scan.model.labels,
+        values=scan.searched,
+        include_incomplete=options.statistics_include_incomplete,
     )
+    return passport, statistics_text(statistics)
 
 
-def _write(
-    outputs: Outputs,
-    ct: Volume,
-    labels: np.ndarray,
-    passport: Passport,
-    table: LabelTable,
-    looked_for: Sequence[int],
-    statistics: str | None,
-) -> None:
+def _write(paths: OutputPaths, scan: SegmentedScan, passport: Passport, statistics: str | None) -> None:
     """Write all files; they are renamed to their names together at the end."""
-    segmentation_path, passport_path, preview_path, statistics_path = outputs
+    ct, table = scan.ct, scan.model.labels
     with ExitStack() as stack:
-        save_labels(stack.enter_context(atomic_write(segmentation_path)), labels, ct, table, looked_for)
-        stack.enter_context(atomic_write(passport_path)).write_text(passport_text(passport), encoding="utf-8")
-        if statistics_path is not None and statistics is not None:
-            stack.enter_context(atomic_write(statistics_path)).write_text(statistics, encoding="utf-8")
-        if preview_path is not None:
+        segmentation = stack.enter_context(atomic_write(paths.segmentation))
+        save_labels(segmentation, scan.labels, like=ct, table=table, values=scan.searched)
+        stack.enter_context(atomic_write(paths.passport)).write_text(passport_text(passport), encoding="utf-8")
+        if paths.statistics is not None and statistics is not None:
+            stack.enter_context(atomic_write(paths.statistics)).write_text(statistics, encoding="utf-8")
+        if paths.preview is not None:
             grid = canonical_grid(ct.affine, ct.voxels.shape)
-            pictures = (to_canonical(ct.voxels, grid), to_canonical(labels, grid), grid.affine, table)
-            write_preview(stack.enter_context(atomic_write(preview_path)), *pictures)
+            write_preview(
+                stack.enter_context(atomic_write(paths.preview)),
+                ct=to_canonical(ct.voxels, grid),
+                labels=to_canonical(scan.labels, grid),
+                affine=grid.affine,
+                table=table,
+            )
 
 
 def _table_from_header(segmentation: Volume) -> LabelTable:

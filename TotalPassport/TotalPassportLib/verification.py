@@ -5,7 +5,6 @@ The published scan is segmented by the very pipeline that users run, and compare
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +21,10 @@ from .base.hints import Hint, HintCode
 from .base.labels import LabelTable
 from .base.paths import cache_folder
 from .image.volume import check_same_grid, load_ct, load_segmentation
-from .models.catalogue import CatalogueEntry, PublishedFile, Verification, find_entry, find_model
+from .models.catalogue import PublishedFile, Verification, find_entry, find_model
 from .models.transfer.download import DownloadSettings, Source, download
 from .models.transfer.intake import download_model
+from .options import RunOptions
 from .pipeline import run
 from .segmentation.engines import AUTO
 
@@ -43,7 +43,7 @@ class OrganAgreement:
     dice: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VerificationResult:
     """The comparison of all structures that either result has, by rising label."""
 
@@ -70,6 +70,7 @@ class VerificationResult:
 
 def verify_model(
     name: str = "fast",
+    *,
     provider: str = AUTO,
     files_folder: Path | None = None,
     on_event: EventCallback = ignore_event,
@@ -98,7 +99,10 @@ def verify_model(
         ct, labels = _published_files(rule, files_folder, Progress(FETCH_SHARES, on_event, cancellation), settings)
         if not entry.installed:
             download_model(name, on_event, cancellation, settings)
-        return _segment_and_compare(entry, rule, ct, labels, provider, on_event, cancellation)
+        with tempfile.TemporaryDirectory(prefix="totalpassport-", ignore_cleanup_errors=True) as folder:
+            options = RunOptions(model=entry.name, provider=provider)
+            result = run(ct, folder, options, on_event=on_event, cancellation=cancellation)
+            return _compare(result.paths.segmentation, labels, ct, rule, find_model(entry.name).labels)
 
 
 def _published_files(
@@ -144,26 +148,18 @@ def _given(file: PublishedFile, folder: Path) -> Path:
     return path
 
 
-def _segment_and_compare(
-    entry: CatalogueEntry,
-    rule: Verification,
-    ct: Path,
-    labels: Path,
-    provider: str,
-    on_event: EventCallback,
-    cancellation: Cancellation,
+def _compare(
+    found_path: Path, published_path: Path, ct_path: Path, rule: Verification, table: LabelTable
 ) -> VerificationResult:
-    folder = Path(tempfile.mkdtemp(prefix="totalpassport-"))
-    try:
-        result = run(ct, folder, entry.name, provider, on_event=on_event, cancellation=cancellation)
-        found = np.asarray(nibabel.load(result.segmentation_path).dataobj)
-        published, scan = load_segmentation(labels), load_ct(ct)
-        check_same_grid(scan, published)
-        voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
-        organs = organ_agreements(found, published.voxels, find_model(entry.name).labels, voxel_ml)
-        return VerificationResult(organs, float((found == published.voxels).mean()), rule)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    found = np.asarray(nibabel.load(found_path).dataobj)
+    published, scan = load_segmentation(published_path), load_ct(ct_path)
+    check_same_grid(scan, published)
+    voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
+    return VerificationResult(
+        organs=organ_agreements(found, published.voxels, table, voxel_ml),
+        equal_voxels_share=float((found == published.voxels).mean()),
+        rule=rule,
+    )
 
 
 def organ_agreements(

@@ -6,6 +6,8 @@ import unittest
 from collections.abc import Callable
 from typing import Any
 
+from TotalPassportLib.options import RunOptions
+
 from .child.jobs import Status
 from .install import installation
 from .nodes.sample_data import SAMPLE_NAME, register_sample_data
@@ -33,7 +35,7 @@ def run_story(logic: Any, tell: Callable[[str], None]) -> None:
     tell("Loading the sample CT")
     register_sample_data()
     volume = SampleData.downloadSample(SAMPLE_NAME)
-    logic.process(volume, model="demo")
+    logic.process(volume, RunOptions(model="demo"))
     outcome = logic.waitForFinished(600)
     assert outcome.status is Status.DONE, outcome.sentence
     nodes = outcome.value

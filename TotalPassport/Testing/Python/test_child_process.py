@@ -37,6 +37,7 @@ class ChildProcessTest(unittest.TestCase):
         import numpy as np
         import slicer
         from TotalPassportLib.base.errors import TotalPassportError
+        from TotalPassportLib.options import RunOptions
         from TotalPassportSlicer.child.runner import Status
 
         from TotalPassport import TotalPassportLogic
@@ -45,7 +46,7 @@ class ChildProcessTest(unittest.TestCase):
         slicer.util.updateVolumeFromArray(volume, np.zeros((16, 16, 16), np.int16))
         logic = TotalPassportLogic()
         try:
-            logic.process(volume, model="demo")
+            logic.process(volume, RunOptions(model="demo"))
         except TotalPassportError as error:  # packages are missing in a fresh Slicer
             self.skipTest(f"optional: {error}")
         outcome = logic.waitForFinished(120)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from support.bad_scans import BAD_SCANS
 from support.processes import JOB_SCRIPT, PACKAGES, Child, assert_contract, environment, eventually, files_below
+from TotalPassportLib.options import RunOptions
 from TotalPassportLib.passport import read_passport
 from TotalPassportLib.pipeline import RUN_SHARES
 from TotalPassportLib.segmentation.engines import engines
@@ -244,9 +245,9 @@ def test_the_result_does_not_depend_on_the_process(
     child = Child(run_job(scratch, phantom_ct, threshold_model), scratch)
     children.append(child)
     assert child.finish() == 0, child.log
-    here = run(phantom_ct, tmp_path / "here", str(threshold_model))
+    here = run(phantom_ct, tmp_path / "here", RunOptions(model=str(threshold_model)))
     there = Path(child.events[-1]["segmentation"])
-    assert there.read_bytes() == here.segmentation_path.read_bytes()
+    assert there.read_bytes() == here.paths.segmentation.read_bytes()
     organs = read_passport(Path(child.events[-1]["passport"])).organs
     for label, organ in here.passport.organs.items():
         assert np.array_equal(organs[label].centroid_ras_mm, np.round(organ.centroid_ras_mm, 9))

@@ -24,7 +24,8 @@ from support.scans import (
 from TotalPassportLib.base.errors import BadInput, Cancelled, ModelError
 from TotalPassportLib.base.events import Cancellation, Event
 from TotalPassportLib.base.files import DATA_FOLDER
-from TotalPassportLib.image.volume import stored_label_names
+from TotalPassportLib.image.label_names import stored_label_names
+from TotalPassportLib.options import RunOptions
 from TotalPassportLib.passport import read_passport
 from TotalPassportLib.pipeline import DESCRIBE_SHARES, RUN_SHARES, describe, run
 from TotalPassportLib.segmentation.engines import engines
@@ -70,18 +71,18 @@ def test_organs_lie_where_they_are_in_the_patient_however_the_scan_is_stored(
     directions, spacing_mm = GRIDS[name]
     shape, affine = grid_around(directions, spacing_mm, centre_ras_mm)
     ct = save_nifti(tmp_path / "ct.nii", rasterise(shape, affine, centre_ras_mm), affine)
-    result = run(ct, tmp_path / "out", str(threshold_model))
+    result = run(ct, tmp_path / "out", RunOptions(model=str(threshold_model)))
     assert list(result.passport.organs) == [1, 2, 5]
     voxel_mm = max(*spacing_mm, MODEL_MM)
     for label, centroid in true_centroids().items():
         organ = result.passport.organs[label]
         expected = centroid + centre_ras_mm
         assert np.linalg.norm(organ.centroid_ras_mm - expected) <= CENTROID_VOXELS * voxel_mm, (organ.name, name)
-        stored = centroid_in_file(result.segmentation_path, label)
+        stored = centroid_in_file(result.paths.segmentation, label)
         assert np.linalg.norm(stored - expected) <= RESTORED_CENTROID_VOXELS * voxel_mm, (organ.name, name)
         if label != 1:  # eight voxels across are too few for a volume
             assert organ.volume_mm3 == pytest.approx(true_volumes_mm3()[label], rel=0.12)
-    before, after = nibabel.load(ct), nibabel.load(result.segmentation_path)
+    before, after = nibabel.load(ct), nibabel.load(result.paths.segmentation)
     for field in GEOMETRY:
         assert np.array_equal(before.header[field], after.header[field]), field
     assert np.array_equal(before.affine, after.affine)
@@ -94,7 +95,7 @@ def test_a_grid_known_by_its_quaternion_only_is_followed_too(
     shape, affine = grid_around(OBLIQUE * [-1, -1, 1], (2.0, 2.0, 2.5), (5.0, 6.0, 7.0))
     voxels = rasterise(shape, affine, (5.0, 6.0, 7.0))
     ct = save_nifti(tmp_path / "ct.nii", voxels, affine, sform=sform, qform=not sform)
-    organs = run(ct, tmp_path / "out", str(threshold_model)).passport.organs
+    organs = run(ct, tmp_path / "out", RunOptions(model=str(threshold_model))).passport.organs
     for label, centroid in true_centroids().items():
         assert np.linalg.norm(organs[label].centroid_ras_mm - centroid - (5, 6, 7)) <= CENTROID_VOXELS * MODEL_MM
 
@@ -103,29 +104,31 @@ def test_a_run_writes_labels_with_names_and_a_passport_and_leaves_the_input_alon
     threshold_model: Path, phantom_ct: Path, tmp_path: Path
 ) -> None:
     before = hashlib.sha256(phantom_ct.read_bytes()).hexdigest()
-    result = run(phantom_ct, tmp_path / "a" / "b", str(threshold_model), preview=True)
+    result = run(phantom_ct, tmp_path / "a" / "b", RunOptions(model=str(threshold_model), preview=True))
     assert hashlib.sha256(phantom_ct.read_bytes()).hexdigest() == before
     names = ["phantom_passport.json", "phantom_preview.png", "phantom_segmentation.nii.gz"]
     assert files_below(tmp_path / "a" / "b") == names
-    image = nibabel.load(result.segmentation_path)
+    image = nibabel.load(result.paths.segmentation)
     assert image.get_data_dtype() == np.uint8
     assert stored_label_names(image.header) == {1: "spleen", 2: "kidney_right", 5: "liver"}
     assert set(np.unique(np.asarray(image.dataobj))) == {0, 1, 2, 5}
-    passport = read_passport(result.passport_path)
+    passport = read_passport(result.paths.passport)
     assert [organ.name for organ in passport.organs.values()] == ["spleen", "kidney_right", "liver"]
     assert passport.source["sha256"] == before
     assert passport.software["provider"] == engines()[0].execution_provider
     assert passport.organs[5].hu_mean == pytest.approx(-500, abs=40)
     assert passport.organs[1].hu_mean == pytest.approx(1500, abs=200)
-    document = result.passport_path.read_text(encoding="utf-8")
+    document = result.paths.passport.read_text(encoding="utf-8")
     assert "phantom" not in document.replace("phantoms", ""), "a file's name may be a patient's and stays out"
 
 
 def test_the_same_scan_gives_the_same_bytes(threshold_model: Path, phantom_ct: Path, tmp_path: Path) -> None:
-    first, second = (run(phantom_ct, tmp_path / name, str(threshold_model), preview=True) for name in "ab")
-    assert first.segmentation_path.read_bytes() == second.segmentation_path.read_bytes()
-    assert first.preview_path.read_bytes() == second.preview_path.read_bytes()
-    texts = [result.passport_path.read_text(encoding="utf-8").splitlines() for result in (first, second)]
+    first, second = (
+        run(phantom_ct, tmp_path / name, RunOptions(model=str(threshold_model), preview=True)) for name in "ab"
+    )
+    assert first.paths.segmentation.read_bytes() == second.paths.segmentation.read_bytes()
+    assert first.paths.preview.read_bytes() == second.paths.preview.read_bytes()
+    texts = [result.paths.passport.read_text(encoding="utf-8").splitlines() for result in (first, second)]
     kept = [[line for line in text if not line.startswith('"created"')] for text in texts]
     assert kept[0] == kept[1]
     assert len(kept[0]) == len(texts[0]) - 1
@@ -133,7 +136,7 @@ def test_the_same_scan_gives_the_same_bytes(threshold_model: Path, phantom_ct: P
 
 def test_events_of_a_run_follow_the_contract(threshold_model: Path, phantom_ct: Path, tmp_path: Path) -> None:
     events: list[Event] = []
-    result = run(phantom_ct, tmp_path, str(threshold_model), on_event=events.append)
+    result = run(phantom_ct, tmp_path, RunOptions(model=str(threshold_model)), on_event=events.append)
     assert events[0]["event"] == "started"
     assert events[0]["stages"] == list(RUN_SHARES)
     progress = [event for event in events if event["event"] == "progress"]
@@ -160,7 +163,13 @@ def test_a_run_that_is_cancelled_in_any_stage_leaves_no_file(
             cancellation.request()
 
     with pytest.raises(Cancelled):
-        run(phantom_ct, tmp_path / "out", str(threshold_model), on_event=on_event, cancellation=cancellation)
+        run(
+            phantom_ct,
+            tmp_path / "out",
+            RunOptions(model=str(threshold_model)),
+            on_event=on_event,
+            cancellation=cancellation,
+        )
     assert files_below(tmp_path / "out") == []
 
 
@@ -173,9 +182,11 @@ def test_a_wish_to_stop_that_comes_after_the_files_are_there_does_not_deny_them(
         if event.get("stage") == "write":
             cancellation.request()
 
-    result = run(phantom_ct, tmp_path, str(threshold_model), on_event=on_event, cancellation=cancellation)
-    assert result.segmentation_path.exists()
-    assert result.passport_path.exists()
+    result = run(
+        phantom_ct, tmp_path, RunOptions(model=str(threshold_model)), on_event=on_event, cancellation=cancellation
+    )
+    assert result.paths.segmentation.exists()
+    assert result.paths.passport.exists()
 
 
 def test_a_scan_in_which_nothing_is_found_gives_an_empty_passport_and_a_warning(
@@ -184,17 +195,17 @@ def test_a_scan_in_which_nothing_is_found_gives_an_empty_passport_and_a_warning(
     water = np.random.default_rng(0).integers(-20, 20, (30, 30, 30)).astype(np.int16)
     ct = save_nifti(tmp_path / "ct.nii.gz", water, np.diag([2.0, 2.0, 2.0, 1.0]))
     events: list[Event] = []
-    result = run(ct, tmp_path / "out", str(threshold_model), preview=True, on_event=events.append)
+    result = run(ct, tmp_path / "out", RunOptions(model=str(threshold_model), preview=True), on_event=events.append)
     assert [event["code"] for event in events if event["event"] == "warning"] == ["nothing_found"]
-    assert read_passport(result.passport_path).organs == {}
-    assert not np.asarray(nibabel.load(result.segmentation_path).dataobj).any()
+    assert read_passport(result.paths.passport).organs == {}
+    assert not np.asarray(nibabel.load(result.paths.segmentation).dataobj).any()
 
 
 def test_results_of_an_earlier_run_are_replaced(threshold_model: Path, phantom_ct: Path, tmp_path: Path) -> None:
     for name in ("phantom_segmentation.nii.gz", "phantom_passport.json"):
         (tmp_path / name).write_bytes(b"old")
-    result = run(phantom_ct, tmp_path, str(threshold_model))
-    assert len(read_passport(result.passport_path).organs) == 3
+    result = run(phantom_ct, tmp_path, RunOptions(model=str(threshold_model)))
+    assert len(read_passport(result.paths.passport).organs) == 3
     assert files_below(tmp_path) == ["phantom_passport.json", "phantom_segmentation.nii.gz"]
 
 
@@ -203,7 +214,7 @@ def test_a_run_that_fails_keeps_the_results_of_an_earlier_one(phantom_ct: Path, 
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "phantom_passport.json").write_bytes(b"old")
     with pytest.raises(ModelError):
-        run(phantom_ct, tmp_path / "out", str(model))
+        run(phantom_ct, tmp_path / "out", RunOptions(model=str(model)))
     assert files_below(tmp_path / "out") == ["phantom_passport.json"]
     assert (tmp_path / "out" / "phantom_passport.json").read_bytes() == b"old"
 
@@ -216,13 +227,13 @@ def test_a_run_does_not_write_over_its_input_by_way_of_a_link(
     ct.write_bytes(phantom_ct.read_bytes())
     getattr(tmp_path / "ct_segmentation.nii.gz", link)(ct)
     with pytest.raises(BadInput, match="is the input itself"):
-        run(ct, tmp_path, str(threshold_model))
+        run(ct, tmp_path, RunOptions(model=str(threshold_model)))
     assert ct.read_bytes() == phantom_ct.read_bytes()
 
 
 @pytest.fixture
 def segmentation(threshold_model: Path, phantom_ct: Path, tmp_path: Path) -> Path:
-    return run(phantom_ct, tmp_path / "run", str(threshold_model)).segmentation_path
+    return run(phantom_ct, tmp_path / "run", RunOptions(model=str(threshold_model))).paths.segmentation
 
 
 def test_a_segmentation_is_described_with_the_names_in_its_header_and_the_intensities_of_its_ct(
@@ -253,7 +264,7 @@ def test_a_passport_is_not_written_over_what_it_is_made_from(
     output = {"segmentation": segmentation, "ct": ct, "labels": table}[protected]
     before = output.read_bytes()
     with pytest.raises(BadInput, match="is the input itself"):
-        describe(segmentation, output, str(table), ct)
+        describe(segmentation, output, labels=str(table), ct_path=ct)
     assert output.read_bytes() == before
 
 
@@ -272,11 +283,11 @@ def test_a_published_segmentation_of_61_organs_is_described(shared: Path, tmp_pa
 def test_a_region_of_interest_is_a_filter_of_the_whole_result(
     phantom_ct: Path, threshold_model: Path, tmp_path: Path
 ) -> None:
-    whole = run(phantom_ct, tmp_path / "whole", str(threshold_model))
-    part = run(phantom_ct, tmp_path / "part", str(threshold_model), roi=["liver", "spleen"])
+    whole = run(phantom_ct, tmp_path / "whole", RunOptions(model=str(threshold_model)))
+    part = run(phantom_ct, tmp_path / "part", RunOptions(model=str(threshold_model), roi=("liver", "spleen")))
     assert sorted(part.passport.organs) == [1, 5]
-    labels = labels_of(whole.segmentation_path)
-    assert np.array_equal(labels_of(part.segmentation_path), np.where(np.isin(labels, [1, 5]), labels, 0))
+    labels = labels_of(whole.paths.segmentation)
+    assert np.array_equal(labels_of(part.paths.segmentation), np.where(np.isin(labels, [1, 5]), labels, 0))
 
 
 @pytest.mark.parametrize(
@@ -286,7 +297,7 @@ def test_an_unknown_structure_is_refused_before_the_scan_is_read(
     name: str, hint: str, threshold_model: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(BadInput, match=f"finds no structure called '{name}'") as refusal:
-        run(tmp_path / "no-such.nii", tmp_path / "out", str(threshold_model), roi=["liver", name])
+        run(tmp_path / "no-such.nii", tmp_path / "out", RunOptions(model=str(threshold_model), roi=("liver", name)))
     assert refusal.value.hint == hint
     assert not (tmp_path / "out").exists()
 
@@ -295,18 +306,18 @@ def test_statistics_are_taken_on_the_grid_that_the_model_says(phantom_ct: Path, 
     volumes = {}
     for grid in ("model", "input"):
         model = write_model(tmp_path / grid, statistics_grid=grid)
-        result = run(phantom_ct, tmp_path / f"out-{grid}", str(model), statistics=True)
-        assert result.statistics_path == tmp_path / f"out-{grid}" / "phantom_statistics.json"
-        statistics = json.loads(result.statistics_path.read_text(encoding="utf-8"))
+        result = run(phantom_ct, tmp_path / f"out-{grid}", RunOptions(model=str(model), statistics=True))
+        assert result.paths.statistics == tmp_path / f"out-{grid}" / "phantom_statistics.json"
+        statistics = json.loads(result.paths.statistics.read_text(encoding="utf-8"))
         assert list(statistics) == ["spleen", "kidney_right", "liver"]
         volumes[grid] = statistics["liver"]["volume"]
     organ = result.passport.organs[5]
     assert volumes["model"] == organ.voxel_count * 27.0
-    assert volumes["input"] == (labels_of(result.segmentation_path) == 5).sum() * (2.0 * 2.0 * 2.5)
+    assert volumes["input"] == (labels_of(result.paths.segmentation) == 5).sum() * (2.0 * 2.0 * 2.5)
 
 
 def test_without_a_wish_no_statistics_are_written(phantom_ct: Path, threshold_model: Path, tmp_path: Path) -> None:
-    assert run(phantom_ct, tmp_path, str(threshold_model)).statistics_path is None
+    assert run(phantom_ct, tmp_path, RunOptions(model=str(threshold_model))).paths.statistics is None
     assert files_below(tmp_path) == ["phantom_passport.json", "phantom_segmentation.nii.gz"]
 
 
@@ -324,13 +335,13 @@ def scan_with_a_crumb(folder: Path) -> Path:
 
 def test_small_blobs_are_removed_on_wish(threshold_model: Path, tmp_path: Path) -> None:
     ct = scan_with_a_crumb(tmp_path)
-    before = run(ct, tmp_path / "a", str(threshold_model)).passport.organs[5].voxel_count
-    after = run(ct, tmp_path / "b", str(threshold_model), remove_small_blobs=True)
+    before = run(ct, tmp_path / "a", RunOptions(model=str(threshold_model))).passport.organs[5].voxel_count
+    after = run(ct, tmp_path / "b", RunOptions(model=str(threshold_model), remove_small_blobs=True))
     assert after.passport.organs[5].voxel_count == before - 5
-    assert not labels_of(after.segmentation_path)[CRUMB].any()
+    assert not labels_of(after.paths.segmentation)[CRUMB].any()
 
 
 def test_a_model_may_say_that_small_pieces_of_an_organ_are_strays(tmp_path: Path) -> None:
     ct = scan_with_a_crumb(tmp_path)
     model = write_model(tmp_path / "m", least_piece_fraction=0.1)
-    assert not labels_of(run(ct, tmp_path / "out", str(model)).segmentation_path)[CRUMB].any()
+    assert not labels_of(run(ct, tmp_path / "out", RunOptions(model=str(model))).paths.segmentation)[CRUMB].any()

@@ -11,8 +11,9 @@ import nibabel
 import numpy as np
 import pytest
 from support.weights import isolate
-from TotalPassportLib.image.volume import stored_label_names
+from TotalPassportLib.image.label_names import stored_label_names
 from TotalPassportLib.models.transfer.weights import weights_model
+from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run
 
 from parity.cases import FIXTURES, MANIFEST, Case, committed_cases, manifest, shared_cases
@@ -54,11 +55,14 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with pytest.MonkeyPatch.context() as monkeypatch:
         isolate(monkeypatch, folder)  # one cache for all cases: each network is converted once
         model = weights_model(case.mode, case.weights)
-        result = run(
-            case.scan, folder / source / name, str(model), roi=case.roi,
-            statistics=case.statistics is not None, remove_small_blobs=case.remove_small_blobs,
-        )  # fmt: skip
-    return Pair(request.param, case, result.segmentation_path, result.statistics_path)
+        options = RunOptions(
+            model=str(model),
+            roi=tuple(case.roi),
+            statistics=case.statistics is not None,
+            remove_small_blobs=case.remove_small_blobs,
+        )
+        paths = run(case.scan, folder / source / name, options).paths
+    return Pair(request.param, case, paths.segmentation, paths.statistics)
 
 
 def test_the_labels_are_those_of_the_official_package(pair: Pair, record_property: pytest.RecordProperty) -> None:

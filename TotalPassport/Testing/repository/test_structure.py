@@ -14,7 +14,7 @@ LIBRARY, SLICER = "TotalPassportLib", "TotalPassportSlicer"
 
 MAY_IMPORT = {
     "base": set(),
-    "image": {"base", "models"},
+    "image": {"base"},
     "models": {"base", "image"},
     "segmentation": {"base", "image", "models"},
     "passport": {"base", "image"},

@@ -18,7 +18,8 @@ from typing import Any
 from ..base.errors import BadInput, TotalPassportError
 from ..base.files import parse_json
 from ..base.hints import hint_of_event
-from ..image.volume import stem_of
+from ..image.formats import stem_of
+from ..options import RunOptions
 from .measured_process import Effort, run_measured
 
 LIBRARY = Path(__file__).resolve().parents[1]
@@ -91,9 +92,7 @@ class OurProgram(Contender):
             "action": "run",
             "ct": str(scan),
             "output_folder": str(folder),
-            "model": self.model,
-            "provider": self.provider,
-            "precision": self.precision,
+            **RunOptions.from_entries(vars(self)).entries(),
             "scratch_folder": str(folder),
         }
         job_file = folder / "job.json"

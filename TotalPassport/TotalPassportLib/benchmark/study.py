@@ -16,7 +16,7 @@ from ..base.errors import BadInput
 from ..base.events import EventCallback
 from ..base.files import atomic_write, make_folder, parse_json, validate
 from ..base.hints import Hint, HintCode
-from ..image.volume import stem_of
+from ..image.formats import stem_of
 from ..models.catalogue import find_entry, find_model, list_models
 from ..models.description import ModelDescription
 from ..segmentation.engines import PRECISIONS, provider_choices

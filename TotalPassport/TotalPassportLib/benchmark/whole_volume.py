@@ -12,8 +12,9 @@ from ..base.files import atomic_write
 from ..base.memory import require_memory
 from ..base.runtime import onnxruntime_module
 from ..image.grid import labels_on_stored_grid
-from ..image.preparation import PreparedCT, normalise, prepare
-from ..image.volume import load_ct, save_labels
+from ..image.nifti import save_labels
+from ..image.preparation import PreparedCT, prepare
+from ..image.volume import load_ct
 from ..models.catalogue import find_model
 from ..models.description import Part, read_head
 
@@ -49,7 +50,7 @@ def segment_whole_volume(model: str, ct_path: Path, output: Path) -> dict[str, A
     with progress.stage("restore"):
         labels = labels_on_stored_grid(labels_zyx.transpose(2, 1, 0), prepared.grid)
     with progress.stage("write"), atomic_write(output) as temporary:
-        save_labels(temporary, labels, ct, description.labels, description.label_values)
+        save_labels(temporary, labels, like=ct, table=description.labels, values=description.label_values)
     return {
         "seconds": progress.seconds,
         "network_seconds": network.seconds["network"],
@@ -63,7 +64,7 @@ def _segment_part(prepared: PreparedCT, part: Part, network: Progress) -> np.nda
     onnxruntime = onnxruntime_module()
     shape = prepared.hounsfield_zyx.shape
     missing = [(0, -size % divisor) for size, divisor in zip(shape, part.divisor_zyx, strict=True)]
-    image = np.pad(normalise(prepared.hounsfield_zyx, part.normalisation), missing)
+    image = np.pad(part.normalisation.apply(prepared.hounsfield_zyx), missing)
     head = read_head(part)
     maps = len(part.label_values) if head is None else head.shape[1] - 1
     require_memory(OUTPUT_COPIES * 4 * maps * image.size, "The network on the whole volume")

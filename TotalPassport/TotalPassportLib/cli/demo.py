@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from ..base.files import DATA_FOLDER
+from ..options import RunOptions
 from ..passport.findings_text import findings_text
 from ..passport.organ import Passport
 from .run import print_files, summary_text
-from .terminal import ProgressBar, add_engine
+from .terminal import ProgressBar, add_options
 
 DEMO_FOLDER = DATA_FOLDER / "demo"
 
@@ -26,16 +28,16 @@ def add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser], epil
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("totalpassport-demo"), metavar="DIR", help="default: %(default)s"
     )
-    add_engine(parser)
+    add_options(parser, ["precision", "provider"])
     parser.set_defaults(command=_demo)
 
 
-def _demo(options: argparse.Namespace) -> None:
+def _demo(arguments: argparse.Namespace) -> None:
     from .. import pipeline
 
+    options = replace(RunOptions.from_entries(vars(arguments)), model="demo", preview=True)
     with ProgressBar() as bar:
-        scan, engine = DEMO_FOLDER / "demo_ct.nii.gz", (options.provider, options.precision)
-        result = pipeline.run(scan, options.output, "demo", *engine, preview=True, on_event=bar.show)
+        result = pipeline.run(DEMO_FOLDER / "demo_ct.nii.gz", arguments.output, options, on_event=bar.show)
     print(organ_table(result.passport))
     print(f"\n{summary_text(result)}")
     print_files(result)

@@ -28,11 +28,11 @@ def add_passport(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
     parser.set_defaults(command=_passport)
 
 
-def _passport(options: argparse.Namespace) -> None:
+def _passport(arguments: argparse.Namespace) -> None:
     from .. import pipeline
 
     with ProgressBar() as bar:
         passport = pipeline.describe(
-            options.segmentation, options.output, options.labels, options.ct, on_event=bar.show
+            arguments.segmentation, arguments.output, labels=arguments.labels, ct_path=arguments.ct, on_event=bar.show
         )
-    print(f"{len(passport.organs)} organs\n  {'passport':13}{options.output}\n{findings_text(passport)}")
+    print(f"{len(passport.organs)} organs\n  {'passport':13}{arguments.output}\n{findings_text(passport)}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..options import RunOptions
 from ..passport.findings_text import findings_text
-from .terminal import ProgressBar, add_engine
+from .terminal import ProgressBar, add_options
 
 if TYPE_CHECKING:
     from ..pipeline import RunResult
@@ -24,41 +26,6 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilo
     )
     parser.add_argument("ct", type=Path, metavar="CT", help="the scan, .nii or .nii.gz; convert DICOM with dcm2niix")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results")
-    _add_model(parser)
-    _add_wishes(parser)
-    parser.set_defaults(command=_run)
-
-
-def _add_wishes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--roi",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="keep only these structures, such as: liver spleen vertebrae_L1; parts without any do not run",
-    )
-    parser.add_argument(
-        "--statistics",
-        action="store_true",
-        help="also write <stem>_statistics.json: volume in mm3 and mean HU just as TotalSegmentator gives them, with 0 "
-        "for structures near the border; the passport has the true numbers of those",
-    )
-    parser.add_argument(
-        "--statistics-include-incomplete", action="store_true", help="do not set structures near the border to 0 there"
-    )
-    parser.add_argument(
-        "--remove-small-blobs", action="store_true", help="remove pieces of at most 200 mm3, as TotalSegmentator does"
-    )
-    parser.add_argument("--preview", action="store_true", help="also write <stem>_preview.png")
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model",
-        default="demo",
-        help="demo, fast, fastest, full, or the path of a model folder or ONNX file (default: %(default)s); "
-        "'totalpassport models list' shows which are installed",
-    )
     parser.add_argument(
         "--weights",
         type=Path,
@@ -66,22 +33,20 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="official weights for --model fast, fastest or full, such as the folder in which TotalSegmentator keeps "
         "its own; converted on first use and kept in the cache",
     )
-    add_engine(parser)
+    add_options(parser, notes={"model": "; 'totalpassport models list' shows which are installed"})
+    parser.set_defaults(command=_run)
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace) -> None:
     from .. import pipeline  # here, so that --help and --version answer at once
 
+    options = RunOptions.from_entries(vars(arguments))
     with ProgressBar() as bar:
-        model = options.model
-        if options.weights is not None:
+        if arguments.weights is not None:
             from ..models.transfer.weights import weights_model
 
-            model = str(weights_model(model, options.weights, bar.show))
-        names = ("preview", "roi", "statistics", "statistics_include_incomplete", "remove_small_blobs")
-        wishes = {name: getattr(options, name) for name in names}
-        engine = (options.provider, options.precision)
-        result = pipeline.run(options.ct, options.output, model, *engine, **wishes, on_event=bar.show)
+            options = replace(options, model=str(weights_model(options.model, arguments.weights, bar.show)))
+        result = pipeline.run(arguments.ct, arguments.output, options, on_event=bar.show)
     print(summary_text(result))
     print_files(result)
     print(findings_text(result.passport))
@@ -95,7 +60,5 @@ def summary_text(result: RunResult) -> str:
 
 def print_files(result: RunResult) -> None:
     """Print where the files of a run are."""
-    for name in ("segmentation", "passport", "statistics", "preview"):
-        path = getattr(result, f"{name}_path")
-        if path is not None:
-            print(f"  {name:13}{path}")
+    for kind, path in result.paths.written().items():
+        print(f"  {kind:13}{path}")

@@ -1,34 +1,55 @@
-"""What every command shares: exit codes in words, the progress bar, and the choice of an engine."""
+"""What every command shares: exit codes in words, the progress bar, and the options of a run."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from collections.abc import Collection, Mapping
+from dataclasses import Field, fields
+from typing import Any, get_args, get_type_hints
 
 from ..base.events import Event
-from ..segmentation.engines import AUTO, EXACT, PRECISIONS, provider_choices
+from ..options import RunOptions
 
 EXIT_CODES = """\
 exit codes: 0 done, 1 internal error, 2 bad input or output (also a full disk), 3 out of memory,
 4 model missing or corrupt, 5 cancelled"""
 
 
-def add_engine(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose where a network runs, and in which precision."""
-    parser.add_argument(
-        "--precision",
-        default=EXACT,
-        choices=PRECISIONS,
-        help="exact: the labels of TotalSegmentator on a CPU; turbo: the fastest that this machine can do with at "
-        "least 99.9 %% of the voxels the same (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--provider",
-        default=AUTO,
-        metavar=f"{{{','.join(provider_choices())}}}",
-        help="where the network runs (default: %(default)s, the fastest on this machine's processor)",
-    )
+def add_options(
+    parser: argparse.ArgumentParser, names: Collection[str] | None = None, notes: Mapping[str, str] | None = None
+) -> None:
+    """Add an argument for each option of a run; what they say and stand for is written beside the options themselves.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Receives the arguments.
+    names : collection of str, optional
+        The options to add; by default all of them.
+    notes : mapping of str to str, optional
+        Option -> what only this command line has to add to its help.
+    """
+    types = get_type_hints(RunOptions)
+    for option in fields(RunOptions):
+        if names is None or option.name in names:
+            note = (notes or {}).get(option.name, "")
+            parser.add_argument(f"--{option.name.replace('_', '-')}", **_argument(option, types[option.name], note))
+
+
+def _argument(option: Field[Any], kind: Any, note: str) -> dict[str, Any]:
+    """Return the keywords of `add_argument` for one option: a switch, a list, one of a few values, or a text."""
+    text = f"{option.metadata['help'].replace('%', '%%')}{note}"
+    if kind is bool:
+        return {"action": "store_true", "help": text}
+    if kind == tuple[str, ...]:
+        return {"nargs": "+", "default": [], "metavar": option.metadata["metavar"], "help": text}
+    argument = {"default": option.default, "help": f"{text} (default: %(default)s)"}
+    if get_args(kind):
+        return {**argument, "choices": get_args(kind)}
+    values = option.metadata["values"]
+    return {**argument, "metavar": f"{{{','.join(values())}}}" if values else option.metadata["metavar"]}
 
 
 class ProgressBar:

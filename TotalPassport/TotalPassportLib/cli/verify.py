@@ -37,7 +37,7 @@ def _verify(options: argparse.Namespace) -> None:
     from ..verification import verify_model
 
     with ProgressBar() as bar:
-        verdict = verify_model(options.model, options.provider, options.files, bar.show)
+        verdict = verify_model(options.model, provider=options.provider, files_folder=options.files, on_event=bar.show)
     print(verdict_text(verdict))
     if not verdict.agrees:
         raise ModelError(

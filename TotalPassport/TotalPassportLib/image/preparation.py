@@ -1,7 +1,8 @@
 """From a CT as loaded to what a network sees.
 
-The steps and their order are nnU-Net's: crop to the box that holds anything, then normalise. Here, and undone only in
-`segmentation`, axes are turned from ``[x, y, z]`` (right, anterior, superior) to the networks' ``[z, y, x]``.
+The steps and their order are nnU-Net's: crop to the box that holds anything, then normalise (see `normalisation`).
+Here, and undone only in `segmentation`, axes are turned from ``[x, y, z]`` (right, anterior, superior) to the networks'
+``[z, y, x]``.
 """
 
 from __future__ import annotations
@@ -12,17 +13,26 @@ import numpy as np
 
 from ..base.errors import BadInput
 from ..base.memory import require_memory
-from ..models.description import Normalisation
 from .grid import CanonicalGrid, canonical_grid, resample_ct, sampled_affine, to_canonical
 from .volume import Volume
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PreparedCT:
     """A CT on the model's grid.
 
-    ``hounsfield_zyx`` is float32 ``[z, y, x]`` cropped to ``box_zyx`` of the whole low-resolution grid of
-    ``shape_zyx``; ``affine`` maps voxel indices ``[x, y, z]`` of that whole grid to RAS mm, true to the sampling.
+    Attributes
+    ----------
+    hounsfield_zyx : numpy.ndarray
+        float32 ``[z, y, x]``, cropped to the box.
+    box_zyx : tuple of slice
+        The box that holds anything, in the whole grid at the model's spacing.
+    shape_zyx : tuple of int
+        Size of that whole grid.
+    affine : numpy.ndarray
+        float64 4 x 4, voxel indices ``[x, y, z]`` of the whole grid to RAS mm, true to the sampling.
+    grid : CanonicalGrid
+        The grid that the CT came on.
     """
 
     hounsfield_zyx: np.ndarray
@@ -31,9 +41,8 @@ class PreparedCT:
     affine: np.ndarray
     grid: CanonicalGrid
 
-    @property
-    def hounsfield(self) -> np.ndarray:
-        """The CT on the whole grid, float32 ``[x, y, z]``; outside the box it is 0, by the box's definition."""
+    def fill_whole_grid(self) -> np.ndarray:
+        """Return the CT on the whole grid, a new float32 ``[x, y, z]``; outside the box it is 0, by its definition."""
         whole = np.zeros(self.shape_zyx, np.float32)
         whole[self.box_zyx] = self.hounsfield_zyx
         return whole.transpose(2, 1, 0)
@@ -53,7 +62,13 @@ def prepare(ct: Volume, spacing_mm: tuple[float, float, float]) -> PreparedCT:
     box = nonzero_box(turned)
     cropped = np.ascontiguousarray(turned[box], dtype=np.float32)
     z, y, x = turned.shape
-    return PreparedCT(cropped, box, (z, y, x), sampled_affine(grid, resampled.shape), grid)
+    return PreparedCT(
+        hounsfield_zyx=cropped,
+        box_zyx=box,
+        shape_zyx=(z, y, x),
+        affine=sampled_affine(grid, resampled.shape),
+        grid=grid,
+    )
 
 
 def nonzero_box(voxels: np.ndarray) -> tuple[slice, slice, slice]:
@@ -70,11 +85,3 @@ def nonzero_box(voxels: np.ndarray) -> tuple[slice, slice, slice]:
         slices.append(slice(first, last + 1))
     first_axis, second_axis, third_axis = slices
     return first_axis, second_axis, third_axis
-
-
-def normalise(hounsfield: np.ndarray, normalisation: Normalisation) -> np.ndarray:
-    """Return the CT as nnU-Net normalises it: float32, clipped, centred and scaled."""
-    clipped = np.clip(hounsfield, np.float32(normalisation.clip_low_hu), np.float32(normalisation.clip_high_hu))
-    clipped -= np.float32(normalisation.mean_hu)
-    clipped /= np.float32(max(normalisation.std_hu, 1e-8))  # nnU-Net's floor
-    return np.asarray(clipped)

@@ -1,64 +1,69 @@
-"""A CT or a label image in and out of a NIfTI file; every check of bad input lives here.
+"""An image with its geometry and what its numbers mean, and what is required of a scan or a segmentation.
 
-Arrays are indexed ``[i, j, k]`` as the file stores them; ``affine`` maps voxel indices to RAS millimetres.
+Arrays are indexed ``[i, j, k]`` as the file stores them; ``affine`` maps voxel indices to RAS millimetres. Files
+are read by `formats`.
 """
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
-from xml.etree import ElementTree
+from typing import Any, Literal
 
-import nibabel
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.imageglobals import logger as nibabel_log
-from nibabel.spatialimages import HeaderDataError, HeaderTypeError
-from nibabel.wrapstruct import WrapStructError
 
-from ..base.errors import BadInput, os_error
-from ..base.labels import LabelTable
-from ..base.memory import require_memory
+from ..base.errors import BadInput
+from .formats import read_image
 
-SUFFIXES = (".nii.gz", ".nii")
 MIN_VOXELS = 4
 """Fewest voxels along an axis of a scan: less is a localiser or a slice, not a volume."""
 MIN_EXTENT_MM = 10.0
 """Smallest extent of a scan along an axis; the smallest vertebra is larger."""
 MAX_SHEAR = 1e-3
 """Largest cosine between two axes of a scan: float32 affines reach 1e-6, a gantry tilt of 1 degree has 1.7e-2."""
-MAX_SPACING_MISMATCH = 1e-2
-"""Largest relative difference between the header's voxel sizes and the affine's."""
-MAX_DEFLATE_RATIO = 1032
-"""No deflate stream unpacks to more than this many times its size (zlib's documentation)."""
-UNPACKED_AT_ONCE = 2**20
-"""Bytes: small enough for the processor's cache."""
-NIFTI_2_HEADER = 540
-"""Bytes of a NIfTI-2 header, which begins with this number; that of NIfTI-1 has 348."""
-CARET_XML = 0
-"""The extension code under which TotalSegmentator stores label names."""
 
-FileHeader = Any  # nibabel has no type information
+Modality = Literal["CT", "MR"]
+IntensityUnit = Literal["HU", "arbitrary"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Volume:
     """An image with its geometry.
 
-    ``voxels`` is a 3-D array; ``affine`` a float64 4 x 4 matrix, voxel indices to RAS mm; ``spacing_mm`` the voxel
-    sizes along i, j, k by that matrix (float32 values); ``header`` the file's own header.
+    Attributes
+    ----------
+    voxels : numpy.ndarray
+        Numbers ``[i, j, k]``.
+    affine : numpy.ndarray
+        float64 4 x 4, voxel indices to RAS mm.
+    nominal_spacing_mm : tuple of float
+        Voxel sizes along i, j, k as the header has them; `spacing_mm` has the affine's.
+    header : object
+        The file's own header.
+    path : Path
+        The file.
+    modality : {"CT", "MR"}, optional
+        What has made the image; None for labels.
+    intensity_unit : {"HU", "arbitrary"}, optional
+        What the voxels are measured in; None for labels.
     """
 
     voxels: np.ndarray
     affine: np.ndarray
-    spacing_mm: np.ndarray
-    header: FileHeader
+    nominal_spacing_mm: tuple[float, float, float]
+    header: Any  # nibabel has no type information
     path: Path
+    modality: Modality | None = None
+    intensity_unit: IntensityUnit | None = None
+
+    @property
+    def spacing_mm(self) -> np.ndarray:
+        """Voxel sizes along i, j, k, float32 ``[3]``.
+
+        TotalSegmentator resamples by the affine's voxel sizes, which may differ a little from those in the header.
+        """
+        return np.asarray(np.sqrt(np.sum(self.affine[:3, :3] ** 2, axis=0)).astype(np.float32))
 
 
 def load_ct(path: Path, warn: Callable[[str, str], None] | None = None) -> Volume:
@@ -66,15 +71,19 @@ def load_ct(path: Path, warn: Callable[[str, str], None] | None = None) -> Volum
 
     Parameters
     ----------
-    path : a ``.nii`` or ``.nii.gz`` file.
-    warn : called with a code and a sentence when something looks wrong but can be used.
+    path : Path
+        A file of one of the `formats.FORMATS`.
+    warn : callable, optional
+        Called with a code and a sentence when something looks wrong but can be used.
 
     Raises
     ------
-    BadInput : anything that makes the scan unusable.
-    OutOfMemory : the scan does not fit into memory.
+    BadInput
+        Anything that makes the scan unusable.
+    OutOfMemory
+        The scan does not fit into memory.
     """
-    volume = _load(path)
+    volume = _load(path, modality="CT", intensity_unit="HU")
     _check_ct_geometry(volume)
     lowest, highest = _value_range(volume)
     if lowest == highest:
@@ -94,8 +103,10 @@ def load_segmentation(path: Path) -> Volume:
 
     Raises
     ------
-    BadInput : the image holds something else than labels 0..65535, or no label at all.
-    OutOfMemory : the image does not fit into memory.
+    BadInput
+        The image holds something else than labels 0..65535, or no label at all.
+    OutOfMemory
+        The image does not fit into memory.
     """
     volume = _load(path)
     lowest, highest = _value_range(volume)
@@ -109,7 +120,7 @@ def load_segmentation(path: Path) -> Volume:
     if highest == 0:
         raise BadInput(f"'{path}' holds no label: every voxel is 0.", "Choose a segmentation that has structures.")
     labels = voxels.astype(np.uint8 if highest <= 255 else np.uint16)
-    return Volume(labels, volume.affine, volume.spacing_mm, volume.header, volume.path)
+    return replace(volume, voxels=labels)
 
 
 def check_same_grid(ct: Volume, segmentation: Volume) -> None:
@@ -122,201 +133,18 @@ def check_same_grid(ct: Volume, segmentation: Volume) -> None:
         )
 
 
-def save_labels(
-    path: Path, labels: np.ndarray, like: Volume, table: LabelTable, values: Collection[int] | None = None
-) -> None:
-    """Write a label image on the grid of ``like``, with the names of its labels in the header.
-
-    The header is the input's with the data type exchanged; the names are stored as TotalSegmentator stores them, a
-    Caret XML label table.
-
-    Parameters
-    ----------
-    labels : uint8 ``[i, j, k]``.
-    table : where the names come from.
-    values : the labels to name, such as all that were looked for; by default those that are there.
-    """
-    header = like.header.copy()
-    header.set_data_dtype(np.uint8)
-    header.extensions.clear()
-    image = type(_empty_image(like))(labels.astype(np.uint8, copy=False), like.affine, header)
-    image.header.set_slope_inter(1, 0)
-    if values is None:
-        values = np.flatnonzero(np.bincount(labels.ravel(order="K"), minlength=256)[1:]) + 1
-    names = label_names_xml(table, [int(value) for value in values])
-    image.header.extensions.append(nibabel.nifti1.Nifti1Extension(CARET_XML, names))
-    nibabel.save(image, path)
-
-
-def _empty_image(like: Volume) -> Any:
-    kind = nibabel.Nifti2Image if isinstance(like.header, nibabel.Nifti2Header) else nibabel.Nifti1Image
-    return kind(np.zeros((1, 1, 1), np.uint8), np.eye(4))
-
-
-def label_names_xml(table: LabelTable, values: list[int]) -> bytes:
-    """Return a Caret XML label table that names the given label values."""
-    root = ElementTree.Element("CaretExtension")
-    information = ElementTree.SubElement(root, "VolumeInformation", Index="0")
-    entries = ElementTree.SubElement(information, "LabelTable")
-    for value in values:
-        label = table.describe(value)
-        red, green, blue = (f"{channel / 255:.6g}" for channel in label.color_rgb)
-        entry = ElementTree.SubElement(entries, "Label", Key=str(value), Red=red, Green=green, Blue=blue, Alpha="1")
-        entry.text = label.name
-    ElementTree.SubElement(information, "VolumeType").text = "Label"
-    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
-
-
-def stored_label_names(header: FileHeader) -> Mapping[int, str]:
-    """Return label value -> name from a header written by us or by TotalSegmentator; empty when there is none."""
-    for extension in getattr(header, "extensions", []):
-        content = extension.get_content() if extension.get_code() == CARET_XML else b""
-        text = content if isinstance(content, bytes) else str(content).encode()
-        # A document type is how XML expands without bound; label names have no use for one.
-        if b"<LabelTable" not in text or b"<!DOCTYPE" in text:
-            continue
-        try:
-            root = ElementTree.fromstring(text.strip(b"\0 \n"))
-            return {int(entry.attrib["Key"]): (entry.text or "").strip() for entry in root.iter("Label")}
-        except (ElementTree.ParseError, KeyError, ValueError):
-            continue
-    return {}
-
-
-def stem_of(path: Path) -> str:
-    """Return the file name without ``.nii`` or ``.nii.gz``."""
-    for suffix in SUFFIXES:
-        if path.name.lower().endswith(suffix):
-            return path.name[: -len(suffix)]
-    return path.stem
-
-
-def _load(path: Path) -> Volume:
+def _load(path: Path, *, modality: Modality | None = None, intensity_unit: IntensityUnit | None = None) -> Volume:
     path = Path(path)
-    hint = "Give a CT as NIfTI (.nii or .nii.gz); convert DICOM with Slicer or dcm2niix."
-    if not path.exists():
-        raise BadInput(f"There is no file '{path}'.", "Check the path.")
-    if path.is_dir():
-        raise BadInput(f"'{path}' is a folder.", hint)
-    if not path.name.lower().endswith(SUFFIXES) or not path.is_file():
-        raise BadInput(f"'{path}' is not a NIfTI file by its name.", hint)
-    try:
-        image, voxels = _read(path)
-    except (ImageFileError, HeaderDataError, HeaderTypeError, WrapStructError) as error:
-        raise BadInput(f"'{path}' is not a valid NIfTI file: {error}.", hint) from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BadInput(f"'{path}' is truncated or damaged: {error}.", "Copy or convert the file again.") from error
-    except OSError as error:
-        if error.errno is not None:
-            raise os_error(error) from error
-        raise BadInput(f"'{path}' is truncated: {error}.", "Copy or convert the file again.") from error
-    except ValueError as error:
-        raise BadInput(f"'{path}' is not a valid NIfTI file: {error}.", hint) from error
-    voxels = voxels.reshape(voxels.shape[:3])
-    affine = np.asarray(image.affine, np.float64)
-    # TotalSegmentator resamples by the affine's voxel sizes, which may differ a little from those in the header.
-    spacing = np.sqrt(np.sum(affine[:3, :3] ** 2, axis=0)).astype(np.float32)
-    return Volume(voxels, affine, spacing, image.header, path)
-
-
-def _read(path: Path) -> tuple[Any, np.ndarray]:
-    """Return nibabel's image and its voxels; the header is checked before a voxel is read."""
-    with _Gzip(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
-        kind = nibabel.Nifti2Image if _header_size(file) == NIFTI_2_HEADER else nibabel.Nifti1Image
-        with _quiet_nibabel():
-            image = kind.from_stream(file)
-        _check_header(image, path)
-        voxels = np.asanyarray(image.dataobj)
-        if isinstance(file, gzip.GzipFile):
-            while file.read(2**20):  # to the very end, where the checksum stands: nibabel stops at the last voxel
-                pass
-    return image, voxels
-
-
-class _Gzip(gzip.GzipFile):
-    """A compressed file that unpacks into an array's own memory; the library's unpacks beside it and copies."""
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer and return how many bytes came before the end."""
-        view = memoryview(buffer).cast("B")
-        filled = 0
-        while filled < len(view) and (chunk := self.read1(min(len(view) - filled, UNPACKED_AT_ONCE))):
-            view[filled : filled + len(chunk)] = chunk
-            filled += len(chunk)
-        return filled
-
-
-def _header_size(file: IO[bytes] | gzip.GzipFile) -> int:
-    """Return the size that a header begins with, in either byte order."""
-    first = file.read(4)
-    file.seek(0)
-    return min(int.from_bytes(first, "little"), int.from_bytes(first, "big"))
-
-
-@contextmanager
-def _quiet_nibabel() -> Iterator[None]:
-    """Keep nibabel's own messages about a header off standard error: what matters is said by our checks."""
-    before = nibabel_log.disabled
-    nibabel_log.disabled = True
-    try:
-        yield
-    finally:
-        nibabel_log.disabled = before
-
-
-def _check_header(image: Any, path: Path) -> None:
-    """Check all that the header tells before a voxel is read."""
-    shape = tuple(int(size) for size in image.shape)
-    described = " x ".join(map(str, shape))
-    if len(shape) < 3:
-        raise BadInput(f"'{path}' is a {len(shape)}-D image ({described}).", "Give a 3-D volume.")
-    if any(size != 1 for size in shape[3:]):
-        raise BadInput(f"'{path}' holds several volumes ({described}).", "Give one of them as a 3-D file.")
-    if min(shape) < 1:
-        raise BadInput(f"'{path}' holds no voxels ({described}).", "Convert the file again.")
-    if image.get_data_dtype().kind not in "iuf":
-        raise BadInput(
-            f"'{path}' holds {image.get_data_dtype()} voxels, not numbers.", "Give a CT in Hounsfield units."
-        )
-    _check_affine(image, path)
-    _check_size(image, path)
-
-
-def _check_affine(image: Any, path: Path) -> None:
-    hint = "Convert it again from the DICOM files."
-    affine = np.asarray(image.affine, np.float64)
-    if not np.isfinite(affine).all():
-        raise BadInput(f"The geometry of '{path}' has values that are no numbers.", hint)
-    spacing = _stored_spacing(image)
-    lengths = np.asarray(np.linalg.norm(affine[:3, :3], axis=0))
-    if not np.isfinite(spacing).all() or np.min(spacing) <= 0 or np.min(lengths) <= 1e-6:
-        sizes = " x ".join(f"{size:g}" for size in spacing)
-        raise BadInput(f"'{path}' has a zero, negative or missing voxel size ({sizes} mm).", hint)
-    if abs(np.linalg.det(affine[:3, :3])) < 1e-6 * np.prod(lengths):
-        raise BadInput(f"The affine of '{path}' is singular: two of its axes are parallel.", hint)
-    if np.abs(spacing / lengths - 1).max() > MAX_SPACING_MISMATCH:
-        sizes, columns = (" x ".join(f"{size:g}" for size in values) for values in (spacing, lengths))
-        raise BadInput(f"'{path}' contradicts itself: voxel size {sizes} mm, by its affine {columns} mm.", hint)
-
-
-def _stored_spacing(image: Any) -> np.ndarray:
-    """Return the voxel sizes as the file has them: nibabel turns zero into 1 mm and drops signs while it loads."""
-    with image.file_map["image"].get_prepare_fileobj("rb") as file:
-        header = type(image.header).from_fileobj(file, check=False)
-    return np.asarray(header["pixdim"][1:4], np.float64)
-
-
-def _check_size(image: Any, path: Path) -> None:
-    """Refuse claims that the file cannot hold, or this machine's memory cannot."""
-    claimed = int(np.prod([int(size) for size in image.shape], dtype=object)) * image.get_data_dtype().itemsize
-    stored = path.stat().st_size
-    most = stored * (MAX_DEFLATE_RATIO if path.name.lower().endswith(".gz") else 1)
-    if image.dataobj.offset + claimed > most:
-        raise BadInput(
-            f"'{path}' claims {claimed / 2**20:.0f} MB of voxels, but its {stored} bytes cannot hold them.",
-            "The file is truncated or damaged; copy or convert it again.",
-        )
-    require_memory(claimed, f"Reading '{path.name}'")
+    image = read_image(path)
+    return Volume(
+        voxels=image.voxels,
+        affine=image.affine,
+        nominal_spacing_mm=image.nominal_spacing_mm,
+        header=image.header,
+        path=path,
+        modality=modality,
+        intensity_unit=intensity_unit,
+    )
 
 
 def _check_ct_geometry(volume: Volume) -> None:

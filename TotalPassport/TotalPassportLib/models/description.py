@@ -6,6 +6,8 @@ metadata (`METADATA_KEY`).
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import ModelError
 from ..base.files import sha256_of, validate
 from ..base.labels import LabelTable, bundled_tables, load_label_table, table_from_document
+from ..image.normalisation import Normalisation, normalisation_from_document
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,16 +24,6 @@ if TYPE_CHECKING:
 DESCRIPTION_FILE = "model.json"
 METADATA_KEY = "totalpassport_model"
 SCHEMA_VERSION = "totalpassport-model/1"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Normalisation:
-    """nnU-Net's CT scheme: clip, subtract the mean, divide by the standard deviation; all in Hounsfield units."""
-
-    clip_low_hu: float
-    clip_high_hu: float
-    mean_hu: float
-    std_hu: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +124,6 @@ def _labels_from(document: Mapping[str, Any], what: str) -> LabelTable:
 def _part_from(entry: Mapping[str, Any], folder: Path, network: Path | None, what: str) -> Part:
     if entry["network"] is None and network is None:
         raise ModelError(f"{what} names no network file.", "Add the name of the ONNX file to its part.")
-    normalisation = {key: float(value) for key, value in entry["normalisation"].items() if key != "scheme"}
     return Part(
         name=entry["name"],
         network=folder / entry["network"] if entry["network"] is not None else Path(network or ""),
@@ -139,7 +131,7 @@ def _part_from(entry: Mapping[str, Any], folder: Path, network: Path | None, wha
         patch_size_zyx=_triple(entry["patch_size_zyx"]),
         divisor_zyx=_triple(entry["divisor_zyx"]),
         step=float(entry["step"]),
-        normalisation=Normalisation(**normalisation),
+        normalisation=normalisation_from_document(entry["normalisation"]),
         label_values=tuple(entry["label_values"]),
         head=folder / entry["head"]["file"] if "head" in entry else None,
         head_sha256=entry["head"]["sha256"] if "head" in entry else None,
@@ -161,8 +153,35 @@ def _check_part(part: Part, labels: LabelTable, what: str) -> None:
         raise ModelError(f"{what}: part '{part.name}' uses labels {unknown[:5]} that are in no table.", hint)
     if any(size % divisor for size, divisor in zip(part.patch_size_zyx, part.divisor_zyx, strict=True)):
         raise ModelError(f"{what}: the patch of part '{part.name}' is not a multiple of its divisor.", hint)
-    if part.normalisation.clip_low_hu >= part.normalisation.clip_high_hu:
-        raise ModelError(f"{what}: the clip range of part '{part.name}' is empty.", hint)
+    if contradiction := part.normalisation.contradiction():
+        raise ModelError(f"{what}: {contradiction} in part '{part.name}'.", hint)
+
+
+def verify_file(file: Path, sha256: str | None) -> str:
+    """Check that a part's file is there and is the one that the description means, and return its SHA-256.
+
+    Raises
+    ------
+    ModelError
+        It is missing, or its SHA-256 differs.
+    """
+    if not file.is_file():
+        raise _missing(file)
+    digest = sha256_of(file)
+    _check_digest(file, digest, sha256)
+    return digest
+
+
+def _missing(file: Path) -> ModelError:
+    return ModelError(f"The network file '{file}' is missing.", "Bring the model in again.")
+
+
+def _check_digest(file: Path, digest: str, meant: str | None) -> None:
+    if meant is not None and digest != meant:
+        raise ModelError(
+            f"The network file '{file}' is not the one its description was made for (SHA-256 differs).",
+            "The file is damaged or was exchanged; bring the model in again.",
+        )
 
 
 def verify_network(part: Part) -> None:
@@ -170,17 +189,12 @@ def verify_network(part: Part) -> None:
 
     Raises
     ------
-    ModelError : a file is missing or its SHA-256 differs.
+    ModelError
+        A file is missing or its SHA-256 differs.
     """
-    files = [(part.network, part.sha256), *([(part.head, part.head_sha256)] if part.head else ())]
-    for file, sha256 in files:
-        if not file.is_file():
-            raise ModelError(f"The network file '{file}' is missing.", "Bring the model in again.")
-        if sha256 is not None and sha256_of(file) != sha256:
-            raise ModelError(
-                f"The network file '{file}' is not the one its description was made for (SHA-256 differs).",
-                "The file is damaged or was exchanged; bring the model in again.",
-            )
+    verify_file(part.network, part.sha256)
+    if part.head is not None:
+        verify_file(part.head, part.head_sha256)
 
 
 def read_head(part: Part) -> np.ndarray | None:
@@ -190,14 +204,19 @@ def read_head(part: Part) -> np.ndarray | None:
 
     Raises
     ------
-    ModelError : the file is missing or holds something else.
+    ModelError
+        The file is missing, is not the one that the description means, or holds something else.
     """
     import numpy as np  # lazily: models are listed where nothing is installed yet
 
     if part.head is None:
         return None
+    if not part.head.is_file():
+        raise _missing(part.head)
     try:
-        head: np.ndarray = np.load(part.head, allow_pickle=False)
+        content = part.head.read_bytes()
+        _check_digest(part.head, hashlib.sha256(content).hexdigest(), part.head_sha256)
+        head: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise ModelError(f"The file '{part.head}' cannot be read ({error}).", "Bring the model in again.") from error
     good = isinstance(head, np.ndarray) and head.dtype == np.float32 and head.ndim == 2

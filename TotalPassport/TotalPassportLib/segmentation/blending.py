@@ -13,7 +13,7 @@ graphs are data files, made by ``python -m training.arithmetic``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,7 +27,6 @@ from .session import usable_cores
 from .windows import Size
 
 GRAPHS_FOLDER = DATA_FOLDER / "arithmetic"
-Axes = Sequence[Sequence[int]]
 CHUNK_VOXELS = 4_096
 """About how many voxels are worked on at a time, so that their logits stay in a core's cache."""
 
@@ -37,25 +36,25 @@ class Blender(ABC):
 
     Parameters
     ----------
-    axes : the windows' first voxels along z, y and x; they come in order of rising z, then y, then x.
-    weights : float16 window weights ``[z, y, x]``, see `windows.gaussian_weights`.
-    head : float32 ``[channels, features + 1]``, the last column is the bias; None where the network gives logits.
-    channels : number of the network's channels.
+    cells : Cells
+        Where the windows lie; they come in the order of ``cells.starts``.
+    weights : numpy.ndarray
+        float16 window weights ``[z, y, x]``, see `windows.gaussian_weights`.
+    head : numpy.ndarray, optional
+        float32 ``[channels, features + 1]``, the last column is the bias; None where the network gives logits.
+    channels : int
+        Number of the network's channels.
     """
 
-    def __init__(self, axes: Axes, weights: np.ndarray, head: np.ndarray | None, channels: int) -> None:
+    def __init__(self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int) -> None:
         if head is None:
             head = np.eye(channels, channels + 1, dtype=np.float32)  # exact: every product is by 0 or by 1
         self._head = {"head": np.ascontiguousarray(head[:, :-1].T), "bias": head[np.newaxis, :, -1].copy()}
         self._weights = weights
-        patch: Size = weights.shape
-        self._cells = Cells(axes, patch)
-        self.starts = self._cells.starts
-        """The first voxels ``[z, y, x]`` of all windows, in the order in which they have to come."""
+        self._cells = cells
         self._threads = ThreadPoolExecutor(usable_cores(), "blending")
         self._started: dict[Cell, tuple[int, Any]] = {}
-        shape = [starts[-1] + size for starts, size in zip(axes, patch, strict=True)]
-        self.labels = np.zeros(shape, np.uint8 if channels <= 256 else np.uint16)
+        self.labels = np.zeros(cells.shape, np.uint8 if channels <= 256 else np.uint16)
         """Channel index of every voxel ``[z, y, x]``; complete after the last window."""
 
     def add(self, start: Size, features: np.ndarray) -> None:
@@ -87,8 +86,8 @@ class Blender(ABC):
 class ExactBlender(Blender):
     """Sums of logits in float16. A cell that was seen once keeps its features: they are fewer than the logits."""
 
-    def __init__(self, axes: Axes, weights: np.ndarray, head: np.ndarray | None, channels: int) -> None:
-        super().__init__(axes, weights, head, channels)
+    def __init__(self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int) -> None:
+        super().__init__(cells, weights, head, channels)
         self._first, self._further, self._mean = (
             open_on_processor(GRAPHS_FOLDER / f"{name}.onnx") for name in ("first", "further", "mean")
         )
@@ -142,8 +141,8 @@ class ExactBlender(Blender):
 class TurboBlender(Blender):
     """Sums of features in float32."""
 
-    def __init__(self, axes: Axes, weights: np.ndarray, head: np.ndarray | None, channels: int) -> None:
-        super().__init__(axes, weights, head, channels)
+    def __init__(self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int) -> None:
+        super().__init__(cells, weights, head, channels)
         self._logits = open_on_processor(GRAPHS_FOLDER / "logits.onnx")
         self._weights = weights.astype(np.float32)
 

@@ -50,6 +50,9 @@ class Cells:
         self.starts: tuple[Size, ...] = tuple((z, y, x) for z, y, x in itertools.product(*axes))
         """The first voxels ``[z, y, x]`` of all windows, in order of rising z, then y, then x."""
         self.patch = patch
+        z, y, x = (starts[-1] + size for starts, size in zip(axes, patch, strict=True))
+        self.shape: Size = (z, y, x)
+        """Size of the whole volume, ``[z, y, x]``."""
         self._axes = [_segments(starts, size) for starts, size in zip(axes, patch, strict=True)]
 
     def of_window(self, start: Size) -> list[Cell]:

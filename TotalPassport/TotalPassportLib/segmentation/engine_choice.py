@@ -2,7 +2,7 @@
 
 An execution provider may be installed and yet take another one's place silently, compute in another arithmetic than it
 was asked for, or be far slower than the processor's own. So an engine is tried once on a small patch, beside
-onnxruntime's own float32 implementation; the verdict is kept in the cache for this network, machine and version.
+onnxruntime's own float32 implementation; the result is kept in the cache for this network, machine and version.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ import numpy as np
 
 from .. import __version__
 from ..base.errors import BadInput, ModelError, TotalPassportError
-from ..base.files import atomic_write, make_folder, read_json, sha256_of
+from ..base.files import atomic_write, make_folder, read_json
 from ..base.hints import Hint, HintCode
 from ..base.paths import cache_folder
 from ..models.description import Part
+from ..models.network_files import NetworkFiles
 from .engines import Engine, engines, plain_engine, processor_flags, version_of_onnxruntime
 from .session import EngineFailed, NetworkSession, usable_cores
 
-VERDICTS_FILE = "engines.json"
-MOST_VERDICTS = 200
-"""Verdicts that are remembered; the oldest are forgotten first."""
+TRIALS_FILE = "engines.json"
+MOST_TRIALS = 200
+"""Results that are remembered; the oldest are forgotten first."""
 TRIAL_DIVISORS = 2
 """Size of the patch of a trial, in steps of the network's divisor, so that its deepest level keeps some voxels."""
 FLOAT32_ERROR, OTHER_ERROR = 1e-3, 0.2
@@ -41,26 +42,39 @@ MOST_TIMES_SLOWER, TELLING_SECONDS = 2.0, 0.05
 Warn = Callable[[str, str], None]
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What a trial showed: ``error`` as above, ``slower`` the time by the plain engine's, ``failure`` or None."""
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """What a trial showed.
+
+    Attributes
+    ----------
+    error : float
+        Mean difference from the plain engine, by the spread of its results.
+    slower : float
+        Its time by the plain engine's.
+    failure : str, optional
+        Why it could not run at all.
+    """
 
     error: float
     slower: float
     failure: str | None
 
 
-class Networks:
-    """Opens networks on the best engine there is for a wish; one of them ahead of its use, in a thread.
+class NetworkOpener:
+    """Opens networks on the best engine that suits provider and precision; one of them ahead of its use, in a thread.
 
     Parameters
     ----------
-    provider, precision : see `engines.engines`.
-    warn : called with a code and a sentence where another engine than the preferred one runs.
+    provider, precision : str
+        See `engines.engines`.
+    warn : callable
+        Called with a code and a sentence where another engine than the preferred one runs.
 
     Raises
     ------
-    BadInput : the provider or precision is unknown, or the installed onnxruntime cannot use the provider.
+    BadInput
+        The provider or precision is unknown, or the installed onnxruntime cannot use the provider.
     """
 
     def __init__(self, provider: str, precision: str, warn: Warn) -> None:
@@ -69,12 +83,17 @@ class Networks:
         self._engines = engines(provider, precision)
         self._thread = ThreadPoolExecutor(1, "network")
         self._ahead: tuple[Part, Future[tuple[NetworkSession, str]]] | None = None
+        self._files: dict[Part, NetworkFiles] = {}
 
-    def __enter__(self) -> Networks:
+    def __enter__(self) -> NetworkOpener:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._thread.shutdown(cancel_futures=True)
+
+    def files(self, part: Part) -> NetworkFiles:
+        """Return the files of a part; always the same object, so that what has been read is not read again."""
+        return self._files.setdefault(part, NetworkFiles(part))
 
     def prepare(self, part: Part) -> None:
         """Begin to open a network that will be asked for."""
@@ -85,8 +104,10 @@ class Networks:
 
         Raises
         ------
-        BadInput : the provider was asked for by name and cannot be used.
-        ModelError, OutOfMemory : see `NetworkSession`.
+        BadInput
+            The provider was asked for by name and cannot be used.
+        ModelError, OutOfMemory
+            See `NetworkSession`.
         """
         ahead, self._ahead = self._ahead, None
         session, fallback = ahead[1].result() if ahead is not None and ahead[0] == part else self._open(part)
@@ -97,11 +118,12 @@ class Networks:
     def _open(self, part: Part) -> tuple[NetworkSession, str]:
         """Return an open network, and a sentence if another engine than the preferred one runs it."""
         refused: list[str] = []
+        files = self.files(part)
         for engine in self._engines:
             try:
                 if engine != plain_engine():
-                    _require_trust(part, engine)
-                session = NetworkSession(part, engine)
+                    _require_trust(part, engine, files)
+                session = NetworkSession(part, engine, files)
             except EngineFailed as error:
                 refused.append(f"{engine.provider} in {engine.arithmetic} cannot be used here ({error})")
                 continue
@@ -113,37 +135,37 @@ class Networks:
         )
 
 
-def _require_trust(part: Part, engine: Engine) -> None:
+def _require_trust(part: Part, engine: Engine, files: NetworkFiles) -> None:
     """Raise `EngineFailed` unless a trial, now or earlier, has shown that the engine does what it should."""
-    key = _key(part, engine)
-    known = _read_verdicts()
+    key = _key(engine, files.sha256)
+    known = _read_results()
     if key in known:
-        verdict = Verdict(**known[key])
+        result = TrialResult(**known[key])
     else:
-        verdict = _trial(part, engine)
-        _write_verdicts({**known, key: vars(verdict)})
+        result = _trial(part, engine, files)
+        _write_results({**known, key: vars(result)})
     most = FLOAT32_ERROR if engine.arithmetic == "float32" else OTHER_ERROR
-    if verdict.failure:
-        raise EngineFailed(verdict.failure)
-    if not verdict.error <= most:
+    if result.failure:
+        raise EngineFailed(result.failure)
+    if not result.error <= most:
         raise EngineFailed("it computes something else than the network")
-    if verdict.slower > MOST_TIMES_SLOWER:
-        raise EngineFailed(f"it takes {verdict.slower:.1f} times as long as the plain one")
+    if result.slower > MOST_TIMES_SLOWER:
+        raise EngineFailed(f"it takes {result.slower:.1f} times as long as the plain one")
 
 
-def _trial(part: Part, engine: Engine) -> Verdict:
+def _trial(part: Part, engine: Engine, files: NetworkFiles) -> TrialResult:
     sizes = zip(part.patch_size_zyx, part.divisor_zyx, strict=True)
     z, y, x = (min(size, TRIAL_DIVISORS * divisor) for size, divisor in sizes)
     small = replace(part, patch_size_zyx=(z, y, x))
     patch = np.random.default_rng(0).standard_normal((z, y, x)).astype(np.float32)
     try:
-        found, seconds = _timed(NetworkSession(small, engine), patch)
+        found, seconds = _timed(NetworkSession(small, engine, files), patch)
     except ModelError as failure:  # not a lack of memory, which may be over the next time
-        return Verdict(0.0, 0.0, failure.message)
-    expected, plain_seconds = _timed(NetworkSession(small, plain_engine()), patch)
+        return TrialResult(error=0.0, slower=0.0, failure=failure.message)
+    expected, plain_seconds = _timed(NetworkSession(small, plain_engine(), files), patch)
     error = float(np.abs(found - expected).mean() / max(float(expected.std()), 1e-12))
     slower = seconds / plain_seconds if seconds - plain_seconds > TELLING_SECONDS else 1.0
-    return Verdict(error if np.isfinite(error) else 1e9, slower, None)
+    return TrialResult(error=error if np.isfinite(error) else 1e9, slower=slower, failure=None)
 
 
 def _timed(session: NetworkSession, patch: np.ndarray) -> tuple[np.ndarray, float]:
@@ -156,34 +178,34 @@ def _timed(session: NetworkSession, patch: np.ndarray) -> tuple[np.ndarray, floa
     return result, min(times)
 
 
-def _key(part: Part, engine: Engine) -> str:
-    """Return a name for everything that a verdict depends on."""
+def _key(engine: Engine, network_sha256: str) -> str:
+    """Return a name for everything that the result of a trial depends on."""
     machine = (platform.system(), platform.machine(), sorted(processor_flags()), usable_cores())
-    network = part.sha256 or sha256_of(part.network)
-    facts = [__version__, version_of_onnxruntime(), vars(engine) | {"options": dict(engine.options)}, network, machine]
+    way = vars(engine) | {"options": dict(engine.options)}
+    facts = [__version__, version_of_onnxruntime(), way, network_sha256, machine]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _read_verdicts() -> dict[str, dict[str, Any]]:
-    path = cache_folder() / VERDICTS_FILE
+def _read_results() -> dict[str, dict[str, Any]]:
+    path = cache_folder() / TRIALS_FILE
     try:
         document = read_json(path) if path.exists() else {}
     except TotalPassportError:
         return {}
     items = document.items() if isinstance(document, dict) else ()
-    return {key: value for key, value in items if _is_verdict(value)}
+    return {key: value for key, value in items if _is_result(value)}
 
 
-def _is_verdict(value: object) -> bool:
+def _is_result(value: object) -> bool:
     if not isinstance(value, dict) or value.keys() != {"error", "slower", "failure"}:
         return False
     numbers = all(isinstance(value[name], int | float) for name in ("error", "slower"))
     return numbers and (value["failure"] is None or isinstance(value["failure"], str))
 
 
-def _write_verdicts(known: dict[str, dict[str, Any]]) -> None:
+def _write_results(known: dict[str, dict[str, Any]]) -> None:
     try:
-        with atomic_write(make_folder(cache_folder()) / VERDICTS_FILE) as temporary:
-            temporary.write_text(json.dumps(dict(list(known.items())[-MOST_VERDICTS:])), encoding="utf-8")
+        with atomic_write(make_folder(cache_folder()) / TRIALS_FILE) as temporary:
+            temporary.write_text(json.dumps(dict(list(known.items())[-MOST_TRIALS:])), encoding="utf-8")
     except TotalPassportError:
         return  # a cache that cannot be written costs the next run a trial, nothing else

@@ -12,7 +12,8 @@ import numpy as np
 from ..base.errors import ModelError, OutOfMemory, TotalPassportError
 from ..base.memory import return_free_memory
 from ..base.runtime import LOG_FATAL, load_cuda_libraries, onnxruntime_module
-from ..models.description import Part, read_head, verify_network
+from ..models.description import Part
+from ..models.network_files import NetworkFiles
 from .engines import Engine, plain_engine
 
 if TYPE_CHECKING:
@@ -24,19 +25,26 @@ class NetworkSession:
 
     Parameters
     ----------
-    part : the network and its description.
-    engine : where and in which arithmetic it runs.
+    part : Part
+        The network and its description.
+    engine : Engine
+        Where and in which arithmetic it runs.
+    files : NetworkFiles, optional
+        The part's files, where somebody has them already.
 
     Raises
     ------
-    ModelError : a file is missing, damaged, not ONNX, or not the network its description tells of.
-    EngineFailed : the engine cannot run it here, or another one would have run it instead.
+    ModelError
+        A file is missing, damaged, not ONNX, or not the network its description tells of.
+    EngineFailed
+        The engine cannot run it here, or another one would have run it instead.
     """
 
-    def __init__(self, part: Part, engine: Engine) -> None:
-        verify_network(part)
+    def __init__(self, part: Part, engine: Engine, files: NetworkFiles | None = None) -> None:
+        files = files or NetworkFiles(part)
+        files.verify()
         self.part, self.engine = part, engine
-        self.head = read_head(part)
+        self.head = files.head
         """What makes logits of the features, see `read_head`; None if the network gives logits."""
         self.seconds = 0.0
         """Wall time spent in the network so far."""

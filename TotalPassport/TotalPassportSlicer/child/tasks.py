@@ -13,7 +13,7 @@ from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.labels import LabelTable
 from TotalPassportLib.models.catalogue import find_model
 from TotalPassportLib.models.reading import is_converted_model
-from TotalPassportLib.segmentation.engines import AUTO, EXACT
+from TotalPassportLib.options import RunOptions
 
 from ..nodes import presentation, segmentations, volumes
 from ..nodes.documents import store_passport
@@ -32,16 +32,19 @@ class BroughtIn:
     names: tuple[str, ...]
 
 
-def segment_volume_job(
-    volume_node: Any, model: str, segmentation_node: Any | None, log: Log, precision: str = EXACT, provider: str = AUTO
-) -> Job:
+def segment_volume_job(volume_node: Any, options: RunOptions, segmentation_node: Any | None, log: Log) -> Job:
     """Segment a CT and describe its organs; the job's value is the scan's `ScanNodes`.
 
     Parameters
     ----------
-    model : a model's name in the catalogue, or the path of a model.
-    segmentation_node : receives the segments; the node of an earlier run or a new one if None.
-    precision, provider : how and where the network runs, as in the job file.
+    volume_node : vtkMRMLScalarVolumeNode
+        The CT.
+    options : RunOptions
+        The model, and where and how it runs.
+    segmentation_node : vtkMRMLSegmentationNode or None
+        Receives the segments; the node of an earlier run or a new one if None.
+    log : callable
+        Hears what happens to the scan before the run.
     """
 
     def prepare(folder: Path) -> dict[str, Any]:
@@ -55,15 +58,14 @@ def segment_volume_job(
             "action": "run",
             "ct": str(path),
             "output_folder": str(output),
-            "model": model,
-            "provider": provider,
-            "precision": precision,
+            **options.entries(),
         }
 
     def load(result: Event) -> ScanNodes:
         _require_in_scene(volume_node)
         voxels = volumes.read_labels(Path(result["segmentation"]))
-        return _load_run(volume_node, segmentation_node, voxels, find_model(model).labels, Path(result["passport"]))
+        table = find_model(options.model).labels
+        return _load_run(volume_node, segmentation_node, voxels, table, Path(result["passport"]))
 
     return Job(prepare=prepare, load=load, subject=volume_node.GetName())
 

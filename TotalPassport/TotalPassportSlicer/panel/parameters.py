@@ -1,8 +1,11 @@
 """What the panel remembers, saved with the scene."""
 
 # No "from __future__ import annotations" here: the parameter node wrapper needs the types themselves.
+from typing import Any
+
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTextNode
 from slicer.parameterNodeWrapper import parameterNodeWrapper
+from TotalPassportLib.options import RunOptions, option_names
 
 
 @parameterNodeWrapper
@@ -10,9 +13,7 @@ class TotalPassportParameterNode:
     """What the panel remembers, saved with the scene.
 
     inputVolume - the CT to segment
-    model - name of the model in the catalogue
-    precision - exact or turbo
-    provider - where the network runs; "auto" leaves the choice to the program
+    model, precision, provider - the options of a run that the panel has, see RunOptions and run_options
     outputSegmentation - receives the organs; a new one if None
     show3D - whether the organs' surfaces are shown
     passport - the text node of the passport that the panel shows
@@ -40,3 +41,18 @@ class TotalPassportParameterNode:
     secondPassport: vtkMRMLTextNode
     alignmentKind: str = "rigid"
     alignSurfaces: bool = True
+
+
+def run_options(parameters: Any) -> RunOptions:
+    """Return the options of a run: each has the value of the parameter of its name, or its default if there is none.
+
+    A parameter's name is that of the option in Slicer's manner: removeSmallBlobs for remove_small_blobs.
+    """
+    names = {option: _in_slicers_manner(option) for option in option_names()}
+    known = {option: getattr(parameters, name) for option, name in names.items() if hasattr(parameters, name)}
+    return RunOptions.from_entries(known)
+
+
+def _in_slicers_manner(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)

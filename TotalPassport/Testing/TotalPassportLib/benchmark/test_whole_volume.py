@@ -13,6 +13,7 @@ from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.benchmark.matrix_peaks import PRODUCT_GRAPH, gflops, processor_engines
 from TotalPassportLib.benchmark.whole_volume import segment_whole_volume
 from TotalPassportLib.models.reading import read_model
+from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run
 from TotalPassportLib.segmentation.engines import plain_engine
 from TotalPassportLib.segmentation.session import open_network
@@ -24,12 +25,12 @@ def voxels_of(path: Path) -> np.ndarray:
 
 def test_a_network_of_single_voxels_gives_our_labels(threshold_model: Path, phantom_ct: Path, tmp_path: Path) -> None:
     told = segment_whole_volume(str(threshold_model), phantom_ct, tmp_path / "labels.nii.gz")
-    ours = run(phantom_ct, tmp_path, str(threshold_model))
-    assert np.array_equal(voxels_of(tmp_path / "labels.nii.gz"), voxels_of(ours.segmentation_path))
+    ours = run(phantom_ct, tmp_path, RunOptions(model=str(threshold_model)))
+    assert np.array_equal(voxels_of(tmp_path / "labels.nii.gz"), voxels_of(ours.paths.segmentation))
     assert set(np.unique(voxels_of(tmp_path / "labels.nii.gz"))) == set(LABEL_VALUES)
     assert list(told["seconds"]) == ["load", "prepare", "infer", "restore", "write"]
     assert 0 < told["network_seconds"] <= told["seconds"]["infer"]
-    first, second = (nibabel.load(path).header for path in (tmp_path / "labels.nii.gz", ours.segmentation_path))
+    first, second = (nibabel.load(path).header for path in (tmp_path / "labels.nii.gz", ours.paths.segmentation))
     assert first["pixdim"].tobytes() == second["pixdim"].tobytes()
 
 

@@ -1,4 +1,4 @@
-"""From a CT to what the network sees: turned once, cropped to what is filled, normalised in single precision."""
+"""From a CT to what the network sees: turned once, cropped to what is filled."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from TotalPassportLib.base.errors import OutOfMemory
-from TotalPassportLib.image.preparation import nonzero_box, normalise, prepare
+from TotalPassportLib.image.preparation import nonzero_box, prepare
 from TotalPassportLib.image.volume import Volume
-from TotalPassportLib.models.description import Normalisation
 
 
 def ct(voxels: np.ndarray, spacing: float = 3.0) -> Volume:
     affine = np.diag([spacing, spacing, spacing, 1.0])
-    return Volume(voxels, affine, np.full(3, spacing, np.float32), None, Path("ct.nii"))
+    return Volume(voxels=voxels, affine=affine, nominal_spacing_mm=(spacing,) * 3, header=None, path=Path("ct.nii"))
 
 
 def test_the_network_sees_z_y_x_of_a_scan_stored_as_x_y_z() -> None:
@@ -52,17 +51,6 @@ def test_the_box_is_the_smallest_that_holds_all_that_is_not_zero(seed: int, fill
         assert [(part.start, part.stop) for part in box] == list(
             zip(places.min(axis=0), places.max(axis=0) + 1, strict=True)
         )
-
-
-def test_normalisation_clips_centres_and_scales_in_single_precision() -> None:
-    rule = Normalisation(clip_low_hu=-1004.0, clip_high_hu=1588.0, mean_hu=-50.3868, std_hu=503.3928)
-    hounsfield = np.array([-3000.0, -1004.0, -50.0, 0.0, 40.0, 1588.0, 3000.0], np.float32)
-    low, high, mean, std = (np.float32(value) for value in (-1004.0, 1588.0, -50.3868, 503.3928))
-    expected = [(min(max(value, low), high) - mean) / std for value in hounsfield]
-    normalised = normalise(hounsfield, rule)
-    assert normalised.dtype == np.float32
-    assert normalised.tobytes() == np.array(expected, np.float32).tobytes()
-    assert hounsfield[0] == -3000, "the CT itself must stay as it is: the passport measures it"
 
 
 def test_a_scan_that_would_not_fit_into_memory_at_the_models_spacing_is_refused_before_it_is_resampled() -> None:

@@ -1,4 +1,4 @@
-"""Loading and saving: what is refused and how, and that results lie exactly on the input's grid."""
+"""Loading a scan or a segmentation: what is refused and how, and what is known of it afterwards."""
 
 from __future__ import annotations
 
@@ -15,14 +15,11 @@ from hypothesis import strategies as st
 from support.bad_scans import BAD_SCANS, OUT_OF_MEMORY, SPACING, plausible, scan
 from support.scans import rotation, save_nifti
 from TotalPassportLib.base.errors import BadInput, OutOfMemory
-from TotalPassportLib.base.labels import load_label_table
+from TotalPassportLib.image.formats import stem_of
 from TotalPassportLib.image.volume import (
     check_same_grid,
     load_ct,
     load_segmentation,
-    save_labels,
-    stem_of,
-    stored_label_names,
 )
 
 
@@ -47,6 +44,7 @@ def test_a_single_volume_is_loaded_however_many_dimensions_its_file_counts(shape
     assert np.array_equal(volume.voxels, voxels.reshape(20, 20, 20))
     assert np.array_equal(volume.affine, SPACING)
     assert volume.spacing_mm.tolist() == [2.0, 2.0, 2.5]
+    assert (volume.modality, volume.intensity_unit) == ("CT", "HU")
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".NII", ".Nii.GZ"])
@@ -189,7 +187,9 @@ def test_a_segmentation_of_one_slice_or_on_a_sheared_grid_can_be_measured(tmp_pa
     sheared = SPACING.copy()
     sheared[0, 2] = 1.0
     path = save_nifti(tmp_path / "seg.nii.gz", _labels()[:, :, 1:2], sheared, qform=False)
-    assert load_segmentation(path).voxels.shape == (6, 5, 1)
+    segmentation = load_segmentation(path)
+    assert segmentation.voxels.shape == (6, 5, 1)
+    assert (segmentation.modality, segmentation.intensity_unit) == (None, None)
 
 
 def test_a_ct_on_another_grid_than_the_segmentation_is_refused(tmp_path: Path) -> None:
@@ -205,78 +205,8 @@ def test_a_ct_on_another_grid_than_the_segmentation_is_refused(tmp_path: Path) -
             check_same_grid(ct, segmentation)
 
 
-GEOMETRY = ("dim", "pixdim", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d")
-GEOMETRY += ("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z", "xyzt_units")
-
-
-@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
-@pytest.mark.parametrize(("sform", "qform"), [(1, 1), (2, 0), (0, 1), (0, 0), (4, 2)])
-@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
-def test_labels_keep_every_field_of_the_geometry(
-    kind: type, sform: int, qform: int, suffix: str, tmp_path: Path
-) -> None:
-    affine = np.eye(4)
-    affine[:3, :3] = rotation((10, 20, 30)) * (2, 2.1, 2.3)
-    affine[:3, 3] = (-7, 11, 300)
-    image = kind(plausible(), affine if sform or qform else None)
-    image.header.set_sform(affine if sform else None, sform)
-    image.header.set_qform(affine if qform else None, qform)
-    image.header.set_zooms((2, 2.1, 2.3))
-    image.header["descrip"] = b"from somewhere"
-    image.to_filename(tmp_path / f"ct{suffix}")
-    ct = load_ct(tmp_path / f"ct{suffix}")
-    labels = (plausible() > 0).astype(np.uint8)
-    save_labels(tmp_path / f"out{suffix}", labels, ct, load_label_table("total"))
-    before, after = (nibabel.load(tmp_path / f"{name}{suffix}") for name in ("ct", "out"))
-    assert type(after) is kind
-    for field in GEOMETRY:
-        assert np.array_equal(before.header[field], after.header[field]), field
-    assert np.array_equal(before.affine, after.affine)
-    assert after.get_data_dtype() == np.uint8
-    assert after.header.get_slope_inter() in ((1, 0), (None, None))
-    assert np.array_equal(np.asarray(after.dataobj), labels)
-
-
-def test_label_names_are_read_back_from_the_header(tmp_path: Path) -> None:
-    ct = load_ct(scan()(tmp_path))
-    labels = np.zeros((20, 20, 20), np.uint8)
-    labels[3, 3, 3], labels[5:9, 5:9, 5:9] = 117, 5
-    save_labels(tmp_path / "out.nii.gz", labels, ct, load_label_table("total"))
-    names = stored_label_names(load_segmentation(tmp_path / "out.nii.gz").header)
-    assert names == {5: "liver", 117: "costal_cartilages"}
-
-
-def test_labels_that_were_looked_for_are_named_though_none_was_found(tmp_path: Path) -> None:
-    ct = load_ct(scan()(tmp_path))
-    save_labels(tmp_path / "out.nii.gz", np.zeros((20, 20, 20), np.uint8), ct, load_label_table("total"), [1, 5])
-    assert stored_label_names(nibabel.load(tmp_path / "out.nii.gz").header) == {1: "spleen", 5: "liver"}
-
-
 def test_voxel_sizes_are_those_of_the_affine_where_the_header_has_others(tmp_path: Path) -> None:
     image = nibabel.Nifti1Image(plausible(), np.diag([2.0, 2.1, 3.0, 1.0]))
     image.header.set_zooms((2.01, 2.1, 3.0))
     nibabel.save(image, tmp_path / "ct.nii")
     assert load_ct(tmp_path / "ct.nii").spacing_mm.tolist() == np.float32([2.0, 2.1, 3.0]).tolist()
-
-
-def test_names_that_totalsegmentator_stored_are_read(shared: Path) -> None:
-    names = stored_label_names(load_segmentation(shared / "data" / "example_seg_fast.nii.gz").header)
-    total = load_label_table("total")
-    assert len(names) > 30
-    assert all(total[value].name == name for value, name in names.items())
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"<LabelTable>",
-        b'<!DOCTYPE x [<!ENTITY a "aaaa">]><LabelTable><Label Key="1">&a;</Label></LabelTable>',
-        b"<LabelTable><Label Key='one'>liver</Label></LabelTable>",
-        b"<LabelTable><Label>liver</Label></LabelTable>",
-    ],
-)
-def test_a_malformed_table_of_names_counts_as_none(content: bytes, tmp_path: Path) -> None:
-    image = nibabel.Nifti1Image(_labels(), SPACING)
-    image.header.extensions.append(nibabel.nifti1.Nifti1Extension(0, content))
-    image.to_filename(tmp_path / "seg.nii.gz")
-    assert stored_label_names(load_segmentation(tmp_path / "seg.nii.gz").header) == {}

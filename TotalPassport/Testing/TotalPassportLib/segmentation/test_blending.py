@@ -66,7 +66,7 @@ def random_windows(shape: Size, patch: Size, step: float, features: int, scale: 
 
 def blended(kind, axes, windows, head, channels) -> np.ndarray:
     patch: Size = windows[0][1].shape[:3]
-    blender = kind(axes, gaussian_weights(patch), head, channels)
+    blender = kind(Cells(axes, patch), gaussian_weights(patch), head, channels)
     for start, features in windows:
         given = features.copy()
         blender.add(start, given)

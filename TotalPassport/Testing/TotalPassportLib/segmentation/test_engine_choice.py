@@ -15,9 +15,10 @@ from TotalPassportLib.base.errors import BadInput, ModelError
 from TotalPassportLib.base.hints import Hint, HintCode
 from TotalPassportLib.base.paths import cache_folder
 from TotalPassportLib.models.description import Part
+from TotalPassportLib.models.network_files import NetworkFiles
 from TotalPassportLib.models.reading import read_model
 from TotalPassportLib.segmentation import engine_choice as choice
-from TotalPassportLib.segmentation.engine_choice import VERDICTS_FILE, Networks
+from TotalPassportLib.segmentation.engine_choice import TRIALS_FILE, NetworkOpener
 from TotalPassportLib.segmentation.engines import Engine, plain_engine
 from TotalPassportLib.segmentation.session import NetworkSession
 
@@ -47,9 +48,9 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     opened: list[str] = []
 
     class Counted(NetworkSession):
-        def __init__(self, part: Part, engine: Engine) -> None:
+        def __init__(self, part: Part, engine: Engine, files: NetworkFiles) -> None:
             opened.append(engine.provider)
-            super().__init__(part, engine)
+            super().__init__(part, engine, files)
 
     monkeypatch.setattr(choice, "NetworkSession", Counted)
     return opened
@@ -57,7 +58,7 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def open_one(part: Part, provider: str = "auto", precision: str = "exact") -> tuple[NetworkSession, list[str]]:
     warnings: list[str] = []
-    with Networks(provider, precision, lambda code, sentence: warnings.append(f"{code}: {sentence}")) as networks:
+    with NetworkOpener(provider, precision, lambda code, sentence: warnings.append(f"{code}: {sentence}")) as networks:
         networks.prepare(part)
         return networks.open(part), warnings
 
@@ -88,7 +89,7 @@ def test_the_plain_engine_needs_no_trial(part: Part, offered: Any, openings: lis
     offered(plain_engine())
     open_one(part)
     assert openings == ["cpu"]
-    assert not (cache_folder() / VERDICTS_FILE).exists()
+    assert not (cache_folder() / TRIALS_FILE).exists()
 
 
 @pytest.mark.parametrize(
@@ -165,9 +166,9 @@ def test_a_trial_is_repeated_when_anything_changes_that_it_depends_on(
 def test_a_damaged_memory_is_forgotten(content: str, part: Part, offered: Any) -> None:
     offered(TRIED, plain_engine())
     cache_folder().mkdir(parents=True)
-    (cache_folder() / VERDICTS_FILE).write_text(content, encoding="utf-8")
+    (cache_folder() / TRIALS_FILE).write_text(content, encoding="utf-8")
     assert open_one(part)[0].engine == TRIED
-    assert len(json.loads((cache_folder() / VERDICTS_FILE).read_text(encoding="utf-8"))) == 1
+    assert len(json.loads((cache_folder() / TRIALS_FILE).read_text(encoding="utf-8"))) == 1
 
 
 def test_a_broken_model_is_told_as_such_even_when_it_is_opened_ahead(small_plain_model: Path, tmp_path: Path) -> None:

@@ -11,19 +11,12 @@ from TotalPassportLib import pipeline
 from TotalPassportLib.base.events import Event
 from TotalPassportLib.base.memory import peak_bytes, resident_bytes
 from TotalPassportLib.models.description import Part
+from TotalPassportLib.models.network_files import NetworkFiles
 from TotalPassportLib.models.reading import read_model
+from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run
-from TotalPassportLib.segmentation.cells import Cells
-from TotalPassportLib.segmentation.estimate import (
-    Cost,
-    Estimate,
-    count_windows,
-    estimate,
-    held_by_part,
-    measured,
-    pipeline_bytes,
-)
-from TotalPassportLib.segmentation.windows import window_axes
+from TotalPassportLib.segmentation.estimate import Estimate, WindowCost, estimate, measured
+from TotalPassportLib.segmentation.part_plan import PartPlan
 
 MEGABYTE = 2**20
 
@@ -34,28 +27,36 @@ def part(tmp_path: Path) -> Part:
     return read_model(write_model(tmp_path / "m")).parts[0]
 
 
-@pytest.mark.parametrize("shape", [(16, 20, 24), (9, 50, 7), (100, 90, 80), (1, 1, 1)])
-def test_the_windows_that_are_counted_are_those_that_run(shape: tuple[int, int, int], part: Part) -> None:
-    assert count_windows(shape, part) == len(Cells(window_axes(shape, part), part.patch_size_zyx).starts)
+def plan_of(shape: tuple[int, int, int], part: Part) -> PartPlan:
+    return PartPlan.of(shape, part, NetworkFiles(part), "exact")
+
+
+def test_windows_overlap_as_the_part_says_and_a_small_scan_has_one(part: Part) -> None:
+    assert plan_of((16, 20, 24), part).windows == 1
+    assert plan_of((9, 50, 7), part).windows == 3, "50 voxels in steps of at most 16"
+    assert plan_of((1, 1, 1), part).cells.shape == (16, 20, 24), "what is missing is padded"
 
 
 def test_what_is_held_does_not_grow_with_the_length_of_the_scan(part: Part) -> None:
     """Windows come along z, and what lies behind them is finished."""
-    long, longer = (held_by_part((length, 50, 60), part, "exact") for length in (400, 4000))
+    long, longer = (plan_of((length, 50, 60), part).held_bytes for length in (400, 4000))
     assert 0 < longer <= 1.2 * long
-    assert held_by_part((4, 5, 6), part, "exact") == 0, "a scan of one window has nothing to wait for"
+    assert plan_of((4, 5, 6), part).held_bytes == 0, "a scan of one window has nothing to wait for"
 
 
 def test_time_is_that_of_a_window_for_every_window_of_every_part(part: Part) -> None:
-    expected = estimate((40, 50, 60), 10**6, [part, part], "exact", Cost(0.5, 0), 0)
-    assert expected.windows == 2 * count_windows((40, 50, 60), part)
+    plan = plan_of((40, 50, 60), part)
+    cost = WindowCost(seconds=0.5, memory_bytes=0)
+    expected = estimate([plan, plan], cost, input_voxels=10**6, resident_before=0)
+    assert expected.windows == 2 * plan.windows
     assert expected.seconds == pytest.approx(0.5 * expected.windows)
 
 
 def test_memory_is_what_there_is_and_the_larger_of_inferring_and_writing(part: Part) -> None:
-    shape, window, before = (40, 50, 60), Cost(1.0, 80 * MEGABYTE), 100 * MEGABYTE
-    inferring = pipeline_bytes(shape, part, "exact") + window.memory_bytes
-    small, large = (estimate(shape, voxels, [part], "exact", window, before) for voxels in (10**6, 10**9))
+    plan, before = plan_of((40, 50, 60), part), 100 * MEGABYTE
+    window = WindowCost(seconds=1.0, memory_bytes=80 * MEGABYTE)
+    inferring = plan.held_bytes + 6 * 40 * 50 * 60 + window.memory_bytes
+    small, large = (estimate([plan], window, input_voxels=voxels, resident_before=before) for voxels in (10**6, 10**9))
     assert (small.further_bytes, small.memory_bytes) == (inferring, before + inferring)
     assert large.further_bytes == 3 * 10**9
 
@@ -71,7 +72,7 @@ def test_what_a_window_takes_is_measured() -> None:
 
 def events_of(phantom_ct: Path, model: Path, folder: Path) -> list[Event]:
     events: list[Event] = []
-    run(phantom_ct, folder, str(model), on_event=events.append)
+    run(phantom_ct, folder, RunOptions(model=str(model)), on_event=events.append)
     return events
 
 
@@ -105,9 +106,8 @@ def test_a_run_that_takes_too_much_warns_with_a_way_out(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        "TotalPassportLib.segmentation.segment.estimate", lambda *_: Estimate(9, seconds, further, further)
-    )
+    told = Estimate(windows=9, seconds=seconds, memory_bytes=further, further_bytes=further)
+    monkeypatch.setattr("TotalPassportLib.segmentation.segment.estimate", lambda *_, **__: told)
     events = events_of(phantom_ct, threshold_model, tmp_path)
     (warning,) = (event for event in events if event["event"] == "warning")
     assert warning["code"] == code

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -10,19 +12,23 @@ import numpy as np
 import onnxruntime
 import pytest
 from support.networks import (
+    edit_model,
     model_document,
     part_document,
     save_network,
     slow_layers,
     threshold_layers,
     write_model,
+    write_unet_model,
 )
 from TotalPassportLib.base.errors import Cancelled, ModelError
 from TotalPassportLib.image.grid import canonical_grid
 from TotalPassportLib.image.preparation import PreparedCT
 from TotalPassportLib.models.description import ModelDescription
 from TotalPassportLib.models.reading import read_model
-from TotalPassportLib.segmentation.engine_choice import Networks
+from TotalPassportLib.options import RunOptions
+from TotalPassportLib.pipeline import run as run_pipeline
+from TotalPassportLib.segmentation.engine_choice import NetworkOpener
 from TotalPassportLib.segmentation.segment import segment
 from TotalPassportLib.segmentation.windows import gaussian_weights
 
@@ -31,15 +37,21 @@ def prepared(hounsfield_zyx: np.ndarray, box: tuple[slice, slice, slice] | None 
     shape = hounsfield_zyx.shape if shape is None else shape
     box = tuple(slice(0, size) for size in shape) if box is None else box
     affine = np.diag([3.0, 3.0, 3.0, 1.0])
-    return PreparedCT(hounsfield_zyx.astype(np.float32), box, shape, affine, canonical_grid(affine, shape[::-1]))
+    return PreparedCT(
+        hounsfield_zyx=hounsfield_zyx.astype(np.float32),
+        box_zyx=box,
+        shape_zyx=shape,
+        affine=affine,
+        grid=canonical_grid(affine, shape[::-1]),
+    )
 
 
 def run(
     ct: PreparedCT, model: ModelDescription, wanted: tuple[int, ...] = ()
 ) -> tuple[np.ndarray, list[tuple[int, int]]]:
     steps: list[tuple[int, int]] = []
-    with Networks("cpu", "exact", refuse_warning) as networks:
-        found = segment(ct, model, networks, lambda done, total: steps.append((done, total)), wanted)
+    with NetworkOpener("cpu", "exact", refuse_warning) as networks:
+        found = segment(ct, model, networks, on_window=lambda done, total: steps.append((done, total)), wanted=wanted)
     assert (found.provider, found.arithmetic) == ("CPUExecutionProvider", "float32")
     assert found.network_seconds > 0
     return found.voxels.transpose(2, 1, 0), steps
@@ -142,11 +154,42 @@ def test_a_run_stops_between_two_windows(tmp_path: Path) -> None:
         if done == 3:
             raise Cancelled
 
-    with Networks("cpu", "exact", refuse_warning) as networks, pytest.raises(Cancelled):
-        segment(prepared(np.ones((20, 20, 20))), model, networks, stop)
+    with NetworkOpener("cpu", "exact", refuse_warning) as networks, pytest.raises(Cancelled):
+        segment(prepared(np.ones((20, 20, 20))), model, networks, on_window=stop)
 
 
 def test_a_network_with_another_number_of_channels_than_described_is_refused(tmp_path: Path) -> None:
     model = read_model(write_model(tmp_path / "m", part={"label_values": [0, 5, 2, 1, 7]}))
     with pytest.raises(ModelError, match=r"output of shape .*4, .* instead of \[1, 5, 16, 20, 24\]"):
         run(prepared(np.ones((20, 20, 20))), model)
+
+
+_opened: list[str] | None = None
+"""The files that Python has opened since somebody wanted to know; None as long as nobody does."""
+
+
+def _hear(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "open" and _opened is not None:
+        _opened.append(str(arguments[0]))
+
+
+sys.addaudithook(_hear)  # it cannot be taken away again
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("hashed", [True, False], ids=["with hashes", "without hashes"])
+def test_a_networks_files_are_read_once_in_a_whole_run(
+    hashed: bool, phantom_ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """onnxruntime opens the network by itself, which Python does not hear."""
+    model = write_unet_model(tmp_path / "m")
+    if not hashed:
+        edit_model(model, lambda document: document["parts"][0].update(sha256=None))
+    (part,) = read_model(model).parts
+    digest = hashlib.sha256(part.network.read_bytes()).hexdigest()
+    opened: list[str] = []
+    with monkeypatch.context() as listening:
+        listening.setattr(sys.modules[__name__], "_opened", opened)
+        result = run_pipeline(phantom_ct, tmp_path / "out", RunOptions(model=str(model)))
+    assert result.passport.model["networks_sha256"] == [digest]
+    assert (opened.count(str(part.network)), opened.count(str(part.head))) == (1, 1)

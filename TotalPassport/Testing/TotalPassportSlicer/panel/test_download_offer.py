@@ -12,6 +12,7 @@ import pytest
 from support.processes import files_below
 from support.web import Site, status, trickle
 from support.weights import FAST
+from TotalPassportLib.options import RunOptions
 
 TITLE = "The model fast"
 
@@ -191,7 +192,7 @@ def test_weights_that_totalsegmentator_keeps_here_are_taken_without_the_network(
 
 
 def test_a_script_is_told_what_a_click_is_asked(chosen: Any) -> None:
-    chosen.logic.process(chosen.phantom, "fast")
+    chosen.logic.process(chosen.phantom, RunOptions(model="fast"))
     outcome = chosen.wait()
     assert outcome.status.value == "failed"
     assert "'fast' is not installed" in outcome.message

@@ -159,17 +159,13 @@ def _label_values(trainer: Path, plans: Plans, table: LabelTable) -> list[int]:
 
 
 def _write_part(trainer: Path, plans: Plans, label_values: list[int], file: Path) -> dict[str, Any]:
-    scheme = plans.normalisation
     return {
         "name": _dataset_name(trainer)[:100],
         **write_network_files(plans.architecture, read_checkpoint(trainer / CHECKPOINT), file),
         "patch_size_zyx": plans.patch_size_zyx, "divisor_zyx": plans.architecture.divisor_zyx,
         "step": release().step,
         "gigaflop_per_window": round(plans.architecture.gigaflop(plans.patch_size_zyx), 3),
-        "normalisation": {
-            "scheme": "ct", "clip_low_hu": scheme.clip_low_hu, "clip_high_hu": scheme.clip_high_hu,
-            "mean_hu": scheme.mean_hu, "std_hu": scheme.std_hu,
-        },
+        "normalisation": plans.normalisation.document(),
         "label_values": label_values,
     }  # fmt: skip
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ...base.errors import ModelError
-from ..description import Normalisation
+from ...image.normalisation import STD_FLOOR, CTNormalisation
 from .architecture import PlainConvUNet, ResidualEncoderUNet, UNet
 from .layers import Triple
 
@@ -46,7 +46,7 @@ class Plans:
     architecture: UNet
     spacing_mm: tuple[float, float, float]
     patch_size_zyx: Triple
-    normalisation: Normalisation
+    normalisation: CTNormalisation
     class_names: tuple[str, ...]
 
 
@@ -169,7 +169,7 @@ def _spacing_mm(settings: Mapping[str, Any]) -> tuple[float, float, float]:
     return x, y, z
 
 
-def _normalisation(plans: Mapping[str, Any]) -> Normalisation:
+def _normalisation(plans: Mapping[str, Any]) -> CTNormalisation:
     """The CT scheme's numbers, which nnU-Net measured on the foreground of its training images."""
     key = "foreground_intensity_properties_per_channel"
     if key not in plans:
@@ -181,9 +181,8 @@ def _normalisation(plans: Mapping[str, Any]) -> Normalisation:
     )
     if low >= high:
         raise _cannot_use("'percentile_00_5' must be below 'percentile_99_5'")
-    # nnU-Net divides by no less than this.
-    deviation = max(_in_range(properties.get("std"), "'std'", 0.0, 1e6), 1e-8)
-    return Normalisation(clip_low_hu=low, clip_high_hu=high, mean_hu=mean, std_hu=deviation)
+    std = max(_in_range(properties.get("std"), "'std'", 0.0, 1e6), STD_FLOOR)
+    return CTNormalisation(clip_low_hu=low, clip_high_hu=high, mean_hu=mean, std_hu=std)
 
 
 def _architecture(settings: Mapping[str, Any], classes: int) -> UNet:

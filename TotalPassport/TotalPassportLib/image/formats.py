@@ -1,0 +1,66 @@
+"""The file formats that images are read from: a new one is a reader, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..base.errors import BadInput
+from . import nifti
+from .stored_image import StoredImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFormat:
+    """One format.
+
+    Attributes
+    ----------
+    name : str
+        As users know it.
+    suffixes : tuple of str
+        Ends of its files' names in small letters, a longer one before its own end.
+    read : callable
+        Returns the image of a file, or raises `BadInput` or `OutOfMemory`.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    read: Callable[[Path], StoredImage]
+
+
+FORMATS = (FileFormat(name="NIfTI", suffixes=nifti.SUFFIXES, read=nifti.read_nifti),)
+
+
+def read_image(path: Path) -> StoredImage:
+    """Read an image by the reader of its format, which the file's name tells.
+
+    Raises
+    ------
+    BadInput
+        There is no such file, its format is unknown, or its reader refuses it.
+    OutOfMemory
+        The image does not fit into memory.
+    """
+    if not path.exists():
+        raise BadInput(f"There is no file '{path}'.", "Check the path.")
+    if path.is_dir():
+        raise BadInput(f"'{path}' is a folder.", nifti.HINT)
+    kind = next((kind for kind in FORMATS if path.name.lower().endswith(kind.suffixes)), None)
+    if kind is None or not path.is_file():
+        names = " or ".join(known.name for known in FORMATS)
+        raise BadInput(f"'{path}' is not a {names} file by its name.", nifti.HINT)
+    return kind.read(path)
+
+
+def stem_of(path: Path) -> str:
+    """Return the file name without the suffix of its format.
+
+    >>> stem_of(Path("scans/ct.nii.gz"))
+    'ct'
+    """
+    for suffix in (suffix for kind in FORMATS for suffix in kind.suffixes):
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
+    return path.stem
