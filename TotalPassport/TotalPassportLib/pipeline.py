@@ -22,9 +22,10 @@ import numpy as np
 from . import __version__
 from .base.errors import BadInput, as_user_error
 from .base.events import Cancellation, EventCallback, Progress, ignore_event
-from .base.files import atomic_write, make_folder, refuse_overwriting, sha256_of
+from .base.files import make_folder, sha256_of
 from .base.labels import Label, LabelTable, load_label_table
 from .base.memory import available_bytes
+from .base.outputs import OutputFiles, check_destination
 from .image.grid import canonical_grid, labels_on_stored_grid, to_canonical
 from .image.preparation import PreparedCT, prepare
 from .image.preview import write_preview
@@ -196,7 +197,7 @@ def describe(
     with as_user_error():
         with progress.stage("load"):
             make_folder(output.parent)
-            refuse_overwriting(output, segmentation_path, *(Path(path) for path in (ct_path, labels) if path))
+            check_destination(output, segmentation_path, *(Path(path) for path in (ct_path, labels) if path))
             given_table = load_label_table(labels) if labels else None
             segmentation = load_segmentation(segmentation_path)
             ct = load_ct(Path(ct_path), progress.warn) if ct_path else None
@@ -228,12 +229,10 @@ def _outputs(ct_path: Path, folder: Path, wishes: Wishes) -> Outputs:
         folder / f"{stem}_preview.png" if wishes.preview else None,
         folder / f"{stem}_statistics.json" if wishes.statistics else None,
     )
-    refuse_overwriting(outputs[0], ct_path)
-    # Finding out now that the folder cannot be written to spares the user the wait.
-    probe_path = folder / f".{stem}.totalpassport-probe"
-    with atomic_write(probe_path) as probe:
-        probe.write_bytes(b"")
-    probe_path.unlink(missing_ok=True)
+    # Finding out now what cannot be written spares the user the wait.
+    for path in outputs:
+        if path is not None:
+            check_destination(path, ct_path)
     return outputs
 
 
@@ -331,17 +330,17 @@ def _write(
     looked_for: Sequence[int],
     statistics: str | None,
 ) -> None:
-    """Write all files; they are renamed to their names together at the end."""
+    """Write all files; they get their names together at the end."""
     segmentation_path, passport_path, preview_path, statistics_path = outputs
-    with ExitStack() as stack:
-        save_labels(stack.enter_context(atomic_write(segmentation_path)), labels, ct, table, looked_for)
-        stack.enter_context(atomic_write(passport_path)).write_text(passport_text(passport), encoding="utf-8")
+    with OutputFiles(inputs=[ct.path]) as files:
+        save_labels(files.path(segmentation_path), labels, ct, table, looked_for)
+        files.path(passport_path).write_text(passport_text(passport), encoding="utf-8")
         if statistics_path is not None and statistics is not None:
-            stack.enter_context(atomic_write(statistics_path)).write_text(statistics, encoding="utf-8")
+            files.path(statistics_path).write_text(statistics, encoding="utf-8")
         if preview_path is not None:
             grid = canonical_grid(ct.affine, ct.voxels.shape)
             pictures = (to_canonical(ct.voxels, grid), to_canonical(labels, grid), grid.affine, table)
-            write_preview(stack.enter_context(atomic_write(preview_path)), *pictures)
+            write_preview(files.path(preview_path), *pictures)
 
 
 def _table_from_header(segmentation: Volume) -> LabelTable:

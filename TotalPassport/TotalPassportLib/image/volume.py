@@ -24,6 +24,7 @@ from nibabel.wrapstruct import WrapStructError
 from ..base.errors import BadInput, os_error
 from ..base.labels import LabelTable
 from ..base.memory import require_memory
+from ..base.text import visible
 
 SUFFIXES = (".nii.gz", ".nii")
 MIN_VOXELS = 4
@@ -162,7 +163,7 @@ def label_names_xml(table: LabelTable, values: list[int]) -> bytes:
         label = table.describe(value)
         red, green, blue = (f"{channel / 255:.6g}" for channel in label.color_rgb)
         entry = ElementTree.SubElement(entries, "Label", Key=str(value), Red=red, Green=green, Blue=blue, Alpha="1")
-        entry.text = label.name
+        entry.text = visible(label.name)  # XML cannot hold control characters
     ElementTree.SubElement(information, "VolumeType").text = "Label"
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 

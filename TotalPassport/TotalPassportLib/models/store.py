@@ -15,9 +15,10 @@ from typing import Any
 
 from .. import __version__
 from ..base.errors import BadInput, ModelError, as_user_error
-from ..base.events import Progress
-from ..base.files import atomic_write, make_folder, read_json, validate
+from ..base.events import Progress, signals_deferred
+from ..base.files import make_folder, read_json, validate
 from ..base.locking import exclusive
+from ..base.outputs import atomic_write, sync
 from ..base.paths import cache_folder, models_folder
 from .catalogue import MODEL_NAME, CatalogueEntry, find_entry, list_models
 from .description import verify_network
@@ -73,11 +74,21 @@ def install(model: Path, name: str, way: str, weights: list[Weights], work: Path
     """
     read_model(model)  # what cannot be read must not look installed
     _write_record(model, name, way, weights)
+    # Bringing a model in takes minutes, or a journey: after a power cut it is there or not, but not half.
+    for path in (*sorted(model.iterdir()), model):
+        sync(path)
     make_folder(models_folder())
-    target = models_folder() / name
-    if target.exists():
-        target.rename(work / f"{name}.replaced")
-    model.rename(target)
+    target, former = models_folder() / name, work / f"{name}.replaced"
+    with signals_deferred():
+        if target.exists():
+            target.rename(former)
+        try:
+            model.rename(target)
+        except BaseException:
+            if former.exists():
+                former.rename(target)
+            raise
+    sync(models_folder())
     return target
 
 
@@ -100,7 +111,7 @@ def _write_record(model: Path, name: str, way: str, weights: list[Weights]) -> N
             for source in weights
         ],
     }
-    with atomic_write(model / RECORD_FILE) as temporary:
+    with atomic_write(model / RECORD_FILE, internal=True) as temporary:
         temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 

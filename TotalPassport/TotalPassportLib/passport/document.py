@@ -16,14 +16,19 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import BadInput
-from ..base.files import atomic_write, read_json, validate
+from ..base.files import MAX_JSON_BYTES, read_json, validate
 from ..base.labels import Terminology, terminology_from_document
+from ..base.outputs import atomic_write
 from .organ import OrganPassport, Passport
 from .rules import SEVERITIES, Finding
 
 SCHEMA_VERSION = "totalpassport-passport/1"
 DECIMALS = 9
 """Decimals of volumes, moments and intensities: far below any meaning, far above what differs between machines."""
+LARGEST_NUMBER = 1e50
+"""Of a passport that is read; no measure comes near it, and its powers are still numbers."""
+LARGEST_PASSPORT_BYTES = MAX_JSON_BYTES - 2**16
+"""Of the organs: the header and the brackets need the rest."""
 DERIVED_DECIMALS = 6
 """Decimals of all other measures."""
 POINT_DECIMALS = 2
@@ -47,12 +52,19 @@ UNITS = {"length": "mm", "area": "mm2", "volume": "mm3", "intensity": "[hnsf'U]"
 
 def write_passport(passport: Passport, path: Path) -> None:
     """Write a passport; the file appears whole or not at all."""
+    text = passport_text(passport)
     with atomic_write(path) as temporary:
-        temporary.write_text(passport_text(passport), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def passport_text(passport: Passport) -> str:
-    """Return the passport as JSON text: the same passport gives the same text."""
+    """Return the passport as JSON text: the same passport gives the same text.
+
+    Raises
+    ------
+    BadInput
+        It would be larger than what is read, see `MAX_JSON_BYTES`.
+    """
     header = {
         "schema": SCHEMA_VERSION,
         "created": passport.created,
@@ -67,9 +79,24 @@ def passport_text(passport: Passport) -> str:
     }
     lines = [f"{_compact(key)}: {_compact(value)}" for key, value in header.items()]
     lines.append(_block("findings", "[]", [_compact(_finding_document(finding)) for finding in passport.findings]))
-    organs = [f"{_compact(str(label))}: {_compact(_organ_document(organ))}" for label, organ in passport.organs.items()]
+    _refuse_too_large(passport, sum(map(len, lines)))
+    organs: list[str] = []
+    size = 0
+    for label, organ in passport.organs.items():
+        organs.append(f"{_compact(str(label))}: {_compact(_organ_document(organ))}")
+        size += len(organs[-1].encode("utf-8"))
+        _refuse_too_large(passport, size)
     lines.append(_block("organs", "{}", organs))
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _refuse_too_large(passport: Passport, size_bytes: int) -> None:
+    if size_bytes > LARGEST_PASSPORT_BYTES:
+        raise BadInput(
+            f"The passport of {len(passport.organs)} structures would be larger than the "
+            f"{MAX_JSON_BYTES // 2**20} MB that can be read again.",
+            "Check that the image holds labels of organs and no intensities.",
+        )
 
 
 def read_passport(path: Path) -> Passport:
@@ -85,6 +112,7 @@ def read_passport(path: Path) -> Passport:
     document = read_json(path)
     _refuse_other_versions(document, path)
     validate(document, "passport", f"'{path}'")
+    _refuse_boundless_numbers(document, path)
     organs = {int(label): _organ(int(label), entry) for label, entry in document["organs"].items()}
     i, j, k = document["geometry"]["shape"]
     return Passport(
@@ -108,6 +136,17 @@ def _refuse_other_versions(document: Any, path: Path) -> None:
             f"'{path}' is a passport of format {version[1]}, and this version of TotalPassport reads format {known}.",
             "Use the version of TotalPassport that wrote it, or a newer one.",
         )
+
+
+def _refuse_boundless_numbers(document: Any, path: Path) -> None:
+    """Raise `BadInput` if a number is so large that what is computed of it no JSON and no table could hold."""
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+        elif isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
+            raise BadInput(f"'{path}' has a number that measures nothing ({value:g}).", "Measure again.")
 
 
 def _block(name: str, brackets: str, lines: list[str]) -> str:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import BadInput
-from ..base.files import atomic_write
 from ..base.labels import load_label_table
+from ..base.outputs import atomic_write
+from ..base.text import csv_cell
 from .document import DERIVED_DECIMALS, POINT_DECIMALS, moments_document, rounded
 from .intensity import PERCENTILES
 from .organ import OrganPassport, Passport
@@ -73,15 +74,7 @@ def csv_text(passport: Passport) -> str:
 def _cell(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
-    return spreadsheet_text(value) if isinstance(value, str) else rounded(value, DERIVED_DECIMALS)
-
-
-def spreadsheet_text(text: str) -> str:
-    """Return a text for a table's cell: one that a spreadsheet would take for a formula, and run, gets a quote.
-
-    Names may come from anybody's files.
-    """
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return csv_cell(value) if isinstance(value, str) else rounded(value, DERIVED_DECIMALS)
 
 
 def _columns() -> Iterator[tuple[str, Callable[[OrganPassport], Any]]]:

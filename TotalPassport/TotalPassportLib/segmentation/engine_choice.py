@@ -20,7 +20,8 @@ import numpy as np
 
 from .. import __version__
 from ..base.errors import BadInput, ModelError, TotalPassportError
-from ..base.files import atomic_write, make_folder, read_json, sha256_of
+from ..base.files import make_folder, read_json, sha256_of
+from ..base.outputs import atomic_write
 from ..base.paths import cache_folder
 from ..models.description import Part
 from .engines import Engine, engines, plain_engine, processor_flags, version_of_onnxruntime
@@ -182,7 +183,7 @@ def _is_verdict(value: object) -> bool:
 
 def _write_verdicts(known: dict[str, dict[str, Any]]) -> None:
     try:
-        with atomic_write(make_folder(cache_folder()) / VERDICTS_FILE) as temporary:
+        with atomic_write(make_folder(cache_folder()) / VERDICTS_FILE, internal=True) as temporary:
             temporary.write_text(json.dumps(dict(list(known.items())[-MOST_VERDICTS:])), encoding="utf-8")
     except TotalPassportError:
         return  # a cache that cannot be written costs the next run a trial, nothing else

@@ -10,7 +10,8 @@ from pathlib import Path
 from ... import __version__
 from ...base.errors import BadInput, ModelError
 from ...base.events import Cancellation, EventCallback, Progress, ignore_event
-from ...base.files import atomic_write, make_folder, read_json
+from ...base.files import make_folder, read_json
+from ...base.outputs import atomic_write
 from ...base.paths import cache_folder
 from ..catalogue import CatalogueEntry, find_entry, list_models
 from ..description import DESCRIPTION_FILE
@@ -180,5 +181,5 @@ def _read_hashes() -> dict[str, list[int | str]]:
 
 def _write_hashes(known: dict[str, list[int | str]]) -> None:
     newest = dict(list(known.items())[-MOST_HASHES:])
-    with atomic_write(make_folder(cache_folder()) / HASHES_FILE) as temporary:
+    with atomic_write(make_folder(cache_folder()) / HASHES_FILE, internal=True) as temporary:
         temporary.write_text(json.dumps(newest), encoding="utf-8")
