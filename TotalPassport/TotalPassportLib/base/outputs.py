@@ -235,18 +235,23 @@ def _target(path: Path) -> Path | None:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        return Path(os.path.realpath(path))
+        return _behind_links(path)
     except OSError as error:
         raise os_error(error) from error
     if stat.S_ISREG(mode):
         if not os.access(path, os.W_OK):
             raise BadInput(f"No permission to access '{path}'.", "Check the permissions or choose another name.")
-        return Path(os.path.realpath(path))
+        return _behind_links(path)
     if stat.S_ISDIR(mode):
         raise BadInput(f"The output '{path}' is a folder, not a file.", "Choose another name, or remove the folder.")
     if stat.S_ISFIFO(mode) or path.samefile(os.devnull):
         return None
     raise BadInput(f"The output '{path}' is a device or a socket, not a file.", "Choose the name of a file.")
+
+
+def _behind_links(path: Path) -> Path:
+    # Without a link the user's own name stays, for the sentences that say it.
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _create_beside(target: Path) -> Path:
