@@ -303,9 +303,7 @@ def test_results_are_there_whatever_the_streams_are(
         assert json.loads(process.stdout.splitlines()[-1])["event"] == "result"
 
 
-def test_a_child_without_standard_input_ends_with_its_parent(
-    scratch: Path, slow_model: Path, phantom_ct: Path
-) -> None:
+def test_a_child_without_standard_input_ends_with_its_parent(scratch: Path, slow_model: Path, phantom_ct: Path) -> None:
     mark_as_ours(scratch)
     job_file = scratch / "job.json"
     job_file.write_text(json.dumps(run_job(scratch, phantom_ct, slow_model)), encoding="utf-8")

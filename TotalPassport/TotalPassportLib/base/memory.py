@@ -23,10 +23,8 @@ def available_bytes() -> int | None:
     if sys.platform == "win32":
         return _windows_memory("available")
     free = _available_on_linux()
-    if free is None:
-        return physical_bytes()
-    limit = _cgroup_room()
-    return free if limit is None else min(free, limit)
+    rooms = [physical_bytes() if free is None else free, _cgroup_room(), _address_room()]
+    return min((room for room in rooms if room is not None), default=None)
 
 
 def require_memory(needed_bytes: float, purpose: str) -> None:
@@ -37,6 +35,17 @@ def require_memory(needed_bytes: float, purpose: str) -> None:
             f"{purpose} needs about {needed_bytes / 2**30:.1f} GB of memory, but only {available / 2**30:.1f} GB "
             "are free.",
             "Close other programs, crop or resample the scan, or use a machine with more memory.",
+        )
+
+
+def require_address_space(needed_bytes: int, purpose: str) -> None:
+    """Raise `OutOfMemory` when a limit of this process's own leaves less than ``needed_bytes``, as `require_memory`."""
+    room = _address_room()
+    if room is not None and needed_bytes > room:
+        raise OutOfMemory(
+            f"{purpose} needs about {needed_bytes / 2**20:.0f} MB of memory, but the limit of this process leaves "
+            f"{room / 2**20:.0f} MB.",
+            "Raise the limit (ulimit -v).",
         )
 
 
@@ -126,6 +135,18 @@ def _available_on_linux() -> int | None:
     if "MemAvailable" not in fields:
         return None
     return int(fields["MemAvailable"].split()[0]) * 1024
+
+
+def _address_room() -> int | None:
+    """Return what is left of a limit of this process's address space (``ulimit -v``), or None without one."""
+    if sys.platform == "win32":
+        return None
+    import resource  # not on Windows
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return None
+    return max(limit - _process_bytes("VmSize", "working_set"), 0)
 
 
 def _cgroup_room(mounts: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> int | None:

@@ -15,8 +15,13 @@ from types import FrameType
 
 from .. import __version__
 from ..base.errors import Cancelled, TotalPassportError, user_error
+from ..base.memory import require_address_space
 from ..base.outputs import results_written
 from ..base.streams import DEBUG_VARIABLE, open_standard_streams, quiet_libraries, safe_streams
+
+LIBRARIES_BYTES = 128 * 2**20
+"""Of address space without which numpy ends the process by itself, with an exit code of its own."""
+BYTES_A_THREAD = 10 * 2**20
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,9 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with quiet_libraries():
             return _run(sys.argv[1:])
-    except SystemExit as error:  # from --help, --version, and arguments that cannot be understood
-        return error.code if isinstance(error.code, int) else 0
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # one more, while the first was being answered
         return Cancelled.exit_code
     finally:
         _ignore_interrupts()  # what remains is the interpreter's end
@@ -46,7 +49,10 @@ def _run(arguments: list[str]) -> int:
         written = results_written()
         code = 0
         try:
+            require_address_space(LIBRARIES_BYTES + (os.cpu_count() or 1) * BYTES_A_THREAD, "Loading the libraries")
             _call(arguments)
+        except SystemExit as error:  # from --help, --version, and arguments that cannot be understood
+            code = error.code if isinstance(error.code, int) else 0
         except (Exception, KeyboardInterrupt) as error:
             # An interrupt while a library is loaded may come back as any error.
             failure = Cancelled() if interrupts else user_error(error)
