@@ -32,10 +32,13 @@ def require_memory(needed_bytes: float, purpose: str) -> None:
     available = available_bytes()
     if available is not None and needed_bytes > available:
         raise OutOfMemory(
-            f"{purpose} needs about {needed_bytes / 2**30:.1f} GB of memory, but only {available / 2**30:.1f} GB "
-            "are free.",
+            f"{purpose} needs about {_size_text(needed_bytes)} of memory, but only {_size_text(available)} are free.",
             "Close other programs, crop or resample the scan, or use a machine with more memory.",
         )
+
+
+def _size_text(size_bytes: float) -> str:
+    return f"{size_bytes / 2**30:.1f} GB" if size_bytes >= 2**30 / 10 else f"{size_bytes / 2**20:.1f} MB"
 
 
 def require_address_space(needed_bytes: int, purpose: str) -> None:
