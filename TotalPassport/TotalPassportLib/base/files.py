@@ -56,6 +56,12 @@ def open_regular(path: Path) -> Iterator[io.BufferedReader]:
         raise os_error(error) from error
 
 
+def require_regular(path: Path) -> None:
+    """Raise `BadInput` unless a path leads to a regular file that can be read; see `open_regular`."""
+    with open_regular(path):
+        pass
+
+
 def read_json(path: Path, failure: type[TotalPassportError] = BadInput) -> Any:
     """Read a JSON document that may be anything.
 

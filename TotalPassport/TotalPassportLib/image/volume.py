@@ -22,6 +22,7 @@ from nibabel.spatialimages import HeaderDataError, HeaderTypeError
 from nibabel.wrapstruct import WrapStructError
 
 from ..base.errors import BadInput, os_error
+from ..base.files import require_regular
 from ..base.labels import LabelTable
 from ..base.memory import require_memory
 from ..base.text import visible
@@ -199,7 +200,8 @@ def _load(path: Path) -> Volume:
         raise BadInput(f"There is no file '{path}'.", "Check the path.")
     if path.is_dir():
         raise BadInput(f"'{path}' is a folder.", hint)
-    if not path.name.lower().endswith(SUFFIXES) or not path.is_file():
+    require_regular(path)
+    if not path.name.lower().endswith(SUFFIXES):
         raise BadInput(f"'{path}' is not a NIfTI file by its name.", hint)
     try:
         image, voxels = _read(path)
