@@ -18,6 +18,7 @@ from ..base.errors import Cancelled, TotalPassportError, user_error
 from ..base.memory import require_address_space
 from ..base.outputs import results_written
 from ..base.streams import DEBUG_VARIABLE, open_standard_streams, quiet_libraries, safe_streams
+from ..base.text import LONGEST_SENTENCE, shown_name
 
 LIBRARIES_BYTES = 128 * 2**20
 """Of address space without which numpy ends the process by itself, with an exit code of its own."""
@@ -75,7 +76,8 @@ def _call(arguments: list[str]) -> None:
 
 
 def _report(failure: TotalPassportError) -> int:
-    print(f"totalpassport: {failure}", file=sys.stderr)
+    message, hint = shown_name(failure.message, LONGEST_SENTENCE), shown_name(failure.hint, 2 * LONGEST_SENTENCE)
+    print(f"totalpassport: {message} {hint}".rstrip(), file=sys.stderr)
     return failure.exit_code
 
 
