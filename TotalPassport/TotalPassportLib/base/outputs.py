@@ -13,38 +13,25 @@ for one, is refused and never replaced.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
-import secrets
 import shutil
 import stat
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 
 from .errors import BadInput, Cancelled, os_error
 from .events import signals_deferred
+from .temporaries import LONGEST_SUFFIX, PREFIX, forget, in_use, remove_leftovers, sync, temporary_name
 
-PREFIX = ".totalpassport-"
 STANDARD_OUTPUT = "-"
-UNKNOWN_OWNER_SECONDS = 24 * 3600.0
-"""After a day a temporary file of another machine or container is debris; writing takes seconds."""
-LONGEST_SUFFIX = 24
-_TEMPORARY = re.compile(
-    re.escape(PREFIX) + r"[0-9a-f]{8}-(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}(?P<former>~?)(?:\..*)?",
-    re.DOTALL,
-)
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|\d+))/fd/(\d+)")
 
-_in_use: set[Path] = set()
-"""Temporary files of this very process; any other with its number is left from an earlier process of that number."""
 _results: list[Path] = []
 """What this process has written for its user so far."""
 
@@ -112,7 +99,7 @@ class OutputFiles:
         finally:
             with signals_deferred():
                 for output in self._outputs:
-                    _forget(output.temporary, output.former)
+                    forget(output.temporary, output.former)
 
     def _write_through(self) -> None:
         # First, and open to signals: nobody knows for how long a pipe keeps its writer waiting.
@@ -181,7 +168,7 @@ def check_destination(path: Path, *inputs: Path) -> None:
     refuse_overwriting(path, *inputs)
     target = _target(path)
     if target is not None:
-        _forget(_create_beside(target))
+        forget(_create_beside(target))
 
 
 def refuse_overwriting(output: Path, *inputs: Path) -> None:
@@ -199,16 +186,6 @@ def is_standard_output(path: Path) -> bool:
 def results_written() -> int:
     """Return how many files this process has written for its user so far."""
     return len(_results)
-
-
-def sync(path: Path) -> None:
-    """Wait until the disk has a file's content or a folder's names; where a system cannot, it is as good as done."""
-    with contextlib.suppress(OSError):  # Windows opens no folders, some file systems know no fsync
-        handle = os.open(path, os.O_RDONLY if path.is_dir() or sys.platform != "win32" else os.O_RDWR)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _descriptor(path: Path) -> int | None:
@@ -256,14 +233,14 @@ def _behind_links(path: Path) -> Path:
 
 def _create_beside(target: Path) -> Path:
     """Create an empty file beside ``target`` with the permissions that ``target`` has or will have."""
-    _remove_leftovers(target)
-    temporary = target.with_name(_temporary_name(target))
+    remove_leftovers(target)
+    temporary = target.with_name(temporary_name(target))
     try:
         former = target.stat() if target.exists() else None
         # The system applies the umask, or what a folder's access list says in its place.
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
         os.close(os.open(temporary, flags, 0o666 if former is None else 0o600))
-        _in_use.add(temporary)
+        in_use.add(temporary)
         if former is not None:
             _take_over_permissions(temporary, former)
     except OSError as error:
@@ -277,57 +254,6 @@ def _take_over_permissions(temporary: Path, former: os.stat_result) -> None:
         with contextlib.suppress(OSError):  # only the superuser gives files away
             os.chown(temporary, former.st_uid, former.st_gid)
     temporary.chmod(stat.S_IMODE(former.st_mode))
-
-
-def _temporary_name(target: Path, mark: str = "") -> str:
-    """Return a name that tells whose it is and what it will be; writers choose the format by its suffix."""
-    suffix = "".join(target.suffixes[-2:])
-    kept = suffix if len(suffix) <= LONGEST_SUFFIX else ""
-    return f"{PREFIX}{_tag(target.name)}-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}{mark}{kept}"
-
-
-def _tag(text: str) -> str:
-    return hashlib.sha256(os.fsencode(text)).hexdigest()[:8]
-
-
-@cache
-def _machine() -> str:
-    """Return a mark of where process numbers mean the same: this machine, or this container of it."""
-    import platform
-
-    try:
-        numbers = os.readlink("/proc/self/ns/pid")
-    except OSError:
-        numbers = ""
-    return _tag(f"{platform.node()} {numbers}")
-
-
-def _remove_leftovers(target: Path) -> None:
-    """Remove what earlier runs, killed while they wrote this same file, left beside it."""
-    with contextlib.suppress(OSError):
-        for path in target.parent.glob(f"{PREFIX}{_tag(target.name)}-*"):
-            found = _TEMPORARY.fullmatch(path.name)
-            if found is None or not _is_left_over(path, found):
-                continue
-            if found["former"] and not target.exists():
-                os.replace(path, target)  # killed while it exchanged the two
-            else:
-                path.unlink(missing_ok=True)
-
-
-def _is_left_over(path: Path, found: re.Match[str]) -> bool:
-    if found["machine"] != _machine() or sys.platform == "win32":
-        return path not in _in_use and time.time() - path.lstat().st_mtime > UNKNOWN_OWNER_SECONDS
-    pid = int(found["pid"])
-    if pid == os.getpid():
-        return path not in _in_use
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False  # it lives, but belongs to somebody else
-    return False
 
 
 def _stream_buffer(destination: Path) -> Path:
@@ -349,8 +275,8 @@ def _copy_through(source: int, destination: Path) -> None:
 
 def _replace(output: _Output) -> None:
     if output.destination.exists():
-        former = output.destination.with_name(_temporary_name(output.destination, mark="~"))
-        _in_use.add(former)
+        former = output.destination.with_name(temporary_name(output.destination, mark="~"))
+        in_use.add(former)
         output.former = former
         try:
             os.link(output.destination, former)
@@ -367,14 +293,6 @@ def _restore(output: _Output) -> None:
             os.replace(output.former, output.destination)
         elif output.in_place:
             output.destination.unlink(missing_ok=True)
-
-
-def _forget(*temporaries: Path | None) -> None:
-    for path in temporaries:
-        if path is not None:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-            _in_use.discard(path)
 
 
 @contextmanager

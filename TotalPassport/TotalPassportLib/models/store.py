@@ -18,8 +18,9 @@ from ..base.errors import BadInput, ModelError, as_user_error
 from ..base.events import Progress, signals_deferred
 from ..base.files import make_folder, read_json, validate
 from ..base.locking import exclusive
-from ..base.outputs import atomic_write, sync
+from ..base.outputs import atomic_write
 from ..base.paths import cache_folder, models_folder
+from ..base.temporaries import rename_folder
 from .catalogue import MODEL_NAME, CatalogueEntry, find_entry, list_models
 from .description import verify_network
 from .reading import read_model
@@ -74,21 +75,17 @@ def install(model: Path, name: str, way: str, weights: list[Weights], work: Path
     """
     read_model(model)  # what cannot be read must not look installed
     _write_record(model, name, way, weights)
-    # Bringing a model in takes minutes, or a journey: after a power cut it is there or not, but not half.
-    for path in (*sorted(model.iterdir()), model):
-        sync(path)
     make_folder(models_folder())
     target, former = models_folder() / name, work / f"{name}.replaced"
     with signals_deferred():
         if target.exists():
             target.rename(former)
         try:
-            model.rename(target)
+            rename_folder(model, target)
         except BaseException:
             if former.exists():
                 former.rename(target)
             raise
-    sync(models_folder())
     return target
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from support.processes import environment, files_below
 from TotalPassportLib.base import outputs as module
+from TotalPassportLib.base import temporaries
 from TotalPassportLib.base.errors import BadInput, Cancelled
 from TotalPassportLib.base.outputs import OutputFiles, atomic_write, check_destination, is_standard_output
 
@@ -243,8 +244,8 @@ with atomic_write(Path(sys.argv[1])) as temporary:
 
 
 def test_of_another_machine_only_what_is_a_day_old_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_machine", lambda: "0123abcd")
-    left = tmp_path / module._temporary_name(tmp_path / "a.json")
+    monkeypatch.setattr(temporaries, "_machine", lambda: "0123abcd")
+    left = tmp_path / temporaries.temporary_name(tmp_path / "a.json")
     left.touch()
     monkeypatch.undo()
     check_destination(tmp_path / "a.json")
@@ -258,8 +259,8 @@ def test_of_another_machine_only_what_is_a_day_old_is_removed(tmp_path: Path, mo
 def test_a_former_file_without_its_successor_comes_back(tmp_path: Path) -> None:
     program = KILLED.replace("outputs.path(Path(path))", "target = Path(path); outputs.path(target)").replace(
         "    os.kill",
-        "    from TotalPassportLib.base.outputs import _temporary_name\n"
-        "    os.replace(target, target.with_name(_temporary_name(target, mark='~')))\n    os.kill",
+        "    from TotalPassportLib.base.temporaries import temporary_name\n"
+        "    os.replace(target, target.with_name(temporary_name(target, mark='~')))\n    os.kill",
     )
     (tmp_path / "a.json").write_bytes(b"old")
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.json")], env=environment(), check=False)
@@ -397,7 +398,27 @@ def test_what_cannot_be_made_again_is_on_the_disk_before_it_has_its_name(
 ) -> None:
     calls: list[str] = []
     os_fsync, os_replace = os.fsync, os.replace
-    monkeypatch.setattr(module.os, "fsync", lambda handle: (calls.append("fsync"), os_fsync(handle)))
+    monkeypatch.setattr(temporaries.os, "fsync", lambda handle: (calls.append("fsync"), os_fsync(handle)))
     monkeypatch.setattr(module.os, "replace", lambda *paths: (calls.append("replace"), os_replace(*paths)))
     write_both(*pair, durable=True)
     assert calls == ["fsync", "fsync", "replace", "replace", "fsync"]
+
+
+def test_a_folder_that_a_killed_run_was_making_is_removed_by_the_next(tmp_path: Path) -> None:
+    program = """
+import os, signal, sys
+from pathlib import Path
+from TotalPassportLib.base.temporaries import folder_beside
+with folder_beside(Path(sys.argv[1])) as folder:
+    (folder / "model").mkdir()
+    (folder / "model" / "half.onnx").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "model")], env=environment(), check=False)
+    assert len(files_below(tmp_path)) == 1
+    with temporaries.folder_beside(tmp_path / "model") as folder:
+        (folder / "whole").mkdir()
+        (folder / "whole" / "model.json").touch()
+        temporaries.rename_folder(folder / "whole", tmp_path / "model")
+    assert files_below(tmp_path) == ["model/model.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -7,10 +7,7 @@ all of that went well.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from ...base.errors import BadInput, Cancelled, ModelError
 from ...base.events import Cancellation, EventCallback, Progress, ignore_event
 from ...base.files import make_folder
 from ...base.paths import cache_folder, official_folders
+from ...base.temporaries import folder_beside, rename_folder
 from ..catalogue import CatalogueEntry, Dataset, find_entry, list_models
 from ..nnunet.archive import unpack_weights
 from ..nnunet.layout import find_datasets
@@ -227,7 +225,7 @@ def convert_to(path: Path, destination: Path, name: str | None = None, on_event:
         raise BadInput(f"'{destination}' is there already.", "Choose the name of a new folder.")
     progress = begin(CONVERT_SHARES, on_event, None)
     make_folder(destination.parent)
-    with workspace("convert", progress) as work, _beside(destination) as folder:
+    with workspace("convert", progress) as work, folder_beside(destination) as folder:
         with progress.stage("unpack"):
             trainers = gather([path], work / "official", progress)
         choice, *others = _choose(trainers, name)
@@ -236,18 +234,8 @@ def convert_to(path: Path, destination: Path, name: str | None = None, on_event:
             raise BadInput(f"'{path}' holds several models: {names}.", "Choose one with --as.")
         with progress.stage("convert"):
             convert(choice.name, choice.trainers, folder / "model", progress.step)
-        (folder / "model").rename(destination)
+        rename_folder(folder / "model", destination)
     return choice.name
-
-
-@contextmanager
-def _beside(destination: Path) -> Iterator[Path]:
-    """Yield a temporary folder on the same disk as ``destination``, so that a rename brings all or nothing."""
-    folder = Path(tempfile.mkdtemp(prefix=".totalpassport-", dir=destination.parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def official_folders_here() -> list[Path]:

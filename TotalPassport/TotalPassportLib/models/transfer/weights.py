@@ -13,6 +13,7 @@ from ...base.events import Cancellation, EventCallback, Progress, ignore_event
 from ...base.files import make_folder, read_json
 from ...base.outputs import atomic_write
 from ...base.paths import cache_folder
+from ...base.temporaries import rename_folder
 from ..catalogue import CatalogueEntry, find_entry, list_models
 from ..description import DESCRIPTION_FILE
 from ..nnunet.archive import unpack_weights
@@ -125,7 +126,7 @@ def weights_model(
             with progress.stage("convert"):
                 convert(name, trainers, work / "model", progress.step)
             make_folder(target.parent)
-            (work / "model").rename(target)
+            rename_folder(work / "model", target)
     return target
 
 
