@@ -138,15 +138,27 @@ def _refuse_other_versions(document: Any, path: Path) -> None:
         )
 
 
-def _refuse_boundless_numbers(document: Any, path: Path) -> None:
+def _refuse_boundless_numbers(document: Mapping[str, Any], path: Path) -> None:
     """Raise `BadInput` if a number is so large that what is computed of it no JSON and no table could hold."""
+    if (number := _boundless_number(document["organs"])) is not None:
+        raise BadInput(
+            f"'{path}' says that an organ measures {number:g}, which no organ in a scan does.", "Measure again."
+        )
+    if (number := _boundless_number(document["geometry"])) is not None:
+        raise BadInput(f"'{path}' has an image grid that no scan has ({number:g}).", "Measure again.")
+    if _boundless_number(document) is not None:
+        raise BadInput(f"'{path}' has a number that means nothing.", "Measure again.")
+
+
+def _boundless_number(document: Any) -> float | None:
     waiting = [document]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict | list):
             waiting.extend(value.values() if isinstance(value, dict) else value)
         elif isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
-            raise BadInput(f"'{path}' has a number that measures nothing ({value:g}).", "Measure again.")
+            return float(value)
+    return None
 
 
 def _block(name: str, brackets: str, lines: list[str]) -> str:
