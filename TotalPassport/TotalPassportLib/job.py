@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,26 +27,40 @@ from TotalPassportLib.base.errors import BadInput, Cancelled, user_error
 from TotalPassportLib.base.events import Cancellation, Event, EventCallback
 from TotalPassportLib.base.files import read_json, validate
 from TotalPassportLib.base.hints import hint_fields
+from TotalPassportLib.base.outputs import results_written
+from TotalPassportLib.base.streams import open_standard_streams, quiet_libraries
 from TotalPassportLib.options import RunOptions
 
+OWNER_FILE = "owner.json"
+"""In the private folders of the Slicer module; a folder without it is none of them."""
+POLL_SECONDS = 0.5
 GRACE_SECONDS = 30.0
 """How long a child whose parent is gone may take to stop by itself before it is ended."""
 
 
 class ParentWatch:
-    """Cancels the run when the parent process is gone: then standard input, which it held open, ends."""
+    """Cancels the run when the parent process is gone: then standard input, which it held open, ends.
 
-    def __init__(self, cancellation: Cancellation, scratch_folder: Path | None) -> None:
+    Of a child that was given no standard input, the system tells when it gets another parent (not on Windows).
+    """
+
+    def __init__(self, cancellation: Cancellation, scratch_folder: Path | None, stdin_closed: bool) -> None:
+        self._stdin_closed = stdin_closed
+        self._parent = os.getppid()
         self._cancellation = cancellation
         self._scratch_folder = scratch_folder
         self.parent_gone = False
         threading.Thread(target=self._wait, name="parent-watch", daemon=True).start()
 
     def _wait(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            # Past Python's buffer: its lock, held here for ever, would abort the interpreter at its end.
-            while os.read(sys.stdin.fileno(), 1):
-                pass
+        if self._stdin_closed:
+            while os.getppid() == self._parent:
+                time.sleep(POLL_SECONDS)
+        else:
+            with contextlib.suppress(OSError):
+                # Past Python's buffer: its lock, held here for ever, would abort the interpreter at its end.
+                while os.read(0, 1):
+                    pass
         self.parent_gone = True
         self._cancellation.request()
         timer = threading.Timer(GRACE_SECONDS, self._end_now)
@@ -65,6 +80,7 @@ class ParentWatch:
 def main(arguments: list[str] | None = None) -> int:
     """Run the job of a job file and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    closed = open_standard_streams()
     events = claim_standard_output()
     emit = line_writer(events)
     watch: ParentWatch | None = None
@@ -74,11 +90,13 @@ def main(arguments: list[str] | None = None) -> int:
         job_path = Path(arguments[0]).resolve()
         job = read_json(job_path)
         validate(job, "job", "The job file")
+        _refuse_impossible_names(job)
         cancellation = Cancellation(Path(job["cancel_file"]) if "cancel_file" in job else None)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *received: cancellation.request())
-        watch = ParentWatch(cancellation, _scratch_folder(job, job_path))
-        emit(_run(job, emit, cancellation))
+        watch = ParentWatch(cancellation, _scratch_folder(job, job_path), stdin_closed=0 in closed)
+        with quiet_libraries():
+            emit(_run(job, emit, cancellation))
         return 0
     except (Exception, KeyboardInterrupt) as error:
         return report_failure(error, emit)
@@ -99,8 +117,8 @@ def line_writer(stream: TextIO) -> EventCallback:
     """Return what writes an event as one line of JSON."""
 
     def emit(event: Event) -> None:
-        # A parent that is gone breaks the pipe; its watch ends the run.
-        with contextlib.suppress(BrokenPipeError):
+        # A parent that is gone breaks the pipe, and its watch ends the run; a full disk behind it loses no results.
+        with contextlib.suppress(OSError):
             stream.write(json.dumps(event) + "\n")
             stream.flush()
 
@@ -108,9 +126,20 @@ def line_writer(stream: TextIO) -> EventCallback:
 
 
 def _scratch_folder(job: Mapping[str, Any], job_path: Path) -> Path | None:
-    """Return the folder to remove when the parent is gone: only one that holds the job file itself."""
+    """Return the folder to remove when the parent is gone: only one that was made for this, and for this job.
+
+    It holds the job file itself, and the note of its owner that the Slicer module leaves in its private folders.
+    """
     folder = Path(job["scratch_folder"]).resolve() if "scratch_folder" in job else None
-    return folder if folder is not None and folder == job_path.parent else None
+    if folder is None or folder != job_path.parent or not (folder / OWNER_FILE).is_file():
+        return None
+    return folder
+
+
+def _refuse_impossible_names(job: Mapping[str, Any]) -> None:
+    texts = [text for value in job.values() for text in (value if isinstance(value, list) else [value])]
+    if any("\0" in text for text in texts if isinstance(text, str)):
+        raise BadInput("The job file has a name with a NUL character, which no file has.", "Correct the job file.")
 
 
 def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation) -> Event:
@@ -158,6 +187,8 @@ def _bring_in(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancell
 def report_failure(error: BaseException, emit: EventCallback) -> int:
     """Emit an error event and return the exit code."""
     failure = user_error(error)
+    if isinstance(failure, Cancelled) and results_written():
+        failure = Cancelled(hint="What was written until then stays.")
     if failure.exit_code == 1:
         traceback.print_exception(error)  # a defect: the log gets what the window does not show
     emit(

@@ -24,9 +24,10 @@ import numpy as np
 from . import __version__
 from .base.errors import BadInput, as_user_error
 from .base.events import Cancellation, EventCallback, Progress, ignore_event
-from .base.files import atomic_write, make_folder, refuse_overwriting, sha256_of
+from .base.files import make_folder, sha256_of
 from .base.labels import Label, LabelTable, load_label_table
 from .base.memory import available_bytes
+from .base.outputs import OutputFiles, check_destination
 from .image.formats import stem_of
 from .image.grid import canonical_grid, labels_on_stored_grid, to_canonical
 from .image.label_names import stored_label_names
@@ -235,7 +236,7 @@ def describe(
     with as_user_error():
         with progress.stage("load"):
             make_folder(output.parent)
-            refuse_overwriting(output, segmentation_path, *(Path(path) for path in (ct_path, labels) if path))
+            check_destination(output, segmentation_path, *(Path(path) for path in (ct_path, labels) if path))
             given_table = load_label_table(labels) if labels else None
             segmentation = load_segmentation(segmentation_path)
             ct = load_ct(Path(ct_path), progress.warn) if ct_path else None
@@ -261,12 +262,9 @@ def _start(shares: Mapping[str, float], on_event: EventCallback, cancellation: C
 
 
 def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
-    refuse_overwriting(paths.segmentation, ct_path)
-    # Finding out now that the folder cannot be written to spares the user the wait.
-    probe_path = paths.segmentation.with_name(f".{stem_of(ct_path)}.totalpassport-probe")
-    with atomic_write(probe_path) as probe:
-        probe.write_bytes(b"")
-    probe_path.unlink(missing_ok=True)
+    """Find out now what cannot be written, which spares the user the wait."""
+    for path in paths.written().values():
+        check_destination(path, ct_path)
 
 
 def _report_estimate(progress: Progress, free_bytes: int | None, estimate: Estimate) -> None:
@@ -353,18 +351,17 @@ def _measure(scan: SegmentedScan, options: RunOptions, progress: Progress) -> tu
 
 
 def _write(paths: OutputPaths, scan: SegmentedScan, passport: Passport, statistics: str | None) -> None:
-    """Write all files; they are renamed to their names together at the end."""
+    """Write all files; they get their names together at the end."""
     ct, table = scan.ct, scan.model.labels
-    with ExitStack() as stack:
-        segmentation = stack.enter_context(atomic_write(paths.segmentation))
-        save_labels(segmentation, scan.labels, like=ct, table=table, values=scan.searched)
-        stack.enter_context(atomic_write(paths.passport)).write_text(passport_text(passport), encoding="utf-8")
+    with OutputFiles(inputs=[ct.path]) as files:
+        save_labels(files.path(paths.segmentation), scan.labels, like=ct, table=table, values=scan.searched)
+        files.path(paths.passport).write_text(passport_text(passport), encoding="utf-8")
         if paths.statistics is not None and statistics is not None:
-            stack.enter_context(atomic_write(paths.statistics)).write_text(statistics, encoding="utf-8")
+            files.path(paths.statistics).write_text(statistics, encoding="utf-8")
         if paths.preview is not None:
             grid = canonical_grid(ct.affine, ct.voxels.shape)
             write_preview(
-                stack.enter_context(atomic_write(paths.preview)),
+                files.path(paths.preview),
                 ct=to_canonical(ct.voxels, grid),
                 labels=to_canonical(scan.labels, grid),
                 affine=grid.affine,

@@ -103,12 +103,31 @@ def test_a_signal_stops_a_run_in_its_middle(
 def test_a_child_whose_parent_is_gone_ends_and_removes_the_scratch_folder(
     scratch: Path, slow_model: Path, phantom_ct: Path, children: list[Child]
 ) -> None:
+    mark_as_ours(scratch)
     child = Child(run_job(scratch, phantom_ct, slow_model), scratch)
     children.append(child)
     child.wait_for("progress", "infer")
     child.process.stdin.close()
     assert_cancelled(child)
     assert not scratch.exists()
+
+
+def mark_as_ours(folder: Path) -> None:
+    """Leave the note that the Slicer module leaves in its private folders."""
+    (folder / "owner.json").write_text('{"pid": 1}', encoding="utf-8")
+
+
+def test_a_folder_that_nobody_made_for_a_run_is_not_removed(
+    scratch: Path, slow_model: Path, phantom_ct: Path, children: list[Child]
+) -> None:
+    """Such as a home, in which somebody has put a job file by hand."""
+    (scratch / "thesis.txt").write_text("years of work", encoding="utf-8")
+    child = Child(run_job(scratch, phantom_ct, slow_model), scratch)
+    children.append(child)
+    child.wait_for("progress", "infer")
+    child.process.stdin.close()
+    assert_cancelled(child)
+    assert files_below(scratch) == ["job.json", "thesis.txt"]
 
 
 def test_only_a_folder_that_holds_the_job_file_is_removed(
@@ -131,6 +150,7 @@ def test_a_child_ends_though_nobody_reads_its_events(
     child = Child(run_job(scratch, phantom_ct, slow_model), scratch)
     children.append(child)
     child.wait_for("progress", "infer")
+    mark_as_ours(scratch)
     child.process.kill()  # of this one only the folder is wanted: a second child gets no reader at all
     child.finish()
     process = subprocess.Popen(
@@ -251,3 +271,67 @@ def test_the_result_does_not_depend_on_the_process(
     organs = read_passport(Path(child.events[-1]["passport"])).organs
     for label, organ in here.passport.organs.items():
         assert np.array_equal(organs[label].centroid_ras_mm, np.round(organ.centroid_ras_mm, 9))
+
+
+def run_bare(job: dict[str, Any], folder: Path, redirections: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a job with standard streams as a shell connects them."""
+    job_file = folder / "job.json"
+    job_file.write_text(json.dumps(job), encoding="utf-8")
+    return subprocess.run(
+        ["sh", "-c", f'exec "$0" -X utf8 "$1" "$2" {redirections}', sys.executable, str(JOB_SCRIPT), str(job_file)],
+        capture_output=True,
+        env=environment(),
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    "redirections",
+    ["<&-", "<&- >&-", "<&- >&- 2>&-", "<&- >/dev/full", "<&- 2>/dev/full"],
+    ids=["no input", "no output either", "nothing at all", "output full", "log full"],
+)
+def test_results_are_there_whatever_the_streams_are(
+    redirections: str, scratch: Path, threshold_model: Path, phantom_ct: Path
+) -> None:
+    if "/dev/full" in redirections and not Path("/dev/full").exists():
+        pytest.skip("optional: only Linux has a device that is always full")
+    process = run_bare(run_job(scratch, phantom_ct, threshold_model), scratch, redirections)
+    assert process.returncode == 0, process.stderr
+    assert b"Traceback" not in process.stderr
+    assert len(read_passport(next((scratch / "out").glob("*_passport.json"))).organs) == 3
+    if process.stdout:
+        assert json.loads(process.stdout.splitlines()[-1])["event"] == "result"
+
+
+def test_a_child_without_standard_input_ends_with_its_parent(scratch: Path, slow_model: Path, phantom_ct: Path) -> None:
+    mark_as_ours(scratch)
+    job_file = scratch / "job.json"
+    job_file.write_text(json.dumps(run_job(scratch, phantom_ct, slow_model)), encoding="utf-8")
+    parent = subprocess.Popen(
+        ["sh", "-c", '"$0" -X utf8 "$1" "$2" <&- & wait', sys.executable, str(JOB_SCRIPT), str(job_file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+    )
+    while b'"infer"' not in parent.stdout.readline():
+        pass
+    parent.kill()
+    rest = parent.stdout.read()  # until the child is gone, too
+    parent.wait()
+    parent.stdout.close()
+    assert json.loads(rest.splitlines()[-1])["code"] == "cancelled"
+    assert not scratch.exists()
+
+
+@pytest.mark.parametrize("field", ["ct", "output_folder", "model", "cancel_file", "scratch_folder"])
+@pytest.mark.parametrize("letter", ["\0", "\ud800"], ids=["NUL", "half a letter"])
+def test_a_name_that_no_file_can_have_is_a_sentence(
+    field: str, letter: str, scratch: Path, threshold_model: Path, phantom_ct: Path, children: list[Child]
+) -> None:
+    job = run_job(scratch, phantom_ct, threshold_model)
+    child = Child(job | {field: f"{job[field]}{letter}"}, scratch)
+    children.append(child)
+    assert child.finish() == 2, child.log
+    assert child.events[-1]["code"] == "bad_input"
+    assert "Traceback" not in child.log

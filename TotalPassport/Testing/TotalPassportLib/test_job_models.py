@@ -124,6 +124,7 @@ def test_a_download_whose_parent_is_gone_ends_and_removes_the_scratch_folder(
     start: Any, site: Site, home: Path, scratch: Path
 ) -> None:
     site.faults.append(trickle(after=1000))
+    (scratch / "owner.json").write_text('{"pid": 1}', encoding="utf-8")
     child = start("download_model", model="fast")
     child.wait_for("progress", "download")
     child.process.stdin.close()

@@ -11,6 +11,7 @@ import numpy as np
 from ..base.errors import BadInput
 from ..base.hints import Hint, HintCode
 from ..base.labels import load_label_table
+from ..base.text import shown_name
 from ..passport.organ import OrganPassport, Passport
 
 SOFT_WEIGHT = 0.5
@@ -27,8 +28,6 @@ LARGEST_COORDINATE_MM = 1e5
 """Farther from the origin than this lies no patient; squares of such numbers are still exact enough."""
 SMALLEST_VOLUME_MM3 = 1e-6
 """A cube of 0.01 mm: no voxel is smaller."""
-LONGEST_NAME = 60
-"""Characters of a name that are shown; the longest of the bundled tables has half as many."""
 MOST_ORGANS = 1000
 """More organs than this are no label table of ours; the heaviest ones are kept so that time stays bounded."""
 
@@ -93,11 +92,6 @@ def kish_effective_count(weights: Sequence[float] | np.ndarray) -> float:
     weights = np.asarray(weights, np.float64)
     total = float(weights.sum())
     return total * total / float((weights**2).sum()) if total > 0 else 0.0
-
-
-def shown_name(name: str) -> str:
-    """Return a name from a file as it may be shown: of bounded length, and without what would steer a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in name[:LONGEST_NAME])
 
 
 def _by_name(passport: Passport, which: str) -> dict[str, OrganPassport]:

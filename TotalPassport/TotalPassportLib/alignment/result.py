@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..base.text import shown_name
 from .closed_form import apply
-from .correspondences import shown_name
 from .deformable import DisplacementField
 from .robust import COARSE_SCALE_MM, weighted_median
 

@@ -8,14 +8,14 @@ scan is put under the loaded transform.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..base.errors import BadInput
-from ..base.files import atomic_write
+from ..base.outputs import OutputFiles
 from .deformable import DisplacementField
 from .hdf5 import Tree, hdf5_bytes
 from .result import Alignment
@@ -37,9 +37,15 @@ def write_alignment(alignment: Alignment, path: Path) -> None:
     ------
     BadInput : another suffix, or the file cannot be written.
     """
-    content = writer_for(path)(alignment)
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(content)
+    write_alignments(alignment, [Path(path)])
+
+
+def write_alignments(alignment: Alignment, paths: Sequence[Path]) -> None:
+    """Write an alignment in several formats, see `write_alignment`: all of the files or none."""
+    contents = {path: writer_for(path)(alignment) for path in paths}
+    with OutputFiles() as outputs:
+        for path, content in contents.items():
+            outputs.path(path).write_bytes(content)
 
 
 def writer_for(path: Path) -> Callable[[Alignment], bytes]:

@@ -15,6 +15,9 @@ from contextlib import contextmanager
 
 from .hints import Hint
 
+NO_MEMORY_SIGNS = ("Cannot allocate memory", "failed to map segment", "cannot apply additional memory protection")
+"""What dynamic loaders say when a library does not fit into memory."""
+
 
 class TotalPassportError(Exception):
     """A failure that the user can read.
@@ -84,15 +87,36 @@ def user_error(error: BaseException) -> TotalPassportError:
         return Cancelled()
     if isinstance(error, OSError):
         return os_error(error)
-    return TotalPassportError(
+    return _failure_of_libraries(error) or TotalPassportError(
         f"Internal error: {type(error).__name__}: {error}.",
         "This is a defect of TotalPassport; please report it with the log.",
     )
 
 
-def os_error(error: OSError) -> BadInput:
+def _failure_of_libraries(error: BaseException) -> TotalPassportError | None:
+    """Return the sentence for what Python's own errors mean where a system's limit or a name is behind them."""
+    reason = str(error)
+    if isinstance(error, ImportError) and any(sign in reason for sign in NO_MEMORY_SIGNS):
+        return OutOfMemory(
+            "There is not enough memory to load the libraries that this program needs.",
+            "Raise the limit (ulimit -v), close other programs, or use a machine with more memory.",
+        )
+    if isinstance(error, RuntimeError) and "can't start new thread" in reason:
+        return OutOfMemory(
+            "The system allows no more threads.", "Raise the limit (ulimit -u, or of memory: ulimit -v)."
+        )
+    if isinstance(error, UnicodeEncodeError) or (isinstance(error, ValueError) and "null " in reason):
+        return BadInput("A name holds characters that no file's name can have.", "Correct the path.")
+    return None
+
+
+def os_error(error: OSError) -> TotalPassportError:
     """Translate an operating system's error about a file into a sentence."""
     path = f" '{error.filename}'" if error.filename else ""
+    if error.errno == errno.ENOMEM:
+        return OutOfMemory("The system has no more memory to give.", "Close other programs, or raise the limit.")
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return BadInput("The system allows no more open files.", "Raise the limit (ulimit -n).")
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return BadInput(f"The disk is full; writing{path} failed.", "Free some space or choose another output folder.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -6,10 +6,13 @@ dictionaries (see ``docs/architecture.md``) handed to a callback; the same dicti
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from .errors import Cancelled
@@ -47,6 +50,32 @@ class Cancellation:
         """Raise `Cancelled` if the run was asked to stop."""
         if self.requested:
             raise Cancelled()
+
+
+@contextmanager
+def signals_deferred() -> Iterator[list[int]]:
+    """Hold SIGINT and SIGTERM back for the length of a block that must not be cut; yield those that came so far.
+
+    They take effect at the end of the block. Only the main thread can be cut by them.
+    """
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+
+    handlers: dict[int, Any] = {}
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+                # What is ignored stays so; a handler that is not Python's could not be put back.
+                if signal.getsignal(number) not in (None, signal.SIG_IGN):
+                    handlers[number] = signal.signal(number, note)
+        yield received
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in dict.fromkeys(received):
+            signal.raise_signal(number)
 
 
 class Progress:

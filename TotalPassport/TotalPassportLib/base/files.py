@@ -1,12 +1,14 @@
-"""Files of ours: written whole or not at all, read as if they were hostile."""
+"""Files that are read as if they were hostile."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import os
-import tempfile
+import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -17,43 +19,9 @@ from .errors import BadInput, TotalPassportError, os_error
 
 DATA_FOLDER = Path(__file__).parents[1] / "data"
 
+_HALF_LETTER = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 MAX_JSON_BYTES = 64 * 2**20
 """A passport of 117 organs with 500 points each is about 3 MB; nothing of ours comes near this."""
-
-
-@contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; rename it to ``path`` if all went well, else remove it.
-
-    Raises
-    ------
-    BadInput : the folder cannot be written to, or the disk is full.
-    """
-    path = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(prefix=".totalpassport-", suffix="".join(path.suffixes[-2:]), dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        error.filename = str(path.parent)
-        raise os_error(error) from error
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files; results follow the user's own setting
-        os.replace(temporary, path)
-    except OSError as error:
-        error.filename = str(path)
-        raise os_error(error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@cache
-def _umask() -> int:
-    # The only way to ask for the umask is to set it, so ask once, before there are threads to race with.
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def make_folder(path: Path) -> Path:
@@ -67,11 +35,31 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def refuse_overwriting(output: Path, *inputs: Path) -> None:
-    """Raise `BadInput` if a file that is to be written is one of those that are read."""
-    for path in inputs:
-        if output.exists() and path.exists() and output.samefile(path):
-            raise BadInput(f"The output '{output}' is the input itself.", "Choose another name or folder.")
+@contextmanager
+def open_regular(path: Path) -> Iterator[io.BufferedReader]:
+    """Open a file for reading in bytes; what may never end or never begin, a device or a pipe, is refused.
+
+    Raises
+    ------
+    BadInput
+        It is no regular file, or cannot be read.
+    """
+    try:
+        # Without waiting: opening a pipe that nobody writes to would not return.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise BadInput(f"'{path}' is a device or a pipe, not a file.", "Give the path of a file.")
+            yield file
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise os_error(error) from error
+
+
+def require_regular(path: Path) -> None:
+    """Raise `BadInput` unless a path leads to a regular file that can be read; see `open_regular`."""
+    with open_regular(path):
+        pass
 
 
 def read_json(path: Path, failure: type[TotalPassportError] = BadInput) -> Any:
@@ -85,11 +73,10 @@ def read_json(path: Path, failure: type[TotalPassportError] = BadInput) -> Any:
     failure : the file cannot be read or is not plain JSON.
     """
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(path) as file:
             text = file.read(MAX_JSON_BYTES + 1)
-    except OSError as error:
-        sentence = os_error(error)
-        raise failure(sentence.message, sentence.hint) from error
+    except BadInput as error:
+        raise failure(error.message, error.hint) from error
     if len(text) > MAX_JSON_BYTES:
         raise failure(f"'{path}' is larger than {MAX_JSON_BYTES // 2**20} MB.", "This is not one of our JSON files.")
     return parse_json(text, f"'{path}'", failure)
@@ -98,13 +85,17 @@ def read_json(path: Path, failure: type[TotalPassportError] = BadInput) -> Any:
 def parse_json(text: bytes | str, what: str, failure: type[TotalPassportError] = BadInput) -> Any:
     """Parse JSON strictly; ``what`` names the document in the error."""
     try:
-        return json.loads(
-            text if isinstance(text, str) else text.decode("utf-8"),
+        plain = text if isinstance(text, str) else text.decode("utf-8")
+        document = json.loads(
+            plain,
             object_pairs_hook=_unique_keys,
             parse_constant=_refuse_constant,
             parse_float=_finite,
             parse_int=_bounded,
         )
+        if _HALF_LETTER.search(plain):
+            _refuse_half_letters(document)
+        return document
     except RecursionError as error:
         raise failure(f"{what} is nested too deeply.", "Check where the file comes from.") from error
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
@@ -116,6 +107,14 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(document) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return document
+
+
+def _refuse_half_letters(document: Any) -> None:
+    """Raise `ValueError` if a text has half of a surrogate pair: no file in UTF-8 could hold it again."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError("a text has half of a letter (a lone surrogate)") from error
 
 
 def _refuse_constant(name: str) -> None:
@@ -156,5 +155,5 @@ def _validator(schema: str) -> Callable[[Any], Any]:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes in hexadecimal."""
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,10 +6,14 @@ import contextlib
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import OutOfMemory
 
+NO_LIMIT = 2**60
+"""Bytes: version 1 of control groups writes "no limit" as the largest number of pages."""
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in one unit of the system's ``ru_maxrss``."""
 
@@ -19,10 +23,8 @@ def available_bytes() -> int | None:
     if sys.platform == "win32":
         return _windows_memory("available")
     free = _available_on_linux()
-    if free is None:
-        return physical_bytes()
-    limit = _cgroup_room()
-    return free if limit is None else min(free, limit)
+    rooms = [physical_bytes() if free is None else free, _cgroup_room(), _address_room()]
+    return min((room for room in rooms if room is not None), default=None)
 
 
 def require_memory(needed_bytes: float, purpose: str) -> None:
@@ -30,9 +32,23 @@ def require_memory(needed_bytes: float, purpose: str) -> None:
     available = available_bytes()
     if available is not None and needed_bytes > available:
         raise OutOfMemory(
-            f"{purpose} needs about {needed_bytes / 2**30:.1f} GB of memory, but only {available / 2**30:.1f} GB "
-            "are free.",
+            f"{purpose} needs about {_size_text(needed_bytes)} of memory, but only {_size_text(available)} are free.",
             "Close other programs, crop or resample the scan, or use a machine with more memory.",
+        )
+
+
+def _size_text(size_bytes: float) -> str:
+    return f"{size_bytes / 2**30:.1f} GB" if size_bytes >= 2**30 / 10 else f"{size_bytes / 2**20:.1f} MB"
+
+
+def require_address_space(needed_bytes: int, purpose: str) -> None:
+    """Raise `OutOfMemory` when a limit of this process's own leaves less than ``needed_bytes``, as `require_memory`."""
+    room = _address_room()
+    if room is not None and needed_bytes > room:
+        raise OutOfMemory(
+            f"{purpose} needs about {needed_bytes / 2**20:.0f} MB of memory, but the limit of this process leaves "
+            f"{room / 2**20:.0f} MB.",
+            "Raise the limit (ulimit -v).",
         )
 
 
@@ -124,16 +140,78 @@ def _available_on_linux() -> int | None:
     return int(fields["MemAvailable"].split()[0]) * 1024
 
 
-def _cgroup_room(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Return what is left of a container's memory limit (cgroup v2), or None without one."""
+def _address_room() -> int | None:
+    """Return what is left of a limit of this process's address space (``ulimit -v``), or None without one."""
+    if sys.platform == "win32":
+        return None
+    import resource  # not on Windows
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return None
+    return max(limit - _process_bytes("VmSize", "working_set"), 0)
+
+
+def _cgroup_room(mounts: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> int | None:
+    """Return what is left of the memory limits of this process's control groups, or None where there is none.
+
+    Groups are nested, and each may have a limit of its own: the narrowest counts. A container may show its group as
+    the root of what is mounted, or not show where it lies in it; so every folder on the way is looked at.
+
+    Parameters
+    ----------
+    mounts : Path
+        Where the system shows control groups, of version 2, or of version 1 by controller.
+    membership : Path
+        The file that says to which groups this process belongs.
+    """
+    rooms: list[int] = []
+    for root, group, names in _control_groups(mounts, membership):
+        folder = root / group.strip("/")
+        for level in (folder, *folder.parents):
+            room = _room_of_group(level, names)
+            if room is not None:
+                rooms.append(room)
+            if level == root:
+                break
+    return min(rooms, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _GroupFiles:
+    """What the files of a control group are called."""
+
+    limit: str
+    used: str
+    inactive: str
+    """The field of ``memory.stat`` with the bytes of files that were only read, of the group and all below it."""
+
+
+_VERSION_1 = _GroupFiles(limit="memory.limit_in_bytes", used="memory.usage_in_bytes", inactive="total_inactive_file")
+_VERSION_2 = _GroupFiles(limit="memory.max", used="memory.current", inactive="inactive_file")
+
+
+def _control_groups(mounts: Path, membership: Path) -> Iterator[tuple[Path, str, _GroupFiles]]:
+    """Yield the root, the path below it and the files' names of each hierarchy that can limit memory."""
+    groups = {"": "/", "memory": "/"}
+    with contextlib.suppress(OSError):
+        for line in membership.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+            _, controllers, group = [*line.split(":", 2), "", ""][:3]
+            groups |= {name: group for name in controllers.split(",") if name in groups and ".." not in group}
+    yield mounts, groups[""], _VERSION_2
+    yield mounts / "unified", groups[""], _VERSION_2
+    yield mounts / "memory", groups["memory"], _VERSION_1
+
+
+def _room_of_group(folder: Path, names: _GroupFiles) -> int | None:
     try:
-        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
-        if limit == "max":
+        limit = (folder / names.limit).read_text(encoding="ascii").strip()
+        if limit == "max" or int(limit) >= NO_LIMIT:
             return None
-        used = int((folder / "memory.current").read_text(encoding="ascii"))
+        used = int((folder / names.used).read_text(encoding="ascii"))
         fields = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
         # Files that were read count as used, though the system drops them as soon as somebody needs the room.
-        return int(limit) - used + int(fields.get("inactive_file", 0))
+        return max(int(limit) - used + int(fields.get(names.inactive, 0)), 0)
     except (OSError, ValueError):
         return None
 

@@ -6,9 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import sys
+import tempfile
 from pathlib import Path
+
+from .errors import BadInput
 
 HOME_VARIABLE = "TOTALPASSPORT_HOME"
 """The environment variable that relocates models and cache."""
@@ -17,7 +22,7 @@ HOME_VARIABLE = "TOTALPASSPORT_HOME"
 def home_folder() -> Path:
     """Return the folder of all that TotalPassport stores for this user; it need not exist yet."""
     given = os.environ.get(HOME_VARIABLE)
-    return Path(given).expanduser().absolute() if given else _platform_folder()
+    return _expanded(Path(given)) if given else _platform_folder()
 
 
 def models_folder() -> Path:
@@ -30,15 +35,46 @@ def cache_folder() -> Path:
     return home_folder() / "cache"
 
 
+def _expanded(folder: Path) -> Path:
+    """Return a folder with ``~`` replaced by the home; as it stands where nobody knows that."""
+    try:
+        return folder.expanduser().absolute()
+    except RuntimeError:
+        return folder.absolute()
+
+
+def _user_home() -> Path:
+    """Return the user's home; where the system knows none, a private folder for what is temporary."""
+    try:
+        return Path.home()
+    except RuntimeError:  # no HOME, and no account of this number, as in many containers
+        return _folder_without_home()
+
+
+def _folder_without_home() -> Path:
+    if sys.platform == "win32":
+        return Path(tempfile.gettempdir())  # each user has one there
+    folder = Path(tempfile.gettempdir()) / f"totalpassport-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise BadInput(
+            f"This user has no home, and '{folder}' belongs to somebody else.",
+            f"Set {HOME_VARIABLE} to a folder of your own.",
+        )
+    return folder
+
+
 def _platform_folder() -> Path:
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home() / "AppData" / "Local") / "TotalPassport"
+        return (Path(local) if local else _user_home() / "AppData" / "Local") / "TotalPassport"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "TotalPassport"
+        return _user_home() / "Library" / "Application Support" / "TotalPassport"
     data = Path(os.environ.get("XDG_DATA_HOME", ""))
     # The XDG specification says to ignore a relative path.
-    return (data if data.is_absolute() else Path.home() / ".local" / "share") / "totalpassport"
+    return (data if data.is_absolute() else _user_home() / ".local" / "share") / "totalpassport"
 
 
 def official_folders() -> tuple[Path, ...]:
@@ -49,5 +85,5 @@ def official_folders() -> tuple[Path, ...]:
     weights, home = os.environ.get("TOTALSEG_WEIGHTS_PATH"), os.environ.get("TOTALSEG_HOME_DIR")
     candidates = [Path(weights)] if weights else []
     homes = [Path(home)] if home else []
-    candidates += [folder / "nnunet" / "results" for folder in (*homes, Path.home() / ".totalsegmentator")]
-    return tuple(dict.fromkeys(folder.expanduser().absolute() for folder in candidates))
+    candidates += [folder / "nnunet" / "results" for folder in (*homes, _user_home() / ".totalsegmentator")]
+    return tuple(dict.fromkeys(_expanded(folder) for folder in candidates))

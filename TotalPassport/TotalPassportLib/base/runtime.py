@@ -39,6 +39,7 @@ def onnxruntime_module() -> ModuleType:
             raise  # it is there, and broken
         raise _engine_missing() from error
     onnxruntime.disable_telemetry_events()
+    onnxruntime.set_default_logger_severity(LOG_FATAL)
     return onnxruntime  # type: ignore[no-any-return]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
+
+from ..base.text import html_text
 
 WIDTH = 900
 LABEL_WIDTH = 270
@@ -69,7 +70,7 @@ def _bar(bar: Bar, top: float, scale: float) -> Iterable[str]:
     for value, colour, hover in bar.parts:
         width = value * scale
         shape = f'x="{left:.1f}" y="{top + 5:.1f}" width="{width:.2f}" height="{ROW - 10}"'
-        yield f'<rect class="{colour}" {shape}><title>{escape(hover)}</title></rect>'
+        yield f'<rect class="{colour}" {shape}><title>{html_text(hover)}</title></rect>'
         left += width
     end = left
     if bar.lowest is not None and bar.highest is not None and bar.highest > bar.lowest:
@@ -110,14 +111,17 @@ def _panel(heading: str, x_unit: str, curves: Sequence[Curve], left: float, widt
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
         yield f'<path class="curve {curve.colour}" d="M{path}"/>'
         for (x, y), point in zip(places, curve.points, strict=True):
-            hover = escape(f"{curve.label}: {point[1]:.4g} at {point[0]:.4g}")
+            hover = html_text(f"{curve.label}: {point[1]:.4g} at {point[0]:.4g}")
             yield f'<circle class="{curve.colour}" cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{hover}</title></circle>'
 
 
 def legend(entries: Sequence[tuple[str, str]]) -> str:
     """Return a legend of labels and their colour classes."""
-    items = (f'<li><svg viewBox="0 0 12 12"><rect class="{colour}" width="12" height="12"/></svg>{escape(label)}</li>'
-             for label, colour in entries)  # fmt: skip
+
+    def swatch(colour: str) -> str:
+        return f'<svg viewBox="0 0 12 12"><rect class="{colour}" width="12" height="12"/></svg>'
+
+    items = (f"<li>{swatch(colour)}{html_text(label)}</li>" for label, colour in entries)
     return f'<ul class="legend">{"".join(items)}</ul>'
 
 
@@ -142,10 +146,10 @@ def _grid(tick: float, x: float, bottom: float) -> str:
 
 
 def _text(x: float, y: float, text: str, classes: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{classes}">{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{classes}">{html_text(text)}</text>'
 
 
 def _svg(title: str, height: float, lines: Iterable[str]) -> str:
     body = "\n".join(lines)
-    label = escape(title, quote=True)
+    label = html_text(title)
     return f'<svg class="chart" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{label}">\n{body}\n</svg>'

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..base.files import atomic_write, make_folder
-from .report import Document
+from ..base.files import make_folder
+from ..base.outputs import OutputFiles
+from ..base.text import html_text
+from .report import REPORT_FILES, Document
 from .sections import Look, install_section, roofline_section, scale_section, scan_section
 from .style import STYLE
 from .text_tables import items, muted
@@ -43,11 +44,12 @@ def benchmark_page(document: Document) -> str:
 def write_report(document: Document, folder: Path) -> tuple[Path, Path]:
     """Write ``benchmark.json`` and ``benchmark.html`` into a folder and return their paths."""
     make_folder(folder)
-    contents = {"benchmark.json": json.dumps(document, indent=1) + "\n", "benchmark.html": benchmark_page(document)}
-    for name, text in contents.items():
-        with atomic_write(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-    return folder / "benchmark.json", folder / "benchmark.html"
+    contents = (json.dumps(document, indent=1) + "\n", benchmark_page(document))
+    with OutputFiles() as outputs:
+        for name, text in zip(REPORT_FILES, contents, strict=True):
+            outputs.path(folder / name).write_text(text, encoding="utf-8", newline="\n")
+    document_file, page_file = REPORT_FILES
+    return folder / document_file, folder / page_file
 
 
 def _heading(document: Document) -> str:
@@ -56,7 +58,9 @@ def _heading(document: Document) -> str:
     date = document["created"].replace("T", " ").replace("Z", " UTC")
     model = f"model {settings['model']} ({settings['model_title']})"
     facts = (f"{program['name']} {program['version']}", model, runs, date)
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _machine(document).items())
+    rows = "".join(
+        f"<dt>{html_text(name)}</dt><dd>{html_text(value)}</dd>" for name, value in _machine(document).items()
+    )
     return (
         f"<h1>Benchmark: whole processes, from file to file</h1>\n<p>{muted(BETWEEN.join(facts))}</p>\n<dl>{rows}</dl>"
     )

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..base.text import LONGEST_SENTENCE, shown_name
+
 MEBIBYTE = 2**20
 
+REPORT_FILES = ("benchmark.json", "benchmark.html")
+"""What a benchmark writes: its document, and that as a page."""
 Document = Mapping[str, Any]
 """A benchmark, see ``data/schemas/benchmark.schema.json``."""
 
@@ -19,13 +23,16 @@ def benchmark_text(document: Document) -> str:
     for scan in document["scans"]:
         size = " x ".join(map(str, scan["shape"]))
         lines += [
-            f"{scan['name']} ({size})",
+            f"{shown_name(scan['name'])} ({size})",
             _row(width, "", "wall s", "faster", "peak MiB", "of peak", "labels alike"),
         ]
         for result in scan["results"]:
             cells = _cells(result, scan)
             lines.append(_row(width, titles[result["contender"]], *cells))
-        lines += [f"  {titles[result['contender']]}: {result['failure']}" for result in failures(scan)]
+        lines += [
+            f"  {titles[result['contender']]}: {shown_name(result['failure'], LONGEST_SENTENCE)}"
+            for result in failures(scan)
+        ]
         lines.append("")
     sizes = (("TotalPassport", document["install"]["ours"]), ("TotalSegmentator", document["install"]["official"]))
     installed = [f"{name} {size['bytes'] / MEBIBYTE:.0f} MiB" for name, size in sizes if size is not None]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
+from ..base.text import html_text
 from .aggregation import OFFICIAL, PLAIN, STAGES
 from .charts import Bar, Curve, bar_chart, curve_charts, legend, number_text
 from .official_package import OFFICIAL_PACKAGES
@@ -45,7 +45,7 @@ def scan_section(scan: Scan, look: Look) -> str:
     """Return one scan: its table and its charts."""
     done = _finished(scan)
     parts = [
-        f"<h2>{escape(scan['name'])}</h2>",
+        f"<h2>{html_text(scan['name'])}</h2>",
         f"<p>{muted(_size(scan))}</p>",
         _table(scan, look),
         *((_time_chart(done, look), _memory_chart(done, look), _stages(done, look)) if done else ()),
@@ -68,15 +68,15 @@ def _table(scan: Scan, look: Look) -> str:
     labels = f"labels with {reference}" if reference else "labels with nothing"
     caption = f"Times are compared with {baseline}, {labels}." if baseline else "None of them has finished."
     failed = "".join(
-        f'<p class="failure"><b>{escape(look.titles[result["contender"]])}</b> did not finish: '
-        f"{escape(result['failure'])}</p>\n"
+        f'<p class="failure"><b>{html_text(look.titles[result["contender"]])}</b> did not finish: '
+        f"{html_text(result['failure'])}</p>\n"
         for result in failures(scan)
     )
     return table(heads, [_row(result, scan, look) for result in scan["results"]], caption, words=[1]) + failed
 
 
 def _row(result: Result, scan: Scan, look: Look) -> list[str]:
-    title = escape(look.titles[result["contender"]])
+    title = html_text(look.titles[result["contender"]])
     if result["failure"] is not None:
         return [title, muted("failed"), *[DASH] * 5]
     seconds, processor = result["seconds"], result["processor_seconds"]
@@ -84,7 +84,7 @@ def _row(result: Result, scan: Scan, look: Look) -> list[str]:
     spread = "<br/>" + muted(f"{seconds['lowest']:.2f} {DASH} {seconds['highest']:.2f}") if several else ""
     return [
         title,
-        escape(_ran_on(result)),
+        html_text(_ran_on(result)),
         f"<b>{seconds['median']:.2f}</b>{spread}",
         f"<b>{times(result).replace('x', TIMES)}</b>",
         DASH if processor is None else f"{processor:.1f}",
@@ -135,7 +135,7 @@ def _stages(done: Sequence[Result], look: Look) -> str:
         stages, title = result["stages"], look.titles[result["contender"]]
         parts = [(value, STAGE_COLOURS[name], f"{title}, {name}: {value:.2f} s") for name, value in stages.items()]
         bars.append(Bar(title, parts, f"{sum(stages.values()):.2f} s"))
-        rows.append([escape(title), *(f"{stages[name]:.2f}" if name in stages else DASH for name in shown)])
+        rows.append([html_text(title), *(f"{stages[name]:.2f}" if name in stages else DASH for name in shown)])
     chart = legend([(stage, STAGE_COLOURS[stage]) for stage in shown]) + bar_chart("Stages", bars, "s")
     return f"<h3>Where the time goes</h3>\n<figure>{chart}</figure>{table(['seconds', *shown], rows)}"
 
@@ -150,7 +150,7 @@ def scale_section(document: Document, look: Look) -> str:
         ("Peak memory, MiB", "million voxels", _curves(scans, look, "peak_bytes", "highest", MEBIBYTE)),
     ]
     shown = [(look.titles[key], colour) for key, colour in look.colours.items()]
-    tables = [f"<h3>{escape(scan['name'])}</h3>\n<p>{muted(_size(scan))}</p>{_table(scan, look)}" for scan in scans]
+    tables = [f"<h3>{html_text(scan['name'])}</h3>\n<p>{muted(_size(scan))}</p>{_table(scan, look)}" for scan in scans]
     return (
         "<h2>How time and memory grow</h2>\n<p>Synthetic scans of realistic sizes, made of the bundled phantom: good "
         "for time and memory, and for nothing else.</p>\n"
@@ -189,7 +189,7 @@ def roofline_section(document: Document, look: Look) -> str:
     return (
         "<h2>The network against the processor</h2>\n<p>Multiplications and additions of the network in a second, "
         "against the best product of two large matrices, measured on this machine before and after with the same "
-        f"number of threads ({document['settings']['threads']}): {escape(peaks)} GFLOP/s.</p>\n"
+        f"number of threads ({document['settings']['threads']}): {html_text(peaks)} GFLOP/s.</p>\n"
         f"{table(heads, rows, words=[1])}{left_out}"
     )
 
@@ -197,8 +197,8 @@ def roofline_section(document: Document, look: Look) -> str:
 def _network_row(scan: Scan, result: Result, look: Look) -> list[str]:
     network = result["network"]
     return [
-        escape(f"{look.titles[result['contender']]}, {scan['name']}"),
-        escape(result["arithmetic"] or DASH),
+        html_text(f"{look.titles[result['contender']]}, {scan['name']}"),
+        html_text(result["arithmetic"] or DASH),
         f"{network['gflops']:.0f}",
         DASH if network["peak_gflops"] is None else f"{network['peak_gflops']:.0f}",
         DASH if network["percent"] is None else f"<b>{network['percent']:.0f} %</b>",

@@ -14,8 +14,9 @@ from typing import Any
 from .. import __version__
 from ..base.errors import BadInput
 from ..base.events import EventCallback
-from ..base.files import atomic_write, make_folder, parse_json, validate
+from ..base.files import make_folder, parse_json, validate
 from ..base.hints import Hint, HintCode
+from ..base.outputs import check_destination
 from ..image.formats import stem_of
 from ..models.catalogue import find_entry, find_model, list_models
 from ..models.description import ModelDescription
@@ -26,6 +27,7 @@ from .contenders import LIBRARY, Contender, Official, OurProgram, PlainPass, Run
 from .machine import machine, our_install_size
 from .measure import Scan, Trial, measure
 from .official_package import MODES, OFFICIAL_PACKAGES
+from .report import REPORT_FILES
 from .synthetic import SCANS
 
 SCHEMA = "totalpassport-benchmark/1"
@@ -99,10 +101,8 @@ def check(settings: Settings) -> None:
     if settings.official is not None:
         _check_official(settings)
     # Finding out now that the folder cannot be written to spares the user the wait.
-    probe = make_folder(settings.output) / ".totalpassport-probe"
-    with atomic_write(probe) as temporary:
-        temporary.write_bytes(b"")
-    probe.unlink(missing_ok=True)
+    for name in REPORT_FILES:
+        check_destination(make_folder(settings.output) / name, *settings.scans)
 
 
 def _check_choices(what: str, given: Sequence[str], known: Sequence[str]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..base.events import Cancellation, Progress, ignore_event
-from ..base.files import atomic_write
 from ..base.memory import require_memory
+from ..base.outputs import atomic_write
 from ..base.runtime import onnxruntime_module
 from ..image.grid import labels_on_stored_grid
 from ..image.nifti import save_labels

@@ -21,13 +21,15 @@ if __package__ in (None, ""):
     __package__ = "TotalPassportLib.benchmark"
 
 from TotalPassportLib.base.events import Cancellation
+from TotalPassportLib.base.streams import open_standard_streams
 from TotalPassportLib.job import ParentWatch, claim_standard_output, line_writer, report_failure
 
 
 def main() -> int:
     """Do one piece of work and return the exit code."""
+    closed = open_standard_streams()
     emit = line_writer(claim_standard_output())
-    ParentWatch(Cancellation(), None)
+    ParentWatch(Cancellation(), None, stdin_closed=0 in closed)
     name, *arguments = sys.argv[1:]
     try:
         emit({"event": "result", **ACTIONS[name](*arguments)})

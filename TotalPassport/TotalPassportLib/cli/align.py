@@ -55,16 +55,15 @@ def add_align(commands: argparse._SubParsersAction[argparse.ArgumentParser], epi
 
 def _align(options: argparse.Namespace) -> None:
     from ..alignment import align  # here, so that --help answers at once
-    from ..alignment.transform_files import write_alignment, writer_for
-    from ..base.files import refuse_overwriting
+    from ..alignment.transform_files import write_alignments, writer_for
+    from ..base.outputs import check_destination
     from ..passport import read_passport
 
     for path in options.output:
         writer_for(path)  # a wrong name is refused before any work
-        refuse_overwriting(path, options.fixed, options.moving)
+        check_destination(path, options.fixed, options.moving)
     alignment = align(read_passport(options.fixed), read_passport(options.moving), options.kind, options.icp)
-    for path in options.output:
-        write_alignment(alignment, path)
+    write_alignments(alignment, options.output)
     print(residual_table(alignment))
     print(f"\n{alignment.verdict}")
     for path in options.output:
@@ -73,7 +72,7 @@ def _align(options: argparse.Namespace) -> None:
 
 def residual_table(alignment: Alignment) -> str:
     """Return the organs as a text table, worst first: residual in mm, weight, remarks."""
-    from ..alignment.correspondences import shown_name
+    from ..base.text import shown_name
 
     width = max(len(shown_name(organ.name)) for organ in alignment.organs)
     lines = [f"{'label':>5}  {'organ':{width}}  {'residual mm':>11}  {'weight':>6}  remarks"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .terminal import summary_beside
+
 
 def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
     """Add ``compare`` to the command line."""
@@ -23,18 +25,19 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser], e
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from ..base.files import atomic_write, refuse_overwriting
+    from ..base.outputs import atomic_write, check_destination
     from ..comparison.changes import compare
     from ..comparison.export import comparison_csv, comparison_text
     from ..passport import read_passport
 
     output = options.csv
     if output is not None:
-        refuse_overwriting(output, options.first, options.second)
+        check_destination(output, options.first, options.second)
     comparison = compare(read_passport(options.first), read_passport(options.second))
     if output is not None:
         with atomic_write(output) as temporary:
             temporary.write_text(comparison_csv(comparison), encoding="utf-8")
-    print(comparison_text(comparison))
-    if output is not None:
-        print(f"  {'table':13}{output}")
+    with summary_beside(output):
+        print(comparison_text(comparison))
+        if output is not None:
+            print(f"  {'table':13}{output}")

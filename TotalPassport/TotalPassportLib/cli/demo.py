@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..base.files import DATA_FOLDER
+from ..base.text import shown_name
 from ..options import RunOptions
 from ..passport.findings_text import findings_text
 from ..passport.organ import Passport
@@ -51,10 +52,11 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 def organ_table(passport: Passport) -> str:
     """Return the organs as a text table: volume in ml, centroid in RAS mm, checks."""
-    width = max([len(organ.name) for organ in passport.organs.values()], default=5)
+    width = max([len(shown_name(organ.name)) for organ in passport.organs.values()], default=5)
     lines = [f"{'label':>5}  {'organ':{width}}  {'volume ml':>9}  {'centroid R, A, S mm':>24}  checks"]
     for organ in passport.organs.values():
         centroid = " ".join(f"{value:7.1f}" for value in organ.centroid_ras_mm)
-        checks = ", ".join(organ.checks) or "-"
-        lines.append(f"{organ.label:5}  {organ.name:{width}}  {organ.volume_mm3 / 1000:9.1f}  {centroid:>24}  {checks}")
+        checks = ", ".join(map(shown_name, organ.checks)) or "-"
+        name, volume_ml = shown_name(organ.name), organ.volume_mm3 / 1000
+        lines.append(f"{organ.label:5}  {name:{width}}  {volume_ml:9.1f}  {centroid:>24}  {checks}")
     return "\n".join(lines)

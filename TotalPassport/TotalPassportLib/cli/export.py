@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .terminal import summary_beside
+
 
 def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
     """Add the command to the command line's parser."""
@@ -24,12 +26,13 @@ def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser], ep
 
 
 def _export(options: argparse.Namespace) -> None:
-    from ..base.files import refuse_overwriting
+    from ..base.outputs import check_destination
     from ..passport import read_passport
     from ..passport.export import export_passport, text_format
 
     text_format(options.output)  # a wrong ending is told before the passport is read
-    refuse_overwriting(options.output, options.passport)
+    check_destination(options.output, options.passport)
     passport = read_passport(options.passport)
     export_passport(passport, options.output)
-    print(f"{len(passport.organs)} organs\n  {'export':13}{options.output}")
+    with summary_beside(options.output):
+        print(f"{len(passport.organs)} organs\n  {'export':13}{options.output}")

@@ -1,4 +1,7 @@
-"""The command line: arguments to calls, results to text."""
+"""The command line: arguments to calls, results to text.
+
+Nothing else is imported before `main` has begun, so that whatever goes wrong from then on is told in a sentence.
+"""
 
 from __future__ import annotations
 
@@ -6,45 +9,118 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from .. import __version__
-from ..base.errors import user_error
-from .align import add_align
-from .benchmark import add_benchmark
-from .compare import add_compare
-from .demo import add_demo
-from .export import add_export
-from .models import add_models
-from .passport import add_passport
-from .run import add_run
-from .terminal import EXIT_CODES
-from .verify import add_verify
-from .wording import error_text
+from ..base.errors import Cancelled, TotalPassportError, user_error
+from ..base.memory import require_address_space
+from ..base.outputs import results_written
+from ..base.streams import DEBUG_VARIABLE, open_standard_streams, quiet_libraries, safe_streams
+from ..base.text import LONGEST_SENTENCE, shown_name
+
+LIBRARIES_BYTES = 128 * 2**20
+"""Of address space without which numpy ends the process by itself, with an exit code of its own."""
+BYTES_A_THREAD = 10 * 2**20
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    options = command_line_parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        By default those of this process, which then is ours alone.
+    """
+    if arguments is not None:
+        return _run(arguments)
+    open_standard_streams()
     try:
-        options.command(options)
-        return 0
-    except (Exception, KeyboardInterrupt) as error:
-        failure = user_error(error)
-        print(f"totalpassport: {error_text(failure)}", file=sys.stderr)
-        if failure.exit_code == 1 and os.environ.get("TOTALPASSPORT_DEBUG"):
-            raise
-        return failure.exit_code
+        with quiet_libraries():
+            return _run(sys.argv[1:])
+    except KeyboardInterrupt:  # one more, while the first was being answered
+        return Cancelled.exit_code
+    finally:
+        _ignore_interrupts()  # what remains is the interpreter's end
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    # Ending like Ctrl-C lets every temporary file be removed.
-    raise KeyboardInterrupt
+def _run(arguments: list[str]) -> int:
+    with safe_streams() as (out, _), _interruptible() as interrupts:
+        written = results_written()
+        code = 0
+        try:
+            require_address_space(LIBRARIES_BYTES + (os.cpu_count() or 1) * BYTES_A_THREAD, "Loading the libraries")
+            _call(arguments)
+        except SystemExit as error:  # from --help, --version, and arguments that cannot be understood
+            code = error.code if isinstance(error.code, int) else 0
+        except (Exception, KeyboardInterrupt) as error:
+            # An interrupt while a library is loaded may come back as any error.
+            failure = Cancelled() if interrupts else user_error(error)
+            if isinstance(failure, Cancelled) and results_written() > written:
+                failure = Cancelled(hint="What was written until then stays.")
+            code = _report(failure)
+            if code == 1 and os.environ.get(DEBUG_VARIABLE):
+                raise
+        finally:
+            out.flush()
+        if out.failure is not None and code == 0:
+            out.failure.filename = "standard output"
+            code = _report(user_error(out.failure))
+    return code
+
+
+def _call(arguments: list[str]) -> None:
+    options = command_line_parser().parse_args(arguments)
+    options.command(options)
+
+
+def _report(failure: TotalPassportError) -> int:
+    from .wording import error_text  # here, so that it takes no time where all goes well
+
+    print(f"totalpassport: {shown_name(error_text(failure), 3 * LONGEST_SENTENCE)}", file=sys.stderr)
+    return failure.exit_code
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[int]]:
+    """Let SIGTERM end the command as Ctrl-C does, so that every temporary file is removed; yield those that came."""
+    received: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number, handler in former.items():
+            if handler not in (None, signal.SIG_IGN):  # such as under nohup
+                signal.signal(number, interrupt)
+        yield received
+    finally:
+        for number, handler in former.items():
+            if handler is not None:
+                signal.signal(number, handler)
+
+
+def _ignore_interrupts() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def command_line_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
+    from .align import add_align
+    from .benchmark import add_benchmark
+    from .compare import add_compare
+    from .demo import add_demo
+    from .export import add_export
+    from .models import add_models
+    from .passport import add_passport
+    from .run import add_run
+    from .terminal import EXIT_CODES
+    from .verify import add_verify
+
     parser = argparse.ArgumentParser(
         prog="totalpassport",
         description="Segment the organs of a CT on a CPU and describe each one in an anatomical passport.",

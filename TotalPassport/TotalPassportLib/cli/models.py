@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ModelError, TotalPassportError
+from ..base.text import LONGEST_SENTENCE, shown_name
 from .terminal import ProgressBar
 from .wording import error_text, hint_text
 
@@ -86,13 +87,14 @@ def _list_models(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(models, indent=1))
         return
-    width = max(len(model["name"]) for model in models)
+    width = max(len(shown_name(model["name"])) for model in models)
     for model in models:
         state = "installed" if model["installed"] else "not installed"
         size = model["installed_bytes"] or model["download_bytes"]
         about = " " if model["installed"] else "~"
         megabytes = f"{about}{size / 1e6:.0f} MB" if size else ""
-        print(f"{model['name']:{width}}  {state:13}  {megabytes:>8}  {model['licence']:10}  {model['title']}")
+        name, licence, title = (shown_name(model[key]) for key in ("name", "licence", "title"))
+        print(f"{name:{width}}  {state:13}  {megabytes:>8}  {licence:10}  {title}")
 
 
 def _facts(entry: Any) -> dict[str, Any]:
@@ -130,7 +132,7 @@ def _show_model(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(facts, indent=1))
         return
-    print(f"{entry.title}\n{entry.description}\n")
+    print(f"{shown_name(entry.title)}\n{shown_name(entry.description, LONGEST_SENTENCE)}\n")
     lines = {
         "licence": entry.licence,
         "voxel size": " x ".join(f"{size:g}" for size in entry.spacing_mm) + " mm",
@@ -142,7 +144,7 @@ def _show_model(options: argparse.Namespace) -> None:
     }
     for key, value in lines.items():
         if value is not None:
-            print(f"  {key:12}{value}")
+            print(f"  {key:12}{shown_name(str(value), LONGEST_SENTENCE)}")
     for dataset in entry.datasets:
         print(f"\n  {dataset.folder}\n    {dataset.url}")
         for name in ("archive", "checkpoint", "plans"):

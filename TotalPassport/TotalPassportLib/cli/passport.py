@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..passport.findings_text import findings_text
-from .terminal import ProgressBar
+from .terminal import ProgressBar, summary_beside
 
 
 def add_passport(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
@@ -35,4 +35,5 @@ def _passport(arguments: argparse.Namespace) -> None:
         passport = pipeline.describe(
             arguments.segmentation, arguments.output, labels=arguments.labels, ct_path=arguments.ct, on_event=bar.show
         )
-    print(f"{len(passport.organs)} organs\n  {'passport':13}{arguments.output}\n{findings_text(passport)}")
+    with summary_beside(arguments.output):
+        print(f"{len(passport.organs)} organs\n  {'passport':13}{arguments.output}\n{findings_text(passport)}")

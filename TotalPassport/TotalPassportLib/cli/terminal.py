@@ -5,13 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import Field, fields
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from ..base.events import Event
+from ..base.outputs import is_standard_output
+from ..base.streams import SafeStream
+from ..base.text import LONGEST_SENTENCE, shown_name
 from ..options import RunOptions
 
+ERASE_LINE = "\r\033[K"
 EXIT_CODES = """\
 exit codes: 0 done, 1 internal error, 2 bad input or output (also a full disk), 3 out of memory,
 4 model missing or corrupt, 5 cancelled"""
@@ -52,6 +58,20 @@ def _argument(option: Field[Any], kind: Any, note: str) -> dict[str, Any]:
     return {**argument, "metavar": f"{{{','.join(values())}}}" if values else option.metadata["metavar"]}
 
 
+@contextmanager
+def summary_beside(output: Path | None) -> Iterator[None]:
+    """Print what follows on standard error where the result itself goes to standard output."""
+    with redirect_stdout(sys.stderr) if output is not None and is_standard_output(output) else nullcontext():
+        yield
+
+
+def _draw(text: str) -> None:
+    """Write what steers a terminal, which the safe streams of the command line would show as an escape."""
+    stream = sys.stderr
+    (stream.draw if isinstance(stream, SafeStream) else stream.write)(text)
+    stream.flush()
+
+
 class ProgressBar:
     """One line on a terminal that says how far the run is; silent where standard error is no terminal."""
 
@@ -66,19 +86,19 @@ class ProgressBar:
 
     def __exit__(self, *error: object) -> None:
         if self._visible:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            _draw(ERASE_LINE)
 
     def show(self, event: Event) -> None:
         """Show an event of the pipeline."""
         if event["event"] == "warning":
-            end = "\r\033[K" if self._visible else ""
-            print(f"{end}totalpassport: warning: {event['message']}", file=sys.stderr)
+            if self._visible:
+                _draw(ERASE_LINE)
+            print(f"totalpassport: warning: {shown_name(event['message'], LONGEST_SENTENCE)}", file=sys.stderr)
         elif event["event"] == "progress" and self._visible:
             filled = round(self.WIDTH * event["fraction"])
             bar = "#" * filled + "-" * (self.WIDTH - filled)
             left = self._seconds_left(event["fraction"])
-            line = f"\r\033[K[{bar}] {event['fraction']:4.0%} {event['stage']}{left}"
-            print(line, end="", file=sys.stderr, flush=True)
+            _draw(f"{ERASE_LINE}[{bar}] {event['fraction']:4.0%} {event['stage']}{left}")
 
     def _seconds_left(self, fraction: float) -> str:
         elapsed = time.monotonic() - self._start

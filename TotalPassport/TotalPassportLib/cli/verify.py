@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import ModelError
+from ..base.text import shown_name
 from .terminal import ProgressBar
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ def _verify(options: argparse.Namespace) -> None:
 def verdict_text(verdict: VerificationResult) -> str:
     """Return the comparison as a text table."""
     rule = verdict.rule
-    width = max([len(organ.name) for organ in verdict.organs], default=5)
+    width = max([len(shown_name(organ.name)) for organ in verdict.organs], default=5)
     lines = [rule.title, "", f"{'organ':{width}}  {'published ml':>12}  {'found ml':>10}  {'Dice':>6}"]
     lines += [
-        f"{organ.name:{width}}  {organ.published_ml:12.2f}  {organ.found_ml:10.2f}  {organ.dice:6.3f}"
+        f"{shown_name(organ.name):{width}}  {organ.published_ml:12.2f}  {organ.found_ml:10.2f}  {organ.dice:6.3f}"
         + ("  too low" if organ in verdict.disagreeing else "")
         for organ in verdict.organs
     ]

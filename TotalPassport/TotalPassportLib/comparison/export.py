@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..passport.export import spreadsheet_text
+from ..base.text import csv_cell, shown_name
 from .changes import Comparison, OrganChange
 
 
@@ -60,19 +60,19 @@ def comparison_csv(comparison: Comparison) -> str:
     for organ in comparison.organs:
         values = [_cell(column.value(organ), column.decimals) for column in _COLUMNS]
         writer.writerow(
-            [organ.first.label, spreadsheet_text(organ.name), *values, " ".join(organ.beyond_floor), organ.remark]
+            [organ.first.label, csv_cell(organ.name), *values, " ".join(organ.beyond_floor), csv_cell(organ.remark)]
         )
     return text.getvalue()
 
 
 def comparison_text(comparison: Comparison) -> str:
     """Return the comparison as a text table; changes beyond the floor are named in the last column."""
-    width = max([len(organ.name) for organ in comparison.organs], default=5)
+    width = max([len(shown_name(organ.name)) for organ in comparison.organs], default=5)
     head = f"{'organ':{width}}  {'first ml':>9}  {'second ml':>9}  {'change':>8}  {'moved mm':>8}  {'HU':>7}  changed"
     lines = [head, *(_line(organ, width) for organ in comparison.organs), ""]
     for names, which in ((comparison.only_first, "first"), (comparison.only_second, "second")):
         if names:
-            lines.append(f"Only in the {which} scan: {', '.join(names)}.")
+            lines.append(f"Only in the {which} scan: {', '.join(map(shown_name, names))}.")
     if comparison.alignment_problem:
         lines.append(f"Positions were not compared. {comparison.alignment_problem}")
     changed = sum(bool(organ.beyond_floor) for organ in comparison.organs)
@@ -88,7 +88,7 @@ def _line(organ: OrganChange, width: int) -> str:
     volumes = f"{organ.first.volume_mm3 / 1000:9.1f}  {organ.second.volume_mm3 / 1000:9.1f}"
     verdict = ", ".join(organ.beyond_floor) or (f"({organ.remark})" if organ.remark else "-")
     change = f"{organ.volume_change_percent:+7.1f}%"
-    return f"{organ.name:{width}}  {volumes}  {change}  {moved:>8}  {hounsfield:>7}  {verdict}"
+    return f"{shown_name(organ.name):{width}}  {volumes}  {change}  {moved:>8}  {hounsfield:>7}  {verdict}"
 
 
 def _cell(value: float | None, decimals: int) -> str:

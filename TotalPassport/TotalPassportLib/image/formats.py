@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.errors import BadInput
+from ..base.files import require_regular
 from . import nifti
 from .stored_image import StoredImage
 
@@ -47,8 +48,9 @@ def read_image(path: Path) -> StoredImage:
         raise BadInput(f"There is no file '{path}'.", "Check the path.")
     if path.is_dir():
         raise BadInput(f"'{path}' is a folder.", nifti.HINT)
+    require_regular(path)
     kind = next((kind for kind in FORMATS if path.name.lower().endswith(kind.suffixes)), None)
-    if kind is None or not path.is_file():
+    if kind is None:
         names = " or ".join(known.name for known in FORMATS)
         raise BadInput(f"'{path}' is not a {names} file by its name.", nifti.HINT)
     return kind.read(path)

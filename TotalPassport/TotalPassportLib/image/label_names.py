@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ..base.labels import LabelTable
+from ..base.text import visible
 
 CARET_XML = 0
 """The extension code under which TotalSegmentator stores label names."""
@@ -21,7 +22,7 @@ def label_names_xml(table: LabelTable, values: list[int]) -> bytes:
         label = table.describe(value)
         red, green, blue = (f"{channel / 255:.6g}" for channel in label.color_rgb)
         entry = ElementTree.SubElement(entries, "Label", Key=str(value), Red=red, Green=green, Blue=blue, Alpha="1")
-        entry.text = label.name
+        entry.text = visible(label.name)  # XML cannot hold control characters
     ElementTree.SubElement(information, "VolumeType").text = "Label"
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.files import atomic_write
 from ..base.labels import LabelTable
 from .preparation import nonzero_box
 
@@ -24,7 +23,7 @@ def write_preview(path: Path, ct: np.ndarray, labels: np.ndarray, affine: np.nda
 
     Parameters
     ----------
-    path : the PNG file; it appears whole or not at all.
+    path : the PNG file.
     ct, labels : arrays in canonical order ``[right, anterior, superior]`` on the same grid; HU and label values.
     affine : voxel indices to RAS mm; its column lengths are the voxel sizes.
     """
@@ -37,8 +36,7 @@ def write_preview(path: Path, ct: np.ndarray, labels: np.ndarray, affine: np.nda
     for axis in (1, 0, 2):  # coronal, sagittal, axial
         ct_slice, labels_slice = (volume.take(center[axis], axis=axis) for volume in (ct, labels))
         panels.append(_panel(ct_slice, labels_slice, np.delete(spacing_mm, axis), colors))
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(encode_png(_side_by_side(panels)))
+    path.write_bytes(encode_png(_side_by_side(panels)))
 
 
 def _center(labels: np.ndarray) -> tuple[int, ...]:

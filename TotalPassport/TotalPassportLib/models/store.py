@@ -15,11 +15,13 @@ from typing import Any
 
 from .. import __version__
 from ..base.errors import BadInput, ModelError, as_user_error
-from ..base.events import Progress
-from ..base.files import atomic_write, make_folder, read_json, validate
+from ..base.events import Progress, signals_deferred
+from ..base.files import make_folder, read_json, validate
 from ..base.hints import Hint, HintCode
 from ..base.locking import exclusive
+from ..base.outputs import atomic_write
 from ..base.paths import cache_folder, models_folder
+from ..base.temporaries import rename_folder
 from .catalogue import MODEL_NAME, CatalogueEntry, find_entry, list_models
 from .description import verify_network
 from .reading import read_model
@@ -75,10 +77,16 @@ def put_into_store(model: Path, name: str, *, origin: str, weights: list[Weights
     read_model(model)  # what cannot be read must not look installed
     _write_record(model, name, origin, weights)
     make_folder(models_folder())
-    target = models_folder() / name
-    if target.exists():
-        target.rename(work / f"{name}.replaced")
-    model.rename(target)
+    target, former = models_folder() / name, work / f"{name}.replaced"
+    with signals_deferred():
+        if target.exists():
+            target.rename(former)
+        try:
+            rename_folder(model, target)
+        except BaseException:
+            if former.exists():
+                former.rename(target)
+            raise
     return target
 
 
@@ -101,7 +109,7 @@ def _write_record(model: Path, name: str, origin: str, weights: list[Weights]) -
             for source in weights
         ],
     }
-    with atomic_write(model / RECORD_FILE) as temporary:
+    with atomic_write(model / RECORD_FILE, internal=True) as temporary:
         temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 

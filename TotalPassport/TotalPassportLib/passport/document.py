@@ -15,12 +15,17 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import BadInput
-from ..base.files import atomic_write, read_json, validate
+from ..base.files import MAX_JSON_BYTES, read_json, validate
+from ..base.outputs import atomic_write
 from .fields import organ_document, organ_from_document, rounded
 from .organ import OrganPassport, Passport
 from .rules import SEVERITIES, Finding
 
 SCHEMA_VERSION = "totalpassport-passport/1"
+LARGEST_NUMBER = 1e50
+"""Of a passport that is read; no measure comes near it, and its powers are still numbers."""
+LARGEST_PASSPORT_BYTES = MAX_JSON_BYTES - 2**16
+"""Of the organs: the header and the brackets need the rest."""
 PRECISION = {"boundary_points": 0.01, "volume, centroid, covariance, axes, intensity": 1e-9, "all else": 1e-6}
 CONVENTIONS = {
     "covariance": "of voxel centres, divided by their number",
@@ -40,12 +45,19 @@ UNITS = {"length": "mm", "area": "mm2", "volume": "mm3", "intensity": "[hnsf'U]"
 
 def write_passport(passport: Passport, path: Path) -> None:
     """Write a passport; the file appears whole or not at all."""
+    text = passport_text(passport)
     with atomic_write(path) as temporary:
-        temporary.write_text(passport_text(passport), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def passport_text(passport: Passport) -> str:
-    """Return the passport as JSON text: the same passport gives the same text."""
+    """Return the passport as JSON text: the same passport gives the same text.
+
+    Raises
+    ------
+    BadInput
+        It would be larger than what is read, see `MAX_JSON_BYTES`.
+    """
     header = {
         "schema": SCHEMA_VERSION,
         "created": passport.created,
@@ -60,9 +72,24 @@ def passport_text(passport: Passport) -> str:
     }
     lines = [f"{_compact(key)}: {_compact(value)}" for key, value in header.items()]
     lines.append(_block("findings", "[]", [_compact(_finding_document(finding)) for finding in passport.findings]))
-    organs = [f"{_compact(str(label))}: {_compact(organ_document(organ))}" for label, organ in passport.organs.items()]
+    _refuse_too_large(passport, sum(map(len, lines)))
+    organs: list[str] = []
+    size = 0
+    for label, organ in passport.organs.items():
+        organs.append(f"{_compact(str(label))}: {_compact(organ_document(organ))}")
+        size += len(organs[-1].encode("utf-8"))
+        _refuse_too_large(passport, size)
     lines.append(_block("organs", "{}", organs))
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _refuse_too_large(passport: Passport, size_bytes: int) -> None:
+    if size_bytes > LARGEST_PASSPORT_BYTES:
+        raise BadInput(
+            f"The passport of {len(passport.organs)} structures would be larger than the "
+            f"{MAX_JSON_BYTES // 2**20} MB that can be read again.",
+            "Check that the image holds labels of organs and no intensities.",
+        )
 
 
 def read_passport(path: Path) -> Passport:
@@ -78,6 +105,7 @@ def read_passport(path: Path) -> Passport:
     document = read_json(path)
     _refuse_other_versions(document, path)
     validate(document, "passport", f"'{path}'")
+    _refuse_boundless_numbers(document, path)
     organs = {int(label): organ_from_document(int(label), entry) for label, entry in document["organs"].items()}
     i, j, k = document["geometry"]["shape"]
     return Passport(
@@ -101,6 +129,29 @@ def _refuse_other_versions(document: Any, path: Path) -> None:
             f"'{path}' is a passport of format {version[1]}, and this version of TotalPassport reads format {known}.",
             "Use the version of TotalPassport that wrote it, or a newer one.",
         )
+
+
+def _refuse_boundless_numbers(document: Mapping[str, Any], path: Path) -> None:
+    """Raise `BadInput` if a number is so large that what is computed of it no JSON and no table could hold."""
+    if (number := _boundless_number(document["organs"])) is not None:
+        raise BadInput(
+            f"'{path}' says that an organ measures {number:g}, which no organ in a scan does.", "Measure again."
+        )
+    if (number := _boundless_number(document["geometry"])) is not None:
+        raise BadInput(f"'{path}' has an image grid that no scan has ({number:g}).", "Measure again.")
+    if _boundless_number(document) is not None:
+        raise BadInput(f"'{path}' has a number that means nothing.", "Measure again.")
+
+
+def _boundless_number(document: Any) -> float | None:
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+        elif isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
+            return float(value)
+    return None
 
 
 def _block(name: str, brackets: str, lines: list[str]) -> str:

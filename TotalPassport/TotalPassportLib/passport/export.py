@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import BadInput
-from ..base.files import atomic_write
 from ..base.labels import load_label_table
+from ..base.outputs import atomic_write
+from ..base.text import csv_cell
 from .fields import COLUMNS, DERIVED_DECIMALS, organ_document, rounded
 from .organ import OrganPassport, Passport
 
@@ -69,15 +70,7 @@ def csv_text(passport: Passport) -> str:
 def _cell(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
-    return spreadsheet_text(value) if isinstance(value, str) else rounded(value, DERIVED_DECIMALS)
-
-
-def spreadsheet_text(text: str) -> str:
-    """Return a text for a table's cell: one that a spreadsheet would take for a formula, and run, gets a quote.
-
-    Names may come from anybody's files.
-    """
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return csv_cell(value) if isinstance(value, str) else rounded(value, DERIVED_DECIMALS)
 
 
 def markups_text(passport: Passport) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from ..base.text import LONGEST_SENTENCE, shown_name
 from .organ import Passport
 from .rules import SEVERITIES, rule_named
 
@@ -17,7 +18,10 @@ def findings_text(passport: Passport) -> str:
     totals = [_counted(counts[severity], severity) for severity in SEVERITIES if counts[severity]]
     lines = [f"checks: {', '.join(totals) or 'nothing found'}"]
     grave = [finding for finding in passport.findings if finding.severity != "note"]
-    lines += [f"  {finding.severity}: {title(finding.code)}: {finding.message}" for finding in grave[:MOST_SENTENCES]]
+    lines += [
+        f"  {finding.severity}: {title(finding.code)}: {shown_name(finding.message, LONGEST_SENTENCE)}"
+        for finding in grave[:MOST_SENTENCES]
+    ]
     if len(grave) > MOST_SENTENCES:
         lines.append(f"  and {len(grave) - MOST_SENTENCES} more, see the passport")
     notes = Counter(title(finding.code) for finding in passport.findings if finding.severity == "note")
@@ -29,7 +33,7 @@ def findings_text(passport: Passport) -> str:
 def title(code: str) -> str:
     """Return a few words for a check; of a later version's, its code."""
     rule = rule_named(code)
-    return rule.title if rule else code.replace("_", " ")
+    return rule.title if rule else shown_name(code.replace("_", " "))
 
 
 def _counted(number: int, severity: str) -> str:

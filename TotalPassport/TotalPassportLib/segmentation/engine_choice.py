@@ -20,8 +20,9 @@ import numpy as np
 
 from .. import __version__
 from ..base.errors import BadInput, ModelError, TotalPassportError
-from ..base.files import atomic_write, make_folder, read_json
+from ..base.files import make_folder, read_json
 from ..base.hints import Hint, HintCode
+from ..base.outputs import atomic_write
 from ..base.paths import cache_folder
 from ..models.description import Part
 from ..models.network_files import NetworkFiles
@@ -205,7 +206,7 @@ def _is_result(value: object) -> bool:
 
 def _write_results(known: dict[str, dict[str, Any]]) -> None:
     try:
-        with atomic_write(make_folder(cache_folder()) / TRIALS_FILE) as temporary:
+        with atomic_write(make_folder(cache_folder()) / TRIALS_FILE, internal=True) as temporary:
             temporary.write_text(json.dumps(dict(list(known.items())[-MOST_TRIALS:])), encoding="utf-8")
     except TotalPassportError:
         return  # a cache that cannot be written costs the next run a trial, nothing else

@@ -21,6 +21,7 @@ import TotalPassportLib
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import TotalPassportError, user_error
 from TotalPassportLib.base.hints import hint_of_event
+from TotalPassportLib.base.text import visible
 
 from ..panel.engine_titles import engine_text
 from ..panel.time_left import duration_text
@@ -187,7 +188,7 @@ class JobRunner:
             self._error = event
 
     def _log(self, line: str) -> None:
-        line = line.rstrip()
+        line = visible(line.rstrip(), keep="\t")  # libraries print what files hold
         if line:
             self._log_tail.append(line)
             self.listener.logged(line)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import BadInput
-from TotalPassportLib.base.files import atomic_write
+from TotalPassportLib.base.outputs import atomic_write
 
 if TYPE_CHECKING:
     from TotalPassportLib.passport import Passport

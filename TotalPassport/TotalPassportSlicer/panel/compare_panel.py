@@ -137,7 +137,7 @@ def export_changes(comparison: Comparison, path: Path) -> None:
     ------
     BadInput : the file cannot be written.
     """
-    from TotalPassportLib.base.files import atomic_write
+    from TotalPassportLib.base.outputs import atomic_write
     from TotalPassportLib.comparison.export import comparison_csv  # lazily: see the package's note
 
     with atomic_write(path) as temporary:

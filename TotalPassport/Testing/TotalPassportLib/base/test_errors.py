@@ -20,6 +20,12 @@ from TotalPassportLib.base.errors import (
     ("error", "kind", "code", "says"),
     [
         (MemoryError(), OutOfMemory, 3, "not enough memory"),
+        (OSError(errno.ENOMEM, "x"), OutOfMemory, 3, "no more memory"),
+        (OSError(errno.EMFILE, "x", "/a/b"), BadInput, 2, "no more open files"),
+        (RuntimeError("can't start new thread"), OutOfMemory, 3, "no more threads"),
+        (ImportError("x.so: failed to map segment from shared object"), OutOfMemory, 3, "to load the libraries"),
+        (ValueError("embedded null byte"), BadInput, 2, "characters that no file's name can have"),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), BadInput, 2, "no file's name can have"),
         (KeyboardInterrupt(), Cancelled, 5, "Cancelled"),
         (OSError(errno.ENOSPC, "x", "/a/b"), BadInput, 2, "The disk is full; writing '/a/b' failed"),
         (PermissionError(errno.EACCES, "x", "/a/b"), BadInput, 2, "No permission to access '/a/b'"),

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and JSON from outside is read strictly."""
+"""Files from outside are read within bounds, and JSON strictly."""
 
 from __future__ import annotations
 
@@ -6,53 +6,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from support.processes import files_below
 from TotalPassportLib.base.errors import BadInput, ModelError
-from TotalPassportLib.base.files import MAX_JSON_BYTES, atomic_write, make_folder, parse_json, read_json, sha256_of
-
-
-def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
-    path = tmp_path / "Dr. Größe v1.nii.gz"
-    with atomic_write(path) as temporary:
-        assert temporary.parent == tmp_path
-        assert temporary.name.endswith(".nii.gz"), "writers choose the format by the suffix"
-        temporary.write_bytes(b"new")
-        assert not path.exists()
-    assert path.read_bytes() == b"new"
-    assert files_below(tmp_path) == [path.name]
-
-
-@pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError, MemoryError])
-def test_a_failure_keeps_the_old_file_and_leaves_no_other(failure: type[BaseException], tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    path.write_bytes(b"old")
-    with pytest.raises(failure), atomic_write(path) as temporary:  # noqa: PT012 - it fails half-way
-        temporary.write_bytes(b"half")
-        raise failure
-    assert path.read_bytes() == b"old"
-    assert files_below(tmp_path) == ["a.json"]
-
-
-def test_results_have_the_permissions_that_the_user_set(tmp_path: Path) -> None:
-    plain = tmp_path / "plain"
-    plain.touch()
-    with atomic_write(tmp_path / "ours") as temporary:
-        temporary.touch()
-    assert (tmp_path / "ours").stat().st_mode == plain.stat().st_mode
-
-
-def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="nowhere"), atomic_write(tmp_path / "nowhere" / "a.json"):
-        pass
-
-
-def test_a_full_device_is_called_a_full_disk(tmp_path: Path) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("optional: only Linux has a device that is always full")
-    with pytest.raises(BadInput, match="The disk is full") as caught, atomic_write(tmp_path / "a.json"):
-        Path("/dev/full").write_bytes(b"x")
-    assert "Free some space" in caught.value.hint
-    assert files_below(tmp_path) == []
+from TotalPassportLib.base.files import MAX_JSON_BYTES, make_folder, parse_json, read_json, sha256_of
 
 
 def test_folders_are_made_but_files_are_not_replaced_by_them(tmp_path: Path) -> None:

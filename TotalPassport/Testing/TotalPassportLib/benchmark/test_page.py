@@ -193,3 +193,12 @@ def test_almost_all_is_not_all() -> None:
     assert percent_alike(100.0) == "100.00000 %"
     assert percent_alike(99.9999999) == "99.99999 %"
     assert percent_alike(38.182212) == "38.18221 %"
+
+
+def test_names_that_xml_cannot_hold_are_shown_as_escapes(document: dict[str, Any]) -> None:
+    document["scans"][0]["name"] = document["settings"]["model_title"] = "a\0b\x1b[2J\ud800\u202e"
+    page = benchmark_page(document)
+    parsed(page)
+    page.encode("utf-8")
+    assert "a\\x00b\\x1b[2J\\ud800\\u202e" in page
+    assert "\x1b" not in benchmark_text(document)

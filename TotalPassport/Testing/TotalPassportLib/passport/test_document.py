@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,30 @@ def test_the_largest_passport_that_is_read_is_read_or_refused_in_seconds(passpor
     path.write_bytes(b" " * (MAX_JSON_BYTES + 1))
     with pytest.raises(BadInput, match="is larger than 64 MB"):
         read_passport(path)
+
+
+def test_a_passport_that_could_not_be_read_again_is_not_written(passport: Passport, tmp_path: Path) -> None:
+    """As of an image of noise, in which every grey value is a label."""
+    organ = passport.organs[5]
+    noise = replace(passport, organs={label: replace(organ, label=label) for label in range(1, 65536)})
+    (tmp_path / "p.json").write_bytes(b"old")
+    with pytest.raises(BadInput, match="of 65535 structures would be larger than the 64 MB that can be read again"):
+        write_passport(noise, tmp_path / "p.json")
+    assert (tmp_path / "p.json").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("field", ["volume_mm3", "voxel_count", "hu_mean", "centroid", "boundary_points"])
+@pytest.mark.parametrize("number", [1e51, -1e300, 10**300, 1e308])
+def test_a_number_whose_powers_are_infinite_is_refused(
+    field: str, number: float, passport: Passport, tmp_path: Path
+) -> None:
+    document = json.loads(passport_text(passport))
+    value = document["organs"]["5"][field]
+    document["organs"]["5"][field] = [number, *value[1:]] if field == "centroid" else number
+    if field == "boundary_points":
+        document["organs"]["5"][field] = [[number, 0, 0], *value[1:]]
+    with pytest.raises(BadInput):
+        read_passport(written(document, tmp_path))
 
 
 TEXTS = {

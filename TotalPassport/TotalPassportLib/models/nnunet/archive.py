@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import stat
 import zipfile
@@ -14,7 +15,7 @@ from typing import NoReturn
 
 from ...base.errors import ModelError
 from ...base.events import StepCallback
-from ...base.files import make_folder
+from ...base.files import make_folder, require_regular
 from .layout import CHECKPOINT, DATASET_FOLDER, NEEDED_FILES
 
 MOST_MEMBERS = 10_000
@@ -51,6 +52,8 @@ def unpack_weights(archive: Path, destination: Path, step: StepCallback) -> list
     ------
     ModelError : the archive is damaged, hostile, or holds no official weights.
     """
+    if archive.exists():
+        require_regular(archive)
     with _zip_errors(archive), _BoundedFile(io.FileIO(archive)) as file, zipfile.ZipFile(file) as opened:
         members = opened.infolist()
         _check_names(members, archive)
@@ -88,7 +91,7 @@ def _zip_errors(archive: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise ModelError(f"There is no archive '{archive}'.", "Check the path.") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
         reason = str(error)[:200] or "it ends too early"
         raise ModelError(f"The archive '{archive}' is damaged or no zip file: {reason}.", HINT) from error
     except (NotImplementedError, RuntimeError, ValueError, LookupError) as error:

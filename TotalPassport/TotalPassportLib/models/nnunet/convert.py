@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +19,7 @@ from ...base.errors import BadInput, ModelError, os_error
 from ...base.events import StepCallback
 from ...base.files import make_folder, read_json
 from ...base.labels import LabelTable, load_label_table
+from ...base.temporaries import folder_beside, rename_folder
 from ..catalogue import list_models
 from ..description import DESCRIPTION_FILE, SCHEMA_VERSION
 from ..reading import read_model
@@ -58,12 +57,9 @@ def convert_official_folder(
         raise BadInput(f"'{destination}' is there already.", "Choose the name of a new folder.")
     make_folder(destination.parent)
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=".totalpassport-", dir=destination.parent))
-        try:
+        with folder_beside(destination) as temporary:
             _write_model(trainers, temporary / "model", name, part_done or (lambda done, total: None))
-            (temporary / "model").rename(destination)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            rename_folder(temporary / "model", destination)
     except OSError as error:
         raise os_error(error) from error
 

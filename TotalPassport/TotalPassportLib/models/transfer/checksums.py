@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import ModelError
-from ...base.files import atomic_write, make_folder, read_json, sha256_of, validate
+from ...base.files import make_folder, read_json, sha256_of, validate
 from ...base.hints import Hint, HintCode
 from ...base.locking import exclusive
+from ...base.outputs import atomic_write
 from ...base.paths import cache_folder, home_folder
 from ..catalogue import CatalogueEntry, Dataset, ExpectedFile
 from ..nnunet.layout import NEEDED_FILES
@@ -117,5 +118,5 @@ def _edited() -> Iterator[dict[str, Any]]:
         seen = _first_seen()
         yield seen
         document = {"schema": "totalpassport-first-seen/1", "datasets": seen}
-        with atomic_write(make_folder(home_folder()) / FIRST_SEEN_FILE) as temporary:
+        with atomic_write(make_folder(home_folder()) / FIRST_SEEN_FILE, internal=True) as temporary:
             temporary.write_text(json.dumps(document, indent=1), encoding="utf-8")

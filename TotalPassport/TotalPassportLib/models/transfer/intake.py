@@ -7,10 +7,7 @@ all of that went well.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from ...base.events import Cancellation, EventCallback, Progress, StepCallback, 
 from ...base.files import make_folder
 from ...base.hints import Hint, HintCode
 from ...base.paths import cache_folder, official_folders
+from ...base.temporaries import folder_beside, rename_folder
 from ..catalogue import CatalogueEntry, Dataset, find_entry, list_models
 from ..model_copy import copy_model
 from ..nnunet.archive import unpack_weights
@@ -246,7 +244,7 @@ def convert_to(path: Path, destination: Path, name: str | None = None, on_event:
         raise BadInput(f"'{destination}' is there already.", "Choose the name of a new folder.")
     progress = start_progress(CONVERT_SHARES, on_event, None)
     make_folder(destination.parent)
-    with workspace("convert", progress) as work, _beside(destination) as folder:
+    with workspace("convert", progress) as work, folder_beside(destination) as folder:
         with progress.stage("unpack"):
             trainers = collect_weights([path], work / "official", progress)
         conversion, *others = _plan_conversions(trainers, name)
@@ -255,18 +253,8 @@ def convert_to(path: Path, destination: Path, name: str | None = None, on_event:
             raise BadInput(f"'{path}' holds several models: {names}.", Hint(HintCode.NAME_ONE_MODEL))
         with progress.stage("convert"):
             convert(conversion.name, conversion.trainers, folder / "model", progress.step)
-        (folder / "model").rename(destination)
+        rename_folder(folder / "model", destination)
     return conversion.name
-
-
-@contextmanager
-def _beside(destination: Path) -> Iterator[Path]:
-    """Yield a temporary folder on the same disk as ``destination``, so that a rename brings all or nothing."""
-    folder = Path(tempfile.mkdtemp(prefix=".totalpassport-", dir=destination.parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def official_folders_here() -> list[Path]:

@@ -10,9 +10,11 @@ from pathlib import Path
 from ... import __version__
 from ...base.errors import BadInput, ModelError
 from ...base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event
-from ...base.files import atomic_write, make_folder, read_json
+from ...base.files import make_folder, read_json
 from ...base.hints import Hint, HintCode
+from ...base.outputs import atomic_write
 from ...base.paths import cache_folder
+from ...base.temporaries import rename_folder
 from ..catalogue import CatalogueEntry, find_entry, list_models
 from ..description import DESCRIPTION_FILE
 from ..nnunet.archive import unpack_weights
@@ -120,7 +122,7 @@ def weights_model(
             with progress.stage("convert"):
                 convert(name, trainers, work / "model", progress.step)
             make_folder(target.parent)
-            (work / "model").rename(target)
+            rename_folder(work / "model", target)
     return target
 
 
@@ -176,5 +178,5 @@ def _read_hashes() -> dict[str, list[int | str]]:
 
 def _write_hashes(known: dict[str, list[int | str]]) -> None:
     newest = dict(list(known.items())[-MOST_HASHES:])
-    with atomic_write(make_folder(cache_folder()) / HASHES_FILE) as temporary:
+    with atomic_write(make_folder(cache_folder()) / HASHES_FILE, internal=True) as temporary:
         temporary.write_text(json.dumps(newest), encoding="utf-8")
