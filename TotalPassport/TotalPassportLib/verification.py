@@ -41,7 +41,7 @@ class OrganAgreement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class VerificationResult:
     """The comparison of all structures that either result has, by rising label."""
 
     organs: tuple[OrganAgreement, ...]
@@ -73,7 +73,7 @@ def verify_model(
     on_event: EventCallback = ignore_event,
     cancellation: Cancellation | None = None,
     settings: DownloadSettings | None = None,
-) -> Verdict:
+) -> VerificationResult:
     """Download what is missing, segment the published scan and compare.
 
     Parameters
@@ -99,7 +99,8 @@ def verify_model(
         with tempfile.TemporaryDirectory(prefix="totalpassport-", ignore_cleanup_errors=True) as folder:
             options = RunOptions(model=entry.name, provider=provider)
             result = run(ct, folder, options, on_event=on_event, cancellation=cancellation)
-            return _compare(result.paths.segmentation, labels, ct, rule, find_model(entry.name).labels)
+            table = find_model(entry.name).labels
+            return _compare(result.paths.segmentation, published_path=labels, ct_path=ct, rule=rule, table=table)
 
 
 def _published_files(
@@ -131,12 +132,14 @@ def _given(file: PublishedFile, folder: Path) -> Path:
     return path
 
 
-def _compare(found_path: Path, published_path: Path, ct_path: Path, rule: Verification, table: LabelTable) -> Verdict:
+def _compare(
+    found_path: Path, *, published_path: Path, ct_path: Path, rule: Verification, table: LabelTable
+) -> VerificationResult:
     found = np.asarray(nibabel.load(found_path).dataobj)
     published, scan = load_segmentation(published_path), load_ct(ct_path)
     check_same_grid(scan, published)
     voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
-    return Verdict(
+    return VerificationResult(
         organs=organ_agreements(found, published.voxels, table, voxel_ml),
         equal_voxels_share=float((found == published.voxels).mean()),
         rule=rule,

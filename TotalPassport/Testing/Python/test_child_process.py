@@ -26,7 +26,7 @@ class ChildProcessTest(unittest.TestCase):
             job = {"schema": "totalpassport-job/1", "action": "run", "ct": str(folder / "missing.nii")}
             return {**job, "output_folder": str(folder), "model": "demo", "provider": "auto"}
 
-        runner.start(Job(prepare, load=lambda result: result))
+        runner.start(Job(prepare=prepare, load=lambda result: result))
         outcome = runner.wait(120)
         assert outcome is not None
         assert outcome.status is Status.FAILED

@@ -21,7 +21,7 @@ PLAIN = "onnxruntime"
 """The distribution that exists for every machine."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Distribution:
     """A package that brings onnxruntime.
 

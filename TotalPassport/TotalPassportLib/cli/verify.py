@@ -10,7 +10,7 @@ from ..base.errors import ModelError
 from .terminal import ProgressBar
 
 if TYPE_CHECKING:
-    from ..verification import Verdict
+    from ..verification import VerificationResult
 
 
 def add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
@@ -46,7 +46,7 @@ def _verify(options: argparse.Namespace) -> None:
         )
 
 
-def verdict_text(verdict: Verdict) -> str:
+def verdict_text(verdict: VerificationResult) -> str:
     """Return the comparison as a text table."""
     rule = verdict.rule
     width = max([len(organ.name) for organ in verdict.organs], default=5)

@@ -68,7 +68,7 @@ class RunListener:
         """The run is over: its process is gone and its folder removed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """What to run: ``prepare`` fills the private folder and returns the job file's content, ``load`` takes the result.
 

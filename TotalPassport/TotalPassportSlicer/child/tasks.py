@@ -67,7 +67,7 @@ def segment_volume_job(volume_node: Any, options: RunOptions, segmentation_node:
         table = find_model(options.model).labels
         return _load_run(volume_node, segmentation_node, voxels, table, Path(result["passport"]))
 
-    return Job(prepare, load, volume_node.GetName())
+    return Job(prepare=prepare, load=load, subject=volume_node.GetName())
 
 
 def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) -> Job:
@@ -98,7 +98,7 @@ def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) 
         nodes.segmentation = segmentation_node
         return _present(nodes, Path(result["passport"]))
 
-    return Job(prepare, load, segmentation_node.GetName())
+    return Job(prepare=prepare, load=load, subject=segmentation_node.GetName())
 
 
 def download_model_job(model: str) -> Job:
@@ -129,7 +129,10 @@ def _bring_in_job(fields: dict[str, Any], cancelled_hint: str) -> Job:
 
     # Models belong to the user, not to the scene: closing that ends no download.
     return Job(
-        prepare, lambda result: BroughtIn(tuple(result["models"])), cancelled_hint=cancelled_hint, of_scene=False
+        prepare=prepare,
+        load=lambda result: BroughtIn(tuple(result["models"])),
+        cancelled_hint=cancelled_hint,
+        of_scene=False,
     )
 
 

@@ -50,7 +50,9 @@ def run(application: Any, scripted_child: Any, recorder: Recorder, tmp_path: Pat
         runner = JobRunner(recorder, tmp_path, scripted_child(body))
         runner.cancel_grace_ms = 300
         runners.append(runner)
-        runner.start(Job(lambda folder: {"folder": str(folder)}, load or (lambda event: event), subject))
+        runner.start(
+            Job(prepare=lambda folder: {"folder": str(folder)}, load=load or (lambda event: event), subject=subject)
+        )
         if wait:
             assert runner.wait(30) is not None
         return runner
@@ -268,7 +270,7 @@ def test_a_job_that_cannot_be_prepared_leaves_nothing(application: Any, tmp_path
 
     runner = JobRunner(recorder, tmp_path)
     with pytest.raises(TotalPassportError, match="disk is full"):
-        runner.start(Job(prepare, lambda event: None))
+        runner.start(Job(prepare=prepare, load=lambda event: None))
     assert not runner.busy
     assert list(tmp_path.iterdir()) == []
 
@@ -309,7 +311,7 @@ def test_one_runner_can_run_again_after_any_end(
 
     runner = JobRunner(recorder, tmp_path, scripted_child(f'sys.exit(3) if job["fail"] else None\n{OK}'))
     for fail in (False, True, False):
-        runner.start(Job(lambda folder, fail=fail: {"fail": fail}, lambda event: event))
+        runner.start(Job(prepare=lambda folder, fail=fail: {"fail": fail}, load=lambda event: event))
         runner.wait(20)
     assert [outcome.status.value for outcome in recorder.outcomes] == ["done", "failed", "done"]
 
