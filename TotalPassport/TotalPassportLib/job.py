@@ -77,7 +77,7 @@ class ParentWatch:
             shutil.rmtree(self._scratch_folder, ignore_errors=True)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def run_job_file(arguments: list[str] | None = None) -> int:
     """Run the job of a job file and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     closed = open_standard_streams()
@@ -204,4 +204,4 @@ def report_failure(error: BaseException, emit: EventCallback) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_job_file())

@@ -25,12 +25,12 @@ from . import __version__
 from .base.errors import BadInput, as_user_error
 from .base.events import Cancellation, EventCallback, Progress, ignore_event
 from .base.files import make_folder, sha256_of
-from .base.labels import Label, LabelTable, load_label_table
+from .base.labels import load_label_table
 from .base.memory import available_bytes
 from .base.outputs import OutputFiles, check_destination
 from .image.formats import stem_of
 from .image.grid import canonical_grid, labels_on_stored_grid, to_canonical
-from .image.label_names import stored_label_names
+from .image.label_names import label_table_in
 from .image.nifti import save_labels
 from .image.preparation import PreparedCT, prepare
 from .image.preview import write_preview
@@ -243,7 +243,7 @@ def describe(
             if ct is not None:
                 check_same_grid(ct, segmentation)
         with progress.stage("describe"):
-            table = given_table or _table_from_header(segmentation)
+            table = given_table or label_table_in(segmentation.header)
             # Nobody looks for all of `total` in every scan; what a file or the user names is meant to be there.
             searched = None if table.name == "total" else list(table)
             hounsfield = ct.voxels if ct else None
@@ -367,17 +367,3 @@ def _write(paths: OutputPaths, scan: SegmentedScan, passport: Passport, statisti
                 affine=grid.affine,
                 table=table,
             )
-
-
-def _table_from_header(segmentation: Volume) -> LabelTable:
-    """Return the label table of the names stored in a header, with colours and codes where `total` knows the name."""
-    total = load_label_table("total")
-    names = stored_label_names(segmentation.header)
-    if not names:
-        return total
-    labels: dict[str, Label] = {}
-    for value, name in names.items():
-        known = total.named(name)
-        label = replace(known, value=value) if known else Label(value, name, name, (160, 160, 160))
-        labels[name if name not in labels else f"{name} ({value})"] = label
-    return LabelTable("stored in the file", [replace(label, name=name) for name, label in labels.items()])

@@ -102,7 +102,8 @@ def verify_model(
         with tempfile.TemporaryDirectory(prefix="totalpassport-", ignore_cleanup_errors=True) as folder:
             options = RunOptions(model=entry.name, provider=provider)
             result = run(ct, folder, options, on_event=on_event, cancellation=cancellation)
-            return _compare(result.paths.segmentation, labels, ct, rule, find_model(entry.name).labels)
+            table = find_model(entry.name).labels
+            return _compare(result.paths.segmentation, published_path=labels, ct_path=ct, rule=rule, table=table)
 
 
 def _published_files(
@@ -149,7 +150,7 @@ def _given(file: PublishedFile, folder: Path) -> Path:
 
 
 def _compare(
-    found_path: Path, published_path: Path, ct_path: Path, rule: Verification, table: LabelTable
+    found_path: Path, *, published_path: Path, ct_path: Path, rule: Verification, table: LabelTable
 ) -> VerificationResult:
     found = np.asarray(nibabel.load(found_path).dataobj)
     published, scan = load_segmentation(published_path), load_ct(ct_path)

@@ -173,7 +173,7 @@ def test_a_run_that_is_cancelled_in_any_stage_leaves_no_file(
     assert files_below(tmp_path / "out") == []
 
 
-def test_a_wish_to_stop_that_comes_after_the_files_are_there_does_not_deny_them(
+def test_a_request_to_stop_that_comes_after_the_files_are_there_does_not_deny_them(
     threshold_model: Path, phantom_ct: Path, tmp_path: Path
 ) -> None:
     cancellation = Cancellation()
@@ -316,7 +316,9 @@ def test_statistics_are_taken_on_the_grid_that_the_model_says(phantom_ct: Path, 
     assert volumes["input"] == (labels_of(result.paths.segmentation) == 5).sum() * (2.0 * 2.0 * 2.5)
 
 
-def test_without_a_wish_no_statistics_are_written(phantom_ct: Path, threshold_model: Path, tmp_path: Path) -> None:
+def test_no_statistics_are_written_that_nobody_asked_for(
+    phantom_ct: Path, threshold_model: Path, tmp_path: Path
+) -> None:
     assert run(phantom_ct, tmp_path, RunOptions(model=str(threshold_model))).paths.statistics is None
     assert files_below(tmp_path) == ["phantom_passport.json", "phantom_segmentation.nii.gz"]
 
@@ -333,7 +335,7 @@ def scan_with_a_crumb(folder: Path) -> Path:
     return save_nifti(folder / "crumb.nii", hounsfield, affine)
 
 
-def test_small_blobs_are_removed_on_wish(threshold_model: Path, tmp_path: Path) -> None:
+def test_small_blobs_are_removed_where_that_was_asked_for(threshold_model: Path, tmp_path: Path) -> None:
     ct = scan_with_a_crumb(tmp_path)
     before = run(ct, tmp_path / "a", RunOptions(model=str(threshold_model))).passport.organs[5].voxel_count
     after = run(ct, tmp_path / "b", RunOptions(model=str(threshold_model), remove_small_blobs=True))

@@ -109,7 +109,7 @@ class Progress:
         start = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
-        # Without a check: after the last stage the files are there, and a late wish to stop must not deny it.
+        # Without a check: after the last stage the files are there, and a late request to stop must not deny it.
         self._report(1, 1)
         self._finished_share += self._shares[name]
 

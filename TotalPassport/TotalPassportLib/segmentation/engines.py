@@ -22,7 +22,7 @@ PRECISIONS = (EXACT, TURBO)
 """``exact`` gives TotalSegmentator's labels, ``turbo`` the fastest result that differs in at most 0.1 % of voxels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Engine:
     """One way of running a network.
 
@@ -51,7 +51,7 @@ def provider_choices() -> tuple[str, ...]:
 
 
 def engines(provider: str = AUTO, precision: str = EXACT) -> list[Engine]:
-    """Return the engines that this machine has for a wish, the preferred one first.
+    """Return the engines of this machine that suit a provider and a precision, the preferred one first.
 
     Parameters
     ----------
@@ -96,7 +96,10 @@ def _of(entry: Mapping[str, Any], precision: str) -> Iterator[Engine]:
         needed = set(arithmetic.get("needs_cpu_flags", ()))
         if precision in arithmetic["precisions"] and (not needed or needed & processor_flags()):
             yield Engine(
-                entry["name"], entry["execution_provider"], arithmetic["arithmetic"], dict(arithmetic["options"])
+                provider=entry["name"],
+                execution_provider=entry["execution_provider"],
+                arithmetic=arithmetic["arithmetic"],
+                options=dict(arithmetic["options"]),
             )
 
 

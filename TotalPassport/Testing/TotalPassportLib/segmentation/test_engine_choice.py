@@ -22,7 +22,7 @@ from TotalPassportLib.segmentation.engine_choice import TRIALS_FILE, NetworkOpen
 from TotalPassportLib.segmentation.engines import Engine, plain_engine
 from TotalPassportLib.segmentation.session import NetworkSession
 
-TRIED = Engine("tried", "CPUExecutionProvider", "float32", {})
+TRIED = Engine(provider="tried", execution_provider="CPUExecutionProvider", arithmetic="float32", options={})
 """The plain implementation under another name, so that it has to be tried."""
 needs_openvino = pytest.mark.skipif(
     "OpenVINOExecutionProvider" not in onnxruntime.get_available_providers(),

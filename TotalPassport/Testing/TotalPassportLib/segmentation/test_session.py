@@ -62,7 +62,7 @@ def test_a_head_that_is_not_the_one_of_the_description_is_refused(small_plain_mo
 
 def test_an_engine_that_onnxruntime_replaces_is_noticed(threshold_model: Path) -> None:
     """It only warns about a provider that it cannot start, and runs on another one."""
-    absent = Engine("none", "CUDAExecutionProvider", "float32", {})
+    absent = Engine(provider="none", execution_provider="CUDAExecutionProvider", arithmetic="float32", options={})
     with pytest.raises(EngineFailed):
         NetworkSession(read_model(threshold_model).parts[0], absent)
 
