@@ -27,7 +27,7 @@ emit(event="progress", stage="infer", done=1, total=2, fraction=0.5)
 segmentation = Path(job["output_folder"], "ct_segmentation.nii.gz")
 passport = Path(job["output_folder"], "ct_passport.json")
 nibabel.save(type(image)(labels, image.affine), segmentation)
-describe(segmentation, passport, "total")
+describe(segmentation, passport, labels="total")
 emit(event="result", segmentation=str(segmentation), passport=str(passport), n_organs=3)
 """
 """A child that finds the organs of the phantom by their grey values, and measures them with the real library."""

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from .alignment import Alignment, align
     from .base.errors import TotalPassportError
     from .comparison.changes import Comparison, compare
+    from .description_run import describe
     from .passport import OrganPassport, Passport, read_passport, write_passport
-    from .pipeline import RunResult, describe, run
+    from .pipeline import RunResult, run
 
 __version__ = "0.1.0"
 
@@ -45,7 +46,7 @@ _HOMES = {
     "TotalPassportError": "base.errors",
     "align": "alignment",
     "compare": "comparison.changes",
-    "describe": "pipeline",
+    "describe": "description_run",
     "read_passport": "passport",
     "run": "pipeline",
     "write_passport": "passport",

@@ -118,7 +118,12 @@ def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation
 
     if job["action"] == "passport":
         passport = pipeline.describe(
-            job["segmentation"], job["output"], job.get("labels"), job.get("ct"), emit, cancellation
+            job["segmentation"],
+            job["output"],
+            labels=job.get("labels"),
+            ct_path=job.get("ct"),
+            on_event=emit,
+            cancellation=cancellation,
         )
         return {"event": "result", "passport": job["output"], "n_organs": len(passport.organs)}
     result = pipeline.run(

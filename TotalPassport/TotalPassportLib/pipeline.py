@@ -9,31 +9,29 @@ print(result.passport.organs[5].volume_mm3)
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from . import __version__
 from .base.errors import BadInput, as_user_error
-from .base.events import Cancellation, EventCallback, Progress, ignore_event
+from .base.events import Cancellation, EventCallback, Progress, ignore_event, start
 from .base.files import atomic_write, make_folder, refuse_overwriting, sha256_of
-from .base.labels import Label, LabelTable, load_label_table
+from .base.labels import LabelTable
 from .base.memory import available_bytes
+from .description_run import DESCRIBE_SHARES, describe
 from .image.grid import canonical_grid, labels_on_stored_grid, to_canonical
 from .image.preparation import PreparedCT, prepare
 from .image.preview import write_preview
-from .image.volume import Volume, check_same_grid, load_ct, load_segmentation, save_labels, stem_of, stored_label_names
+from .image.volume import Volume, load_ct, save_labels, stem_of
 from .models.catalogue import find_model
 from .models.description import ModelDescription
-from .passport import Passport, write_passport
+from .passport import Passport
 from .passport.document import passport_text
 from .passport.extraction import extract_passport
+from .passport.provenance import source_of, with_provenance
 from .segmentation.cleaning import remove_small_blobs, remove_small_pieces
 from .segmentation.engine_choice import Networks
 from .segmentation.engines import AUTO, EXACT, version_of_onnxruntime
@@ -41,12 +39,12 @@ from .segmentation.estimate import LONG_SECONDS, Estimate
 from .segmentation.official_statistics import official_statistics, statistics_text
 from .segmentation.segment import LowResolutionLabels, needed_parts, segment
 
+__all__ = ["DESCRIBE_SHARES", "RUN_SHARES", "RunResult", "describe", "run", "wanted_labels"]
+
 RUN_SHARES = {"load": 0.04, "prepare": 0.04, "infer": 0.8, "restore": 0.02, "describe": 0.04, "write": 0.06}
 """Stages of a run and their usual shares of its time."""
 Outputs = tuple[Path, Path, Path | None, Path | None]
 """Files of a run: segmentation, passport, and where asked for preview and statistics."""
-DESCRIBE_SHARES = {"load": 0.4, "describe": 0.5, "write": 0.1}
-"""Stages of describing an existing segmentation."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def run(
     """
     ct_path, output_folder = Path(ct_path), Path(output_folder)
     wishes = Wishes(preview, roi, statistics, statistics_include_incomplete, remove_small_blobs)
-    progress = _start(RUN_SHARES, on_event, cancellation)
+    progress = start(RUN_SHARES, on_event, cancellation)
     with as_user_error(), ExitStack() as stack:
         with progress.stage("load"):
             description = find_model(model)
@@ -167,56 +165,6 @@ def wanted_labels(model: ModelDescription, roi: Sequence[str]) -> list[int]:
             hint = f"Did you mean {' or '.join(close)}?" if close else f"It finds {', '.join(values)}."
             raise BadInput(f"The model '{model.name}' finds no structure called '{name}'.", hint)
     return sorted(values[name] for name in roi)
-
-
-def describe(
-    segmentation_path: Path | str,
-    output: Path | str,
-    labels: str | None = None,
-    ct_path: Path | str | None = None,
-    on_event: EventCallback = ignore_event,
-    cancellation: Cancellation | None = None,
-) -> Passport:
-    """Write the passport of an existing multi-label segmentation, measured on its own grid.
-
-    Parameters
-    ----------
-    segmentation_path : NIfTI file with whole numbers.
-    output : the JSON file to write.
-    labels : a bundled label table's name or the path of one; by default the names stored in the file's header, and
-        ``total`` where there are none.
-    ct_path : the CT on the same grid, for intensities.
-
-    Raises
-    ------
-    TotalPassportError : in one of its classes; see `errors`.
-    """
-    segmentation_path, output = Path(segmentation_path), Path(output)
-    progress = _start(DESCRIBE_SHARES, on_event, cancellation)
-    with as_user_error():
-        with progress.stage("load"):
-            make_folder(output.parent)
-            refuse_overwriting(output, segmentation_path, *(Path(path) for path in (ct_path, labels) if path))
-            given_table = load_label_table(labels) if labels else None
-            segmentation = load_segmentation(segmentation_path)
-            ct = load_ct(Path(ct_path), progress.warn) if ct_path else None
-            if ct is not None:
-                check_same_grid(ct, segmentation)
-        with progress.stage("describe"):
-            table = given_table or _table_from_header(segmentation)
-            # Nobody looks for all of `total` in every scan; what a file or the user names is meant to be there.
-            searched = None if table.name == "total" else list(table)
-            measured = (segmentation.voxels, segmentation.affine, table, ct.voxels if ct else None)
-            passport = extract_passport(*measured, progress.step, searched)
-            passport = _with_provenance(passport, segmentation, {"labels": table.name}, {})
-        with progress.stage("write"):
-            write_passport(passport, output)
-        return passport
-
-
-def _start(shares: Mapping[str, float], on_event: EventCallback, cancellation: Cancellation | None) -> Progress:
-    on_event({"event": "started", "pid": os.getpid(), "version": __version__, "stages": list(shares)})
-    return Progress(shares, on_event, cancellation or Cancellation())
 
 
 def _outputs(ct_path: Path, folder: Path, wishes: Wishes) -> Outputs:
@@ -282,20 +230,11 @@ def _passport_of(
         "networks_sha256": [part.sha256 or sha256_of(part.network) for part in model.parts],
     }
     running = {"provider": found.provider, "precision": precision, "arithmetic": found.arithmetic}
-    return _with_provenance(passport, ct, identity, {**running, "onnxruntime": version_of_onnxruntime()})
-
-
-def _with_provenance(
-    passport: Passport, source: Volume, model: Mapping[str, Any], running: Mapping[str, Any]
-) -> Passport:
-    """Add where the passport comes from; the file's name is left out, for it often holds a patient's."""
-    grid = {"shape": list(source.voxels.shape), "affine": source.affine.tolist()}
-    return replace(
+    return with_provenance(
         passport,
-        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        source={"sha256": sha256_of(source.path), **grid},
-        model=model,
-        software={"name": "TotalPassport", "version": __version__, **running},
+        source=source_of(ct),
+        model=identity,
+        running={**running, "onnxruntime": version_of_onnxruntime()},
     )
 
 
@@ -342,17 +281,3 @@ def _write(
             grid = canonical_grid(ct.affine, ct.voxels.shape)
             pictures = (to_canonical(ct.voxels, grid), to_canonical(labels, grid), grid.affine, table)
             write_preview(stack.enter_context(atomic_write(preview_path)), *pictures)
-
-
-def _table_from_header(segmentation: Volume) -> LabelTable:
-    """Return the label table of the names stored in a header, with colours and codes where `total` knows the name."""
-    total = load_label_table("total")
-    names = stored_label_names(segmentation.header)
-    if not names:
-        return total
-    labels: dict[str, Label] = {}
-    for value, name in names.items():
-        known = total.named(name)
-        label = replace(known, value=value) if known else Label(value, name, name, (160, 160, 160))
-        labels[name if name not in labels else f"{name} ({value})"] = label
-    return LabelTable("stored in the file", [replace(label, name=name) for name, label in labels.items()])

@@ -253,7 +253,7 @@ def test_a_passport_is_not_written_over_what_it_is_made_from(
     output = {"segmentation": segmentation, "ct": ct, "labels": table}[protected]
     before = output.read_bytes()
     with pytest.raises(BadInput, match="is the input itself"):
-        describe(segmentation, output, str(table), ct)
+        describe(segmentation, output, labels=str(table), ct_path=ct)
     assert output.read_bytes() == before
 
 

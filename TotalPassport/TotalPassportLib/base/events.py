@@ -6,12 +6,14 @@ dictionaries (see ``docs/architecture.md``) handed to a callback; the same dicti
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from .errors import Cancelled
 
 Event = dict[str, Any]
@@ -45,6 +47,12 @@ class Cancellation:
         """Raise `Cancelled` if the run was asked to stop."""
         if self.requested:
             raise Cancelled()
+
+
+def start(shares: Mapping[str, float], on_event: EventCallback, cancellation: Cancellation | None) -> Progress:
+    """Report that a run begins, and return what reports the rest; ``shares`` as `Progress` takes them."""
+    on_event({"event": "started", "pid": os.getpid(), "version": __version__, "stages": list(shares)})
+    return Progress(shares, on_event, cancellation or Cancellation())
 
 
 class Progress:

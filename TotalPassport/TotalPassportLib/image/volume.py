@@ -9,7 +9,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 from xml.etree import ElementTree
@@ -24,6 +24,7 @@ from nibabel.wrapstruct import WrapStructError
 from ..base.errors import BadInput, os_error
 from ..base.labels import LabelTable
 from ..base.memory import require_memory
+from .label_voxels import label_voxels
 
 SUFFIXES = (".nii.gz", ".nii")
 MIN_VOXELS = 4
@@ -97,19 +98,16 @@ def load_segmentation(path: Path) -> Volume:
     BadInput : the image holds something else than labels 0..65535, or no label at all.
     OutOfMemory : the image does not fit into memory.
     """
-    volume = _load(path)
-    lowest, highest = _value_range(volume)
-    voxels = volume.voxels
-    fractional = voxels.dtype.kind == "f" and not np.array_equal(voxels, np.trunc(voxels))
-    if lowest < 0 or highest > np.iinfo(np.uint16).max or fractional:
-        raise BadInput(
-            f"'{path}' holds values that are no labels ({lowest:g} to {highest:g}).",
-            "Give a multi-label segmentation: whole numbers from 0 to 65535.",
-        )
-    if highest == 0:
+    volume = load_labels(path)
+    if not volume.voxels.any():
         raise BadInput(f"'{path}' holds no label: every voxel is 0.", "Choose a segmentation that has structures.")
-    labels = voxels.astype(np.uint8 if highest <= 255 else np.uint16)
-    return Volume(labels, volume.affine, volume.spacing_mm, volume.header, volume.path)
+    return volume
+
+
+def load_labels(path: Path) -> Volume:
+    """Load a label image as `load_segmentation` does, also one without any label."""
+    volume = _load(path)
+    return replace(volume, voxels=label_voxels(volume.voxels, path))
 
 
 def check_same_grid(ct: Volume, segmentation: Volume) -> None:
@@ -193,7 +191,7 @@ def stem_of(path: Path) -> str:
 
 def _load(path: Path) -> Volume:
     path = Path(path)
-    hint = "Give a CT as NIfTI (.nii or .nii.gz); convert DICOM with Slicer or dcm2niix."
+    hint = "Give a NIfTI file (.nii or .nii.gz); convert DICOM with Slicer or dcm2niix."
     if not path.exists():
         raise BadInput(f"There is no file '{path}'.", "Check the path.")
     if path.is_dir():
@@ -275,15 +273,14 @@ def _check_header(image: Any, path: Path) -> None:
     if min(shape) < 1:
         raise BadInput(f"'{path}' holds no voxels ({described}).", "Convert the file again.")
     if image.get_data_dtype().kind not in "iuf":
-        raise BadInput(
-            f"'{path}' holds {image.get_data_dtype()} voxels, not numbers.", "Give a CT in Hounsfield units."
-        )
+        kind = "colour" if image.get_data_dtype().fields else image.get_data_dtype()
+        raise BadInput(f"'{path}' holds {kind} voxels, not numbers.", "Give an image of one number a voxel.")
     _check_affine(image, path)
     _check_size(image, path)
 
 
 def _check_affine(image: Any, path: Path) -> None:
-    hint = "Convert it again from the DICOM files."
+    hint = "Convert or export it again."
     affine = np.asarray(image.affine, np.float64)
     if not np.isfinite(affine).all():
         raise BadInput(f"The geometry of '{path}' has values that are no numbers.", hint)

@@ -47,7 +47,7 @@ def test_a_table_of_ones_own_is_read_in_order_of_values(tmp_path: Path) -> None:
     assert list(table) == [1, 3]
     assert table.named("a").value == 3
     assert table.named("c") is None
-    assert table.describe(7).name == "label_7"
+    assert table.describe(7).name == "label 7"
 
 
 @pytest.mark.parametrize(
@@ -71,5 +71,5 @@ def test_a_table_that_contradicts_itself_is_refused(labels: tuple, tmp_path: Pat
 
 
 def test_an_unknown_table_names_those_there_are() -> None:
-    with pytest.raises(BadInput, match=r"There is no label table 'totl'\. Use one of total"):
-        load_label_table("totl")
+    with pytest.raises(BadInput, match=r"There is no label table 'Totl'\. Did you mean total or total_v1\? Use one of monai_wh"):
+        load_label_table("Totl")
