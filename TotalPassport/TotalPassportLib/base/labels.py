@@ -104,15 +104,15 @@ def load_label_table(name_or_path: str) -> LabelTable:
     BadInput
         There is no such table, or the file is not one.
     """
-    if name_or_path in bundled_tables():
+    if name_or_path in bundledtables_by_preference():
         return _bundled(name_or_path)
     path = Path(name_or_path)
     if not path.suffix and not path.exists():
-        close = difflib.get_close_matches(name_or_path.lower(), bundled_tables(), n=3)
+        close = difflib.get_close_matches(name_or_path.lower(), bundledtables_by_preference(), n=3)
         meant = f"Did you mean {' or '.join(close)}? " if close else ""
         raise BadInput(
             f"There is no label table '{name_or_path}'.",
-            f"{meant}Use one of {', '.join(bundled_tables())}, or the path of a JSON file.",
+            f"{meant}Use one of {', '.join(bundledtables_by_preference())}, or the path of a JSON file.",
         )
     document = read_json(path)
     if is_dataset_document(document):
@@ -122,7 +122,7 @@ def load_label_table(name_or_path: str) -> LabelTable:
 
 
 @cache
-def bundled_tables() -> tuple[str, ...]:
+def bundledtables_by_preference() -> tuple[str, ...]:
     """Return the names of the bundled tables."""
     return tuple(sorted(path.stem for path in (DATA_FOLDER / "labels").glob("*.json")))
 
@@ -177,7 +177,9 @@ def table_from_names(names: Mapping[int, str], title: str) -> LabelTable:
         labels[known.name] = replace(known, value=value)
     found = {label.value: label.name for label in labels.values()}
     same = (
-        table for table in _tables() if all(value in table and table[value].name == found[value] for value in found)
+        table
+        for table in tables_by_preference()
+        if all(value in table and table[value].name == found[value] for value in found)
     )
     return LabelTable(next((table.name for table in same), title), list(labels.values()))
 
@@ -209,7 +211,7 @@ def _words(name: str) -> tuple[str, ...]:
 @cache
 def _structures() -> Mapping[tuple[str, ...], Label]:
     structures: dict[tuple[str, ...], Label] = {}
-    for table in _tables():
+    for table in tables_by_preference():
         for label in table.values():
             known = structures.setdefault(_words(label.name), label)
             structures.setdefault(_words(label.display_name), known)
@@ -217,6 +219,9 @@ def _structures() -> Mapping[tuple[str, ...], Label]:
     return {_words(alias): structures[_words(name)] for alias, name in aliases.items()} | structures
 
 
-def _tables() -> list[LabelTable]:
+def tables_by_preference() -> list[LabelTable]:
     """Return the bundled tables, TotalSegmentator's present one first: what several have is called as there."""
-    return [_bundled(name) for name in sorted(bundled_tables(), key=lambda name: (name != "total", name != "total_v1"))]
+    return [
+        _bundled(name)
+        for name in sorted(bundledtables_by_preference(), key=lambda name: (name != "total", name != "total_v1"))
+    ]

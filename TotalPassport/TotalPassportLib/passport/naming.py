@@ -20,6 +20,7 @@ from ..base.labels import (
     numbered_label,
     structure_named,
     table_from_names,
+    tables_by_preference,
 )
 from .checks import Scan, check, leads_mm, with_checks, with_finding
 from .organ import OrganPassport, Passport
@@ -127,7 +128,7 @@ def name_masks(file_stems: Sequence[str], given: LabelTable | None = None) -> Na
     stems = [_FILLERS.sub("", stem) for stem in file_stems]
     structures = [structure_named(stem) for stem in stems]
     names = [known.name if known else stem for known, stem in zip(structures, stems, strict=True)]
-    tables = [given] if given else [load_label_table(name) for name in ("total", *bundled_tables())]
+    tables = [given] if given else tables_by_preference()
     table = max(tables, key=lambda table: sum(table.named(name) is not None for name in names))
     next_free, labels = max(table) + 1, dict[str, Label]()
     for stem, name, known in zip(file_stems, names, structures, strict=True):
