@@ -104,15 +104,15 @@ def load_label_table(name_or_path: str) -> LabelTable:
     BadInput
         There is no such table, or the file is not one.
     """
-    if name_or_path in bundledtables_by_preference():
+    if name_or_path in bundled_tables():
         return _bundled(name_or_path)
     path = Path(name_or_path)
     if not path.suffix and not path.exists():
-        close = difflib.get_close_matches(name_or_path.lower(), bundledtables_by_preference(), n=3)
+        close = difflib.get_close_matches(name_or_path.lower(), bundled_tables(), n=3)
         meant = f"Did you mean {' or '.join(close)}? " if close else ""
         raise BadInput(
             f"There is no label table '{name_or_path}'.",
-            f"{meant}Use one of {', '.join(bundledtables_by_preference())}, or the path of a JSON file.",
+            f"{meant}Use one of {', '.join(bundled_tables())}, or the path of a JSON file.",
         )
     document = read_json(path)
     if is_dataset_document(document):
@@ -122,7 +122,7 @@ def load_label_table(name_or_path: str) -> LabelTable:
 
 
 @cache
-def bundledtables_by_preference() -> tuple[str, ...]:
+def bundled_tables() -> tuple[str, ...]:
     """Return the names of the bundled tables."""
     return tuple(sorted(path.stem for path in (DATA_FOLDER / "labels").glob("*.json")))
 
@@ -176,12 +176,12 @@ def table_from_names(names: Mapping[int, str], title: str) -> LabelTable:
             known = _own_label(value, name, labels)
         labels[known.name] = replace(known, value=value)
     found = {label.value: label.name for label in labels.values()}
-    same = (
-        table
-        for table in tables_by_preference()
-        if all(value in table and table[value].name == found[value] for value in found)
-    )
+    same = (table for table in tables_by_preference() if _has_all(table, found))
     return LabelTable(next((table.name for table in same), title), list(labels.values()))
+
+
+def _has_all(table: LabelTable, names: Mapping[int, str]) -> bool:
+    return all(value in table and table[value].name == name for value, name in names.items())
 
 
 def _own_label(value: int, name: str, taken: Mapping[str, Label]) -> Label:
@@ -221,7 +221,5 @@ def _structures() -> Mapping[tuple[str, ...], Label]:
 
 def tables_by_preference() -> list[LabelTable]:
     """Return the bundled tables, TotalSegmentator's present one first: what several have is called as there."""
-    return [
-        _bundled(name)
-        for name in sorted(bundledtables_by_preference(), key=lambda name: (name != "total", name != "total_v1"))
-    ]
+    names = sorted(bundled_tables(), key=lambda name: (name != "total", name != "total_v1"))
+    return [_bundled(name) for name in names]
