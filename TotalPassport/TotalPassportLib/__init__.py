@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from .alignment import Alignment, align
     from .base.errors import TotalPassportError
     from .comparison.changes import Comparison, compare
+    from .description_run import describe
     from .passport import OrganPassport, Passport, read_passport, write_passport
-    from .pipeline import RunResult, describe, run
+    from .pipeline import RunResult, run
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ __all__ = [
     "Comparison",
     "OrganPassport",
     "Passport",
+    "RunOptions",
     "RunResult",
     "TotalPassportError",
     "align",
@@ -47,11 +49,12 @@ _HOMES = {
     "Comparison": "comparison.changes",
     "OrganPassport": "passport",
     "Passport": "passport",
+    "RunOptions": "options",
     "RunResult": "pipeline",
     "TotalPassportError": "base.errors",
     "align": "alignment",
     "compare": "comparison.changes",
-    "describe": "pipeline",
+    "describe": "description_run",
     "read_passport": "passport",
     "run": "pipeline",
     "write_passport": "passport",

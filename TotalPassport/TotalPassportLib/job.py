@@ -145,10 +145,13 @@ def _refuse_impossible_names(job: Mapping[str, Any]) -> None:
 def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation) -> Event:
     if job["action"] in ("download_model", "import_models"):
         return _bring_in(job, emit, cancellation)
-    from TotalPassportLib import pipeline  # here, so that a missing package is reported like any other failure
+    from TotalPassportLib import (  # here, so that a missing package is reported like any other failure
+        description_run,
+        pipeline,
+    )
 
     if job["action"] == "passport":
-        passport = pipeline.describe(
+        passport = description_run.describe(
             job["segmentation"],
             job["output"],
             labels=job.get("labels"),

@@ -10,37 +10,33 @@ print(result.passport.organs[5].volume_mm3)
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import __version__
 from .base.errors import BadInput, as_user_error
-from .base.events import Cancellation, EventCallback, Progress, ignore_event
-from .base.files import make_folder, sha256_of
-from .base.labels import load_label_table
+from .base.events import Cancellation, EventCallback, Progress, ignore_event, start
+from .base.files import make_folder
 from .base.memory import available_bytes
 from .base.outputs import OutputFiles, check_destination
 from .image.formats import stem_of
 from .image.grid import canonical_grid, labels_on_stored_grid, to_canonical
-from .image.label_names import label_table_in
 from .image.nifti import save_labels
 from .image.preparation import PreparedCT, prepare
 from .image.preview import write_preview
-from .image.volume import Volume, check_same_grid, load_ct, load_segmentation
+from .image.volume import Volume, load_ct
 from .models.catalogue import find_model
 from .models.description import ModelDescription
 from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
-from .passport import Passport, write_passport
+from .passport import Passport
 from .passport.document import passport_text
 from .passport.extraction import extract_passport
+from .passport.provenance import source_of, with_provenance
 from .segmentation.cleaning import remove_small_blobs, remove_small_pieces
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
@@ -50,8 +46,6 @@ from .segmentation.segment import ModelGridLabels, needed_parts, segment
 
 RUN_SHARES = {"load": 0.04, "prepare": 0.04, "infer": 0.8, "restore": 0.02, "describe": 0.04, "write": 0.06}
 """Stages of a run and their usual shares of its time."""
-DESCRIBE_SHARES = {"load": 0.4, "describe": 0.5, "write": 0.1}
-"""Stages of describing an existing segmentation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +137,7 @@ def run(
         In one of its classes; see `errors`.
     """
     ct_path = Path(ct_path)
-    progress = _start(RUN_SHARES, on_event, cancellation)
+    progress = start(RUN_SHARES, on_event, cancellation)
     with as_user_error(), ExitStack() as stack:
         with progress.stage("load"):
             model = find_model(options.model)
@@ -178,7 +172,9 @@ def run(
         with progress.stage("describe"):
             measured, statistics = _measure(segmented, options, progress)
             running = _running(found, options.precision)
-            passport = _with_provenance(measured, ct, model=_identity(model, networks), running=running)
+            passport = with_provenance(
+                measured, source=source_of(ct), model=_identity(model, networks), running=running
+            )
         with progress.stage("write"):
             _write(paths, segmented, passport, statistics)
         return RunResult(
@@ -206,59 +202,6 @@ def wanted_labels(model: ModelDescription, roi: Sequence[str]) -> list[int]:
             hint = f"Did you mean {' or '.join(close)}?" if close else f"It finds {', '.join(values)}."
             raise BadInput(f"The model '{model.name}' finds no structure called '{name}'.", hint)
     return sorted(values[name] for name in roi)
-
-
-def describe(
-    segmentation_path: Path | str,
-    output: Path | str,
-    *,
-    labels: str | None = None,
-    ct_path: Path | str | None = None,
-    on_event: EventCallback = ignore_event,
-    cancellation: Cancellation | None = None,
-) -> Passport:
-    """Write the passport of an existing multi-label segmentation, measured on its own grid.
-
-    Parameters
-    ----------
-    segmentation_path : NIfTI file with whole numbers.
-    output : the JSON file to write.
-    labels : a bundled label table's name or the path of one; by default the names stored in the file's header, and
-        ``total`` where there are none.
-    ct_path : the CT on the same grid, for intensities.
-
-    Raises
-    ------
-    TotalPassportError : in one of its classes; see `errors`.
-    """
-    segmentation_path, output = Path(segmentation_path), Path(output)
-    progress = _start(DESCRIBE_SHARES, on_event, cancellation)
-    with as_user_error():
-        with progress.stage("load"):
-            make_folder(output.parent)
-            check_destination(output, segmentation_path, *(Path(path) for path in (ct_path, labels) if path))
-            given_table = load_label_table(labels) if labels else None
-            segmentation = load_segmentation(segmentation_path)
-            ct = load_ct(Path(ct_path), progress.warn) if ct_path else None
-            if ct is not None:
-                check_same_grid(ct, segmentation)
-        with progress.stage("describe"):
-            table = given_table or label_table_in(segmentation.header)
-            # Nobody looks for all of `total` in every scan; what a file or the user names is meant to be there.
-            searched = None if table.name == "total" else list(table)
-            hounsfield = ct.voxels if ct else None
-            passport = extract_passport(
-                segmentation.voxels, segmentation.affine, table, hounsfield, progress.step, searched
-            )
-            passport = _with_provenance(passport, segmentation, model={"labels": table.name}, running={})
-        with progress.stage("write"):
-            write_passport(passport, output)
-        return passport
-
-
-def _start(shares: Mapping[str, float], on_event: EventCallback, cancellation: Cancellation | None) -> Progress:
-    on_event({"event": "started", "pid": os.getpid(), "version": __version__, "stages": list(shares)})
-    return Progress(shares, on_event, cancellation or Cancellation())
 
 
 def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
@@ -308,20 +251,6 @@ def _running(found: ModelGridLabels, precision: str) -> dict[str, str]:
         "arithmetic": found.arithmetic,
         "onnxruntime": version_of_onnxruntime(),
     }
-
-
-def _with_provenance(
-    passport: Passport, source: Volume, *, model: Mapping[str, Any], running: Mapping[str, Any]
-) -> Passport:
-    """Add where the passport comes from; the file's name is left out, for it often holds a patient's."""
-    grid = {"shape": list(source.voxels.shape), "affine": source.affine.tolist()}
-    return replace(
-        passport,
-        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        source={"sha256": sha256_of(source.path), **grid},
-        model=model,
-        software={"name": "TotalPassport", "version": __version__, **running},
-    )
 
 
 def _measure(scan: SegmentedScan, options: RunOptions, progress: Progress) -> tuple[Passport, str | None]:

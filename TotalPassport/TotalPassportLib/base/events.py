@@ -6,6 +6,7 @@ dictionaries (see ``docs/architecture.md``) handed to a callback; the same dicti
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from .. import __version__
 from .errors import Cancelled
 
 Event = dict[str, Any]
@@ -76,6 +78,12 @@ def signals_deferred() -> Iterator[list[int]]:
             signal.signal(number, handler)
         for number in dict.fromkeys(received):
             signal.raise_signal(number)
+
+
+def start(shares: Mapping[str, float], on_event: EventCallback, cancellation: Cancellation | None) -> Progress:
+    """Report that a run begins, and return what reports the rest; ``shares`` as `Progress` takes them."""
+    on_event({"event": "started", "pid": os.getpid(), "version": __version__, "stages": list(shares)})
+    return Progress(shares, on_event, cancellation or Cancellation())
 
 
 class Progress:

@@ -1,19 +1,26 @@
 """Label tables: what a voxel's value means.
 
-A table is a data file (``data/schemas/labels.schema.json``). The bundled table ``total`` holds the 117 classes of
-TotalSegmentator's task of that name.
+A table is a data file (``data/schemas/labels.schema.json``). Bundled are ``total``, the 117 structures of
+TotalSegmentator's task of that name, ``total_v1``, the 104 of its version 1 with numbers of their own, and
+``monai_wholebody``, those of MONAI's bundle wholeBody_ct_segmentation. Names are the same in all of them.
 """
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .dataset_labels import is_dataset_document, names_in_dataset
 from .errors import BadInput, TotalPassportError
 from .files import DATA_FOLDER, read_json, validate
+
+GREY_RGB = (160, 160, 160)
+"""Colour of a structure that no bundled table knows."""
 
 
 @dataclass(frozen=True)
@@ -76,23 +83,40 @@ class LabelTable(Mapping[int, Label]):
 
     def describe(self, value: int) -> Label:
         """Return the label of a value; one that the table lacks gets a plain name and a grey."""
-        return self._by_value.get(value) or Label(value, f"label_{value}", f"Label {value}", (160, 160, 160))
+        return self._by_value.get(value) or numbered_label(value)
+
+
+def numbered_label(value: int) -> Label:
+    """Return the label of a value that nothing is known of."""
+    return Label(value, f"label {value}", f"Label {value}", GREY_RGB)
 
 
 def load_label_table(name_or_path: str) -> LabelTable:
     """Load a bundled table by its name, or any table by the path of its file.
 
+    Parameters
+    ----------
+    name_or_path : str
+        One of `bundled_tables`, or a JSON file: a label table, or nnU-Net's ``dataset.json``.
+
     Raises
     ------
-    BadInput : there is no such table, or the file is not one.
+    BadInput
+        There is no such table, or the file is not one.
     """
     if name_or_path in bundled_tables():
         return _bundled(name_or_path)
     path = Path(name_or_path)
     if not path.suffix and not path.exists():
-        known = ", ".join(bundled_tables())
-        raise BadInput(f"There is no label table '{name_or_path}'.", f"Use one of {known}, or the path of a JSON file.")
+        close = difflib.get_close_matches(name_or_path.lower(), bundled_tables(), n=3)
+        meant = f"Did you mean {' or '.join(close)}? " if close else ""
+        raise BadInput(
+            f"There is no label table '{name_or_path}'.",
+            f"{meant}Use one of {', '.join(bundled_tables())}, or the path of a JSON file.",
+        )
     document = read_json(path)
+    if is_dataset_document(document):
+        return table_from_names(names_in_dataset(document, f"'{path}'"), path.name)
     validate(document, "labels", f"'{path}'")
     return table_from_document(document)
 
@@ -136,3 +160,66 @@ def terminology_from_document(entry: Mapping[str, Any] | None) -> Terminology | 
 
 def _code(entry: Mapping[str, Any]) -> Code:
     return Code(entry["scheme"], entry["code"], entry["meaning"])
+
+
+def table_from_names(names: Mapping[int, str], title: str) -> LabelTable:
+    """Return the table of labels that are known by value and name.
+
+    A structure of a bundled table gets the name, colour and codes that it has there, so that it is checked and compared
+    as what it is; an empty name becomes ``label N``; a name that comes again is told apart by its value. Where all of
+    it is in a bundled table, under the same values, the table is called as that one.
+    """
+    labels: dict[str, Label] = {}
+    for value, name in sorted(names.items()):
+        known = structure_named(name)
+        if known is None or known.name in labels:
+            known = _own_label(value, name, labels)
+        labels[known.name] = replace(known, value=value)
+    found = {label.value: label.name for label in labels.values()}
+    same = (table for table in tables_by_preference() if _has_all(table, found))
+    return LabelTable(next((table.name for table in same), title), list(labels.values()))
+
+
+def _has_all(table: LabelTable, names: Mapping[int, str]) -> bool:
+    return all(value in table and table[value].name == name for value, name in names.items())
+
+
+def _own_label(value: int, name: str, taken: Mapping[str, Label]) -> Label:
+    plain = " ".join(name.split())
+    if not plain:
+        return numbered_label(value)
+    unique = plain if plain not in taken else f"{plain} ({value})"
+    return Label(value, unique, unique, GREY_RGB)
+
+
+def structure_named(name: str) -> Label | None:
+    """Return the structure of the bundled tables that a name means, with its value in the first table that has it.
+
+    Case, the order of words and what stands between them do not matter; names for people and a few usual names of
+    other programs are known too (``data/structure_aliases.json``).
+
+    >>> structure_named("Left Kidney").name
+    'kidney_left'
+    """
+    return _structures().get(_words(name))
+
+
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(sorted(re.findall(r"\w+", name.replace("_", " ").casefold())))
+
+
+@cache
+def _structures() -> Mapping[tuple[str, ...], Label]:
+    structures: dict[tuple[str, ...], Label] = {}
+    for table in tables_by_preference():
+        for label in table.values():
+            known = structures.setdefault(_words(label.name), label)
+            structures.setdefault(_words(label.display_name), known)
+    aliases = read_json(DATA_FOLDER / "structure_aliases.json")["aliases"]
+    return {_words(alias): structures[_words(name)] for alias, name in aliases.items()} | structures
+
+
+def tables_by_preference() -> list[LabelTable]:
+    """Return the bundled tables, TotalSegmentator's present one first: what several have is called as there."""
+    names = sorted(bundled_tables(), key=lambda name: (name != "total", name != "total_v1"))
+    return [_bundled(name) for name in names]

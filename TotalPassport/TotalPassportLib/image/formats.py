@@ -56,6 +56,11 @@ def read_image(path: Path) -> StoredImage:
     return kind.read(path)
 
 
+def is_image_name(path: Path) -> bool:
+    """Tell whether a file has a name as images of a known format have."""
+    return any(path.name.lower().endswith(known.suffixes) for known in FORMATS)
+
+
 def stem_of(path: Path) -> str:
     """Return the file name without the suffix of its format.
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
-from ..base.labels import Label, LabelTable, load_label_table
+from ..base.labels import LabelTable
 from ..base.text import visible
 
 CARET_XML = 0
@@ -42,20 +41,3 @@ def stored_label_names(header: Any) -> Mapping[int, str]:
         except (ElementTree.ParseError, KeyError, ValueError):
             continue
     return {}
-
-
-def label_table_in(header: Any) -> LabelTable:
-    """Return the label table of the names stored in a header, with colours and codes where `total` knows the name.
-
-    It is `total` itself where no names are stored.
-    """
-    total = load_label_table("total")
-    names = stored_label_names(header)
-    if not names:
-        return total
-    labels: dict[str, Label] = {}
-    for value, name in names.items():
-        known = total.named(name)
-        label = replace(known, value=value) if known else Label(value, name, name, (160, 160, 160))
-        labels[name if name not in labels else f"{name} ({value})"] = label
-    return LabelTable("stored in the file", [replace(label, name=name) for name, label in labels.items()])

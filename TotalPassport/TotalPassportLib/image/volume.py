@@ -15,6 +15,7 @@ import numpy as np
 
 from ..base.errors import BadInput
 from .formats import read_image
+from .label_voxels import label_voxels
 
 MIN_VOXELS = 4
 """Fewest voxels along an axis of a scan: less is a localiser or a slice, not a volume."""
@@ -108,19 +109,16 @@ def load_segmentation(path: Path) -> Volume:
     OutOfMemory
         The image does not fit into memory.
     """
-    volume = _load(path)
-    lowest, highest = _value_range(volume)
-    voxels = volume.voxels
-    fractional = voxels.dtype.kind == "f" and not np.array_equal(voxels, np.trunc(voxels))
-    if lowest < 0 or highest > np.iinfo(np.uint16).max or fractional:
-        raise BadInput(
-            f"'{path}' holds values that are no labels ({lowest:g} to {highest:g}).",
-            "Give a multi-label segmentation: whole numbers from 0 to 65535.",
-        )
-    if highest == 0:
+    volume = load_labels(path)
+    if not volume.voxels.any():
         raise BadInput(f"'{path}' holds no label: every voxel is 0.", "Choose a segmentation that has structures.")
-    labels = voxels.astype(np.uint8 if highest <= 255 else np.uint16)
-    return replace(volume, voxels=labels)
+    return volume
+
+
+def load_labels(path: Path) -> Volume:
+    """Load a label image as `load_segmentation` does, also one without any label."""
+    volume = _load(path)
+    return replace(volume, voxels=label_voxels(volume.voxels, path))
 
 
 def check_same_grid(ct: Volume, segmentation: Volume) -> None:

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from ..base.labels import LabelTable
-from .organ import OrganPassport
+from .organ import OrganPassport, Passport
 from .rules import SEVERITIES, Finding, Pair, Rule, load_rules
 
 SPECK = 20
@@ -103,6 +103,12 @@ def with_checks(organs: Mapping[int, OrganPassport], findings: Collection[Findin
     return {label: replace(organ, checks=tuple(codes[label])) for label, organ in organs.items()}
 
 
+def with_finding(passport: Passport, finding: Finding) -> Passport:
+    """Return the passport with one finding more, among those of its severity."""
+    findings = sorted((*passport.findings, finding), key=lambda each: SEVERITIES.index(each.severity))
+    return replace(passport, organs=with_checks(passport.organs, findings), findings=tuple(findings))
+
+
 def _finding(rule: Rule, scan: Scan, names: tuple[str, ...], message: str) -> Finding:
     labels = sorted(scan.organs[name].label for name in names)
     return Finding(rule.code, rule.severity, tuple(labels), message)
@@ -111,16 +117,22 @@ def _finding(rule: Rule, scan: Scan, names: tuple[str, ...], message: str) -> Fi
 def _orientation(rule: Rule, scan: Scan) -> Found:
     """More than half of the comparisons of one group, or of all together, are wrong."""
     axis = rule.settings["axis"]
-    groups = [[pair for pair in group if _both(scan, pair)] for group in rule.groups]
-    groups.append([pair for group in groups for pair in group])
+    groups = leads_mm(rule, scan)
+    groups.append({pair: lead for group in groups for pair, lead in group.items()})
     for group in groups:
-        wrong = [pair for pair in group if _lead_mm(scan, pair, _AXES[axis]) < 0]
+        wrong = [pair for pair, lead in group.items() if lead < 0]
         if len(group) >= 2 and 2 * len(wrong) > len(group):
             one, other = (scan.title(name) for name in wrong[0])
             sentence = f"{len(wrong)} of {len(group)} comparisons contradict anatomy; for one, {one} lies "
             sentence += f"{'to the right of' if axis == 'left' else _OTHER_SIDE[axis]} {other}."
             yield tuple(sorted({name for pair in wrong for name in pair})), sentence
             return
+
+
+def leads_mm(rule: Rule, scan: Scan) -> list[dict[Pair, float]]:
+    """Return, for each group of an orientation rule, how far the first organ of each comparison lies ahead."""
+    axis = _AXES[rule.settings["axis"]]
+    return [{pair: _lead_mm(scan, pair, axis) for pair in group if _both(scan, pair)} for group in rule.groups]
 
 
 def _both(scan: Scan, pair: Pair) -> bool:
@@ -282,6 +294,11 @@ def _nothing(rule: Rule, scan: Scan) -> Found:
         yield (), "The label image has no organ at all."
 
 
+def _told(rule: Rule, scan: Scan) -> Found:
+    """Nothing that the numbers show: whoever knows it adds it, with `with_finding`."""
+    return iter(())
+
+
 _KINDS: Mapping[str, Callable[[Rule, Scan], Found]] = {
     "orientation": _orientation,
     "sides": _sides,
@@ -298,4 +315,5 @@ _KINDS: Mapping[str, Callable[[Rule, Scan], Found]] = {
     "axes": _axes,
     "empty": _empty,
     "nothing": _nothing,
+    "told": _told,
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from slicer.i18n import tr as _
-from TotalPassportLib.base.labels import load_label_table
+from TotalPassportLib.base.labels import GREY_RGB, structure_named
 
 from .columns import Column
 
@@ -149,9 +149,9 @@ def _row(organ: OrganPassport, passport: Passport, own_color: tuple[int, int, in
 
 
 def name_and_color(organ: OrganPassport) -> tuple[str, tuple[int, int, int]]:
-    """Return an organ's name for people and its colour; the bundled table's if it is one of its structures."""
-    label = load_label_table("total").describe(organ.label)
-    return (label.display_name, label.color_rgb) if label.name == organ.name else (organ.name, (160, 160, 160))
+    """Return an organ's name for people and its colour; the bundled tables' if it is one of their structures."""
+    label = structure_named(organ.name)
+    return (label.display_name, label.color_rgb) if label and label.name == organ.name else (organ.name, GREY_RGB)
 
 
 def axis_ends(organ: OrganPassport) -> np.ndarray:

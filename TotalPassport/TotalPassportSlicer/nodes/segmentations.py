@@ -13,7 +13,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import BadInput
-from TotalPassportLib.base.labels import Label, LabelTable, load_label_table
+from TotalPassportLib.base.labels import Label, LabelTable, load_label_table, structure_named
 
 from .organs import name_and_color
 from .volumes import image_voxels, oriented_image, write_nifti
@@ -183,12 +183,8 @@ def _known_label(name: str, numbered: bool) -> Label | None:
     match = _NUMBERED_NAME.fullmatch(name.strip()) if numbered else None
     if match is not None:
         return total.get(int(match.group(1)))
-    plain = _plain(name)
-    return next((label for label in total.values() if plain in (_plain(label.name), _plain(label.display_name))), None)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]+", " ", name).strip().lower()
+    structure = structure_named(name)  # as names in files are understood
+    return None if structure is None else total.named(structure.name)
 
 
 def _own_label(segment: Any, value: int, taken: set[str]) -> Label:

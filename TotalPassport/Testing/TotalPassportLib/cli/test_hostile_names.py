@@ -19,7 +19,7 @@ from support.networks import edit_model
 from support.passports import body
 from support.processes import run_cli
 from TotalPassportLib.base.files import DATA_FOLDER
-from TotalPassportLib.image.volume import stored_label_names
+from TotalPassportLib.image.label_names import stored_label_names
 from TotalPassportLib.passport import Passport, write_passport
 from TotalPassportLib.passport.rules import Finding
 

@@ -163,7 +163,7 @@ def test_every_label_value_can_be_described(label: int) -> None:
     labels[3:6, 3:6, 3:6] = label
     (organ,) = extract_passport(labels, np.eye(4), TOTAL).organs.values()
     assert (organ.label, organ.voxel_count, organ.touches_border) == (label, 27, False)
-    assert organ.name == (TOTAL[label].name if label in TOTAL else f"label_{label}")
+    assert organ.name == (TOTAL[label].name if label in TOTAL else f"label {label}")
 
 
 def test_an_organ_at_the_edge_keeps_its_volume_and_is_marked() -> None:

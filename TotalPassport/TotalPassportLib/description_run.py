@@ -1,0 +1,130 @@
+"""The way from a segmentation that is there to its passport.
+
+from TotalPassportLib.description_run import describe
+
+passport = describe("liver.nii.gz", "liver.json")
+print(passport.organs[1].name, passport.organs[1].volume_mm3)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .base.errors import BadInput, as_user_error
+from .base.events import Cancellation, EventCallback, Progress, ignore_event, start
+from .base.files import make_folder
+from .base.labels import LabelTable, load_label_table
+from .base.outputs import check_destination
+from .image.formats import stem_of
+from .image.label_names import stored_label_names
+from .image.label_voxels import looks_like_intensities, present_labels
+from .image.mask_folder import MaskFolder
+from .image.volume import Volume, check_same_grid, load_ct, load_segmentation
+from .passport import Passport, write_passport
+from .passport.extraction import extract_passport
+from .passport.mask_extraction import extract_masks
+from .passport.naming import HOW_TO_NAME, Naming, name_labels, settle
+from .passport.provenance import source_of, with_provenance
+
+DESCRIBE_SHARES = {"load": 0.4, "describe": 0.5, "write": 0.1}
+"""Stages of describing a segmentation."""
+
+
+def describe(
+    segmentation_path: Path | str,
+    output: Path | str,
+    *,
+    labels: str | None = None,
+    ct_path: Path | str | None = None,
+    on_event: EventCallback = ignore_event,
+    cancellation: Cancellation | None = None,
+) -> Passport:
+    """Write the passport of an existing segmentation, measured on its own grid.
+
+    Parameters
+    ----------
+    segmentation_path : Path or str
+        NIfTI file of whole numbers, or a folder of binary masks, one structure a file.
+    output : Path or str
+        The JSON file to write.
+    labels : str, optional
+        A bundled label table's name, or the path of one or of nnU-Net's ``dataset.json``; by default names are found as
+        `passport.naming` says.
+    ct_path : Path or str, optional
+        The CT on the same grid, for intensities.
+    on_event : callable
+        Receives the events of ``docs/architecture.md``.
+    cancellation : Cancellation, optional
+        Lets another thread or process stop the run.
+
+    Raises
+    ------
+    TotalPassportError
+        In one of its classes; see `errors`.
+    """
+    segmentation_path, output = Path(segmentation_path), Path(output)
+    progress = start(DESCRIBE_SHARES, on_event, cancellation)
+    with as_user_error():
+        with progress.stage("load"):
+            make_folder(output.parent)
+            check_destination(output, segmentation_path, *(Path(path) for path in (ct_path, labels) if path))
+            given = load_label_table(labels) if labels else None
+            ct = load_ct(Path(ct_path), progress.warn) if ct_path else None
+            is_folder = segmentation_path.is_dir()
+            segmentation = MaskFolder(segmentation_path) if is_folder else load_segmentation(segmentation_path)
+        with progress.stage("describe"):
+            if isinstance(segmentation, MaskFolder):
+                check_destination(output, *segmentation.paths)
+                passport, naming, source = _describe_folder(segmentation, given=given, ct=ct, progress=progress)
+            else:
+                passport, naming = _describe_file(segmentation, given=given, ct=ct, progress=progress)
+                source = source_of(segmentation)
+            passport = with_provenance(passport, source=source, model=_naming_document(naming), running={})
+        with progress.stage("write"):
+            write_passport(passport, output)
+        if naming.remark is not None:
+            progress.warn(naming.remark.code, naming.remark.message)
+        return passport
+
+
+def _describe_file(
+    segmentation: Volume, *, given: LabelTable | None, ct: Volume | None, progress: Progress
+) -> tuple[Passport, Naming]:
+    if ct is not None:
+        check_same_grid(ct, segmentation)
+    present, stored = present_labels(segmentation.voxels), stored_label_names(segmentation.header)
+    if given is None and not stored and looks_like_intensities(segmentation.voxels, present):
+        raise BadInput(
+            f"'{segmentation.path}' looks like a scan, not like labels: it has {len(present)} values, and most "
+            "neighbouring voxels differ.",
+            f"Give the scan's segmentation. If these are labels nevertheless: {HOW_TO_NAME}",
+        )
+    naming = name_labels(present, given=given, stored=stored, file_stem=stem_of(segmentation.path))
+    passport = extract_passport(
+        segmentation.voxels,
+        segmentation.affine,
+        naming.table,
+        hounsfield=ct.voxels if ct else None,
+        on_organ=progress.step,
+        searched=naming.searched,
+    )
+    return settle(passport, naming)
+
+
+def _describe_folder(
+    folder: MaskFolder, *, given: LabelTable | None, ct: Volume | None, progress: Progress
+) -> tuple[Passport, Naming, dict[str, Any]]:
+    passport, naming = extract_masks(folder, given=given, ct=ct, on_mask=progress.step)
+    if folder.skipped:
+        progress.warn("not_masks", f"Left out in '{folder.folder}', for they are no masks: {folder.skipped_text()}.")
+    source = {"sha256": folder.sha256, "masks": len(naming.table)}
+    return passport, naming, {**source, "shape": list(passport.shape), "affine": passport.affine.tolist()}
+
+
+def _naming_document(naming: Naming) -> dict[str, str]:
+    """Return what a passport's header says of its names."""
+    document = {"labels": naming.table.name, "names_from": naming.names_from}
+    if naming.remark is not None:
+        document["names_note"] = naming.remark.message
+    return document

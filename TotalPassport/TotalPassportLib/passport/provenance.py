@@ -1,0 +1,47 @@
+"""Where a passport comes from: the file that was measured, what named or found its organs, and by which software."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from .. import __version__
+from ..base.files import sha256_of
+from ..image.volume import Volume
+from .organ import Passport
+
+
+def source_of(image: Volume) -> dict[str, Any]:
+    """Return what a passport says of a file; its name is left out, for it often holds a patient's."""
+    return {
+        "sha256": sha256_of(image.path),
+        "shape": list(image.voxels.shape),
+        "affine": image.affine.tolist(),
+    }
+
+
+def with_provenance(
+    passport: Passport, *, source: Mapping[str, Any], model: Mapping[str, Any], running: Mapping[str, Any]
+) -> Passport:
+    """Return the passport with its header.
+
+    Parameters
+    ----------
+    passport : Passport
+        What was measured.
+    source : mapping
+        What was measured, see `source_of`.
+    model : mapping
+        What found the organs, or named them.
+    running : mapping
+        What is to be said of the software besides its name and version.
+    """
+    return replace(
+        passport,
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        source=source,
+        model=model,
+        software={"name": "TotalPassport", "version": __version__, **running},
+    )
