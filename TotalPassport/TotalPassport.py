@@ -28,7 +28,7 @@ from TotalPassportSlicer.child.runner import JobRunner
 from TotalPassportSlicer.child.workspace import remove_stale
 from TotalPassportSlicer.install import installation, package_work
 from TotalPassportSlicer.nodes import alignment_nodes, comparison_nodes, presentation, segmentations
-from TotalPassportSlicer.nodes.documents import export_passport, stored_passport
+from TotalPassportSlicer.nodes.documents import save_passport, stored_passport
 from TotalPassportSlicer.nodes.sample_data import register_sample_data
 from TotalPassportSlicer.nodes.scan_nodes import ScanNodes
 from TotalPassportSlicer.panel.buttons import update_buttons
@@ -319,7 +319,7 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
 
     def exportPassport(self, textNode: Any, path: str | Path) -> None:
         """Write a stored passport to a JSON file, whole or not at all."""
-        export_passport(textNode, Path(path))
+        save_passport(textNode, Path(path))
 
     def show(self, nodes: ScanNodes, surfaces: bool, centroids: bool, axes: bool, ellipsoids: bool = False) -> None:
         """Show or hide the parts of a scan's passport."""
@@ -338,7 +338,7 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
 
     def compare(self, first: Any, second: Any) -> Any:
         """Compare two passports' text nodes and make a table and a plot of the changes; return the Comparison."""
-        return comparison_nodes.compare(first, second)
+        return comparison_nodes.compare_scans(first, second)
 
     def showPlot(self, first: Any, second: Any) -> None:
         """Show the plot of a comparison in the views; the layout changes if it has none for plots."""
@@ -346,7 +346,7 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
 
     def align(self, fixed: Any, moving: Any, kind: str = "rigid", surfaces: bool = True) -> Any:
         """Lay the scan of one passport's text node onto that of another; return the Alignment."""
-        return alignment_nodes.align(ScanNodes(fixed), ScanNodes(moving), kind, surfaces)
+        return alignment_nodes.align_scans(ScanNodes(fixed), ScanNodes(moving), kind, surfaces)
 
     def undoAlignment(self, moving: Any) -> bool:
         """Put a scan that was laid onto another one back to where it was; return whether it was."""

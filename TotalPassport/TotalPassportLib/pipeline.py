@@ -193,7 +193,8 @@ def wanted_labels(model: ModelDescription, roi: Sequence[str]) -> list[int]:
 
     Raises
     ------
-    BadInput : the model does not find a structure of such a name.
+    BadInput
+        The model does not find a structure of such a name.
     """
     values = {model.labels[value].name: value for value in model.label_values}
     for name in roi:

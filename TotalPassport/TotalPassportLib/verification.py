@@ -81,14 +81,19 @@ def verify_model(
 
     Parameters
     ----------
-    name : a model of the catalogue that has a published scan; it is downloaded if it is not installed.
-    files_folder : holds the published files under their names, so that they are not downloaded.
-    settings : how patient downloads are.
+    name : str
+        A model of the catalogue that has a published scan; it is downloaded if it is not installed.
+    files_folder : Path | None
+        Holds the published files under their names, so that they are not downloaded.
+    settings : DownloadSettings | None
+        How patient downloads are.
 
     Raises
     ------
-    BadInput : there is nothing published for this model, or a given file is not the published one.
-    ModelError : the model or a file cannot be brought in.
+    BadInput
+        There is nothing published for this model, or a given file is not the published one.
+    ModelError
+        The model or a file cannot be brought in.
     """
     entry = find_entry(name)
     rule = entry.verification

@@ -18,8 +18,10 @@ def run_story(logic: Any, tell: Callable[[str], None]) -> None:
 
     Parameters
     ----------
-    logic : the module's logic.
-    tell : shows what is going on.
+    logic : Any
+        The module's logic.
+    tell : Callable[[str], None]
+        Shows what is going on.
 
     Raises
     ------

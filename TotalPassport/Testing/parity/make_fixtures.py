@@ -72,7 +72,7 @@ def main() -> None:
     for name in ("scans", "expected"):
         (options.folder / name).mkdir(parents=True)
     with tempfile.TemporaryDirectory() as home:
-        official.prepare(options.folder / "weights", Path(home))
+        official.set_up_environment(options.folder / "weights", Path(home))
         _write_weights(options.folder / "weights", options.seed)
         for number, (name, scan) in enumerate(SCANS.items()):
             write_scan(options.folder / "scans" / f"{name}.nii.gz", scan, options.seed + number)

@@ -10,9 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from TotalPassportLib.benchmark.official_package import prepare, run_official
+from TotalPassportLib.benchmark.official_package import run_official, set_up_environment
 
-__all__ = ["prepare", "run_official", "run_official_subset", "versions"]
+__all__ = ["run_official", "run_official_subset", "set_up_environment", "versions"]
 
 PACKAGES = ("TotalSegmentator", "nnunetv2", "dynamic-network-architectures", "torch", "numpy", "scipy", "nibabel")
 

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import numpy as np
 from TotalPassportLib.benchmark.contenders import OFFICIAL_SCRIPT, foreign_environment
-from TotalPassportLib.benchmark.measured_process import Effort, run_measured
+from TotalPassportLib.benchmark.measured_process import ProcessUsage, run_measured
 
 from .cases import Case
 from .comparison import SHARE, Agreement, allowed_differences, compare_labels, header_differences
@@ -149,13 +149,13 @@ def _compare_network(oracle: str, weights: Path, work: Path) -> bool:
     return largest <= LARGEST_LOGIT_DIFFERENCE and flips.share >= SHARE
 
 
-def _effort(command: Sequence[str], environment: Mapping[str, str]) -> Effort:
+def _effort(command: Sequence[str], environment: Mapping[str, str]) -> ProcessUsage:
     """Run a command and return what it took; end with its own words if it fails."""
     with tempfile.TemporaryDirectory() as folder:
-        effort = run_measured(command, Path(folder), environment)
-    if effort.exit_code != 0:
-        _fail(command, effort.log)
-    return effort
+        usage = run_measured(command, Path(folder), environment)
+    if usage.exit_code != 0:
+        _fail(command, usage.log)
+    return usage
 
 
 def _output_of(*command: str) -> str:
@@ -173,8 +173,8 @@ def _fail(command: Sequence[str], log: str) -> NoReturn:
     sys.exit(f"{' '.join(command)} failed:\n{log[-3000:]}")
 
 
-def _megabytes(effort: Effort) -> str:
-    return "-" if effort.peak_bytes is None else f"{effort.peak_bytes / MEBIBYTE:.0f}"
+def _megabytes(usage: ProcessUsage) -> str:
+    return "-" if usage.peak_bytes is None else f"{usage.peak_bytes / MEBIBYTE:.0f}"
 
 
 def _print_row(first: str, *others: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,3 +108,34 @@ def test_no_two_files_of_one_name_mean_different_things() -> None:
             if path.stem != "__init__":
                 names[path.stem].append(path.relative_to(PACKAGES).as_posix())
     assert {name: paths for name, paths in names.items() if len(paths) > 1 and name not in homonyms} == {}
+
+
+def test_no_two_public_functions_or_classes_of_one_name_mean_different_things() -> None:
+    homonyms = {"main"}
+    """What runs when a file is started."""
+    names = defaultdict(list)
+    for package in (LIBRARY, SLICER):
+        for path in modules(package).values():
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                    names[node.name].append(path.relative_to(PACKAGES).as_posix())
+    assert {name: paths for name, paths in names.items() if len(paths) > 1 and name not in homonyms} == {}
+
+
+def test_no_file_or_folder_has_the_name_of_a_module_of_the_standard_library() -> None:
+    paths = [path for package in (LIBRARY, SLICER) for path in modules(package).values()]
+    names = {path.stem if path.stem != "__init__" else path.parent.name for path in paths}
+    assert names & sys.stdlib_module_names == set()
+
+
+def test_no_data_class_of_several_fields_is_built_by_position() -> None:
+    """A field that is added beside its kin would otherwise give its value to another one."""
+    wrong = []
+    for path in [path for package in (LIBRARY, SLICER) for path in modules(package).values()]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                decorators = [ast.unparse(each) for each in node.decorator_list if "dataclass" in ast.unparse(each)]
+                fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+                if decorators and len(fields) > 3 and "kw_only=True" not in decorators[0]:
+                    wrong.append(f"{path.name}: {node.name}")
+    assert wrong == []

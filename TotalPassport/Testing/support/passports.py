@@ -20,7 +20,7 @@ def body(labels: Iterable[int] = LABELS, seed: int = 0) -> Passport:
     organs = {label: _organ(label, np.random.default_rng([seed, label])) for label in labels}
     affine = np.diag([3.0, 3.0, 3.0, 1.0])
     affine[:3, 3] = (-240.0, -180.0, -300.0)
-    return Passport(organs, (160, 120, 200), affine)
+    return Passport(organs=organs, shape=(160, 120, 200), affine=affine)
 
 
 def spine(seed: int = 0) -> Passport:
@@ -70,8 +70,18 @@ def _organ(label: int, rng: np.random.Generator) -> OrganPassport:
     volume_mm3 = float(4 / 3 * np.pi * semi_axes.prod())
     name = load_label_table("total")[label].name
     points = centre + (sphere * semi_axes) @ turn.T
+    eigenvalues, eigenvectors = principal_axes(covariance)
     return OrganPassport(
-        label, name, round(volume_mm3 / 27), volume_mm3, centre, covariance, *principal_axes(covariance), points, False
+        label=label,
+        name=name,
+        voxel_count=round(volume_mm3 / 27),
+        volume_mm3=volume_mm3,
+        centroid_ras_mm=centre,
+        covariance_mm2=covariance,
+        eigenvalues_mm2=eigenvalues,
+        eigenvectors=eigenvectors,
+        boundary_points_ras_mm=points,
+        touches_border=False,
     )
 
 

@@ -32,18 +32,23 @@ MOST_ORGANS = 1000
 """More organs than this are no label table of ours; the heaviest ones are kept so that time stays bounded."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Correspondences:
     """The organs that two passports share, in the order of the fixed scan's labels.
 
     Attributes
     ----------
-    fixed, moving : the organs' passports, paired.
-    fixed_ras_mm, moving_ras_mm : float64 ``[n, 3]``, their centroids, each in its own scan's RAS mm.
-    weights : float64 ``[n]``, trust in each pair of centroids, above 0 and at most 1.
-    surface_weights : float64 ``[n]``, trust in each pair of surfaces: by tissue and size alone, for the part of an
-        organ that an image shows has as good a surface as the whole.
-    truncated : bool ``[n]``, whether the organ reaches the edge of either image.
+    fixed, moving : tuple[OrganPassport, ...]
+        The organs' passports, paired.
+    fixed_ras_mm, moving_ras_mm : np.ndarray
+        float64 ``[n, 3]``, their centroids, each in its own scan's RAS mm.
+    weights : np.ndarray
+        float64 ``[n]``, trust in each pair of centroids, above 0 and at most 1.
+    surface_weights : np.ndarray
+        float64 ``[n]``, trust in each pair of surfaces: by tissue and size alone, for the part of an organ that an
+        image shows has as good a surface as the whole.
+    truncated : np.ndarray
+        bool ``[n]``, whether the organ reaches the edge of either image.
     """
 
     fixed: tuple[OrganPassport, ...]
@@ -62,7 +67,8 @@ def find_correspondences(fixed: Passport, moving: Passport) -> Correspondences:
 
     Raises
     ------
-    BadInput : the passports have no organ in common, or hold positions or volumes that no scan has.
+    BadInput
+        The passports have no organ in common, or hold positions or volumes that no scan has.
     """
     of_fixed, of_moving = _by_name(fixed, "fixed"), _by_name(moving, "moving")
     pairs = [(organ, of_moving[name]) for name, organ in of_fixed.items() if name in of_moving]
@@ -77,13 +83,13 @@ def find_correspondences(fixed: Passport, moving: Passport) -> Correspondences:
         pairs, weights, surface_weights = [pairs[index] for index in kept], weights[kept], surface_weights[kept]
     first, second = zip(*pairs, strict=True)
     return Correspondences(
-        first,
-        second,
-        np.array([organ.centroid_ras_mm for organ in first]),
-        np.array([organ.centroid_ras_mm for organ in second]),
-        weights,
-        surface_weights,
-        np.array([one.touches_border or other.touches_border for one, other in pairs]),
+        fixed=first,
+        moving=second,
+        fixed_ras_mm=np.array([organ.centroid_ras_mm for organ in first]),
+        moving_ras_mm=np.array([organ.centroid_ras_mm for organ in second]),
+        weights=weights,
+        surface_weights=surface_weights,
+        truncated=np.array([one.touches_border or other.touches_border for one, other in pairs]),
     )
 
 

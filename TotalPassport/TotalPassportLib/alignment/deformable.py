@@ -46,7 +46,7 @@ SMALLEST_JACOBIAN = 0.1
 """A field that shrinks space to less than this share folds or is about to."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DisplacementField:
     """Displacements on a regular grid.
 
@@ -86,11 +86,16 @@ def fit_field(
 
     Parameters
     ----------
-    matrix : 4 x 4, maps moving RAS mm to fixed RAS mm.
-    organs : the organs in common.
-    weights : ``[n]``, trust in each organ's centroid after the linear alignment.
-    fixed, moving : their surfaces.
-    fixed_passport : says which space the grid has to cover.
+    matrix : np.ndarray
+        4 x 4, maps moving RAS mm to fixed RAS mm.
+    organs : Correspondences
+        The organs in common.
+    weights : np.ndarray
+        ``[n]``, trust in each organ's centroid after the linear alignment.
+    fixed, moving : Surfaces
+        Their surfaces.
+    fixed_passport : Passport
+        Says which space the grid has to cover.
 
     Returns
     -------
@@ -98,7 +103,8 @@ def fit_field(
 
     Raises
     ------
-    BadInput : too few organs are whole, or the field folds.
+    BadInput
+        Too few organs are whole, or the field folds.
     """
     whole = ~organs.truncated
     count = kish_effective_count(weights[whole])
@@ -121,7 +127,7 @@ def fit_field(
     return field
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Regression:
     """d(x) = sum over j of coefficient_j k(x, point_j) direction_j."""
 
@@ -146,7 +152,9 @@ def _regression(
     """Regress a vector field from what is known of it along single directions: a surface says nothing of sliding."""
     covariance = _kernel(points, points) * (directions @ directions.T)
     covariance[np.diag_indices_from(covariance)] += errors_mm**2
-    return _Regression(points, directions, solve(covariance, displacements_mm, assume_a="pos"))
+    return _Regression(
+        points=points, directions=directions, coefficients=solve(covariance, displacements_mm, assume_a="pos")
+    )
 
 
 def _kernel(points: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -194,4 +202,6 @@ def _sampled(model: _Regression, passport: Passport) -> DisplacementField:
     sizes = np.ceil((highest - lowest) / cell_mm).astype(int) + 3
     origin = lowest - cell_mm
     nodes = np.moveaxis(np.indices(sizes), 0, -1).reshape(-1, 3) * cell_mm + origin
-    return DisplacementField(model.at(nodes).reshape(*sizes, 3), origin, cell_mm)
+    return DisplacementField(
+        vectors_ras_mm=model.at(nodes).reshape(*sizes, 3), origin_ras_mm=origin, spacing_mm=cell_mm
+    )

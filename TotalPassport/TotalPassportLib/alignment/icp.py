@@ -49,7 +49,7 @@ FEWEST_PARTNERS = 30
 DEGREES_OF_FREEDOM = {"rigid": 6, "similarity": 7, "affine": 12}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Surfaces:
     """The boundary points of the common organs in one scan.
 
@@ -81,17 +81,17 @@ def surfaces(passport: Passport, organs: Sequence[OrganPassport]) -> Surfaces:
     rank = np.concatenate([np.arange(size) for size in sizes])
     tree = cKDTree(with_label(points, organ))
     return Surfaces(
-        points,
-        _normals(points, organ, tree),
-        organ,
-        rank,
-        tree,
-        np.linalg.inv(passport.affine),
-        np.array(passport.shape),
+        points_ras_mm=points,
+        normals=_normals(points, organ, tree),
+        organ=organ,
+        rank=rank,
+        tree=tree,
+        index_from_ras=np.linalg.inv(passport.affine),
+        shape=np.array(passport.shape),
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CentroidTerm:
     """Paired centroids ``[n, 3]`` that hold the surfaces in place, their weights ``[n]``, and their error in mm."""
 
@@ -108,11 +108,16 @@ def refine(
 
     Parameters
     ----------
-    kind : ``rigid``, ``similarity`` or ``affine``: what the steps may change.
-    matrix : 4 x 4, maps moving RAS mm to fixed RAS mm, right within some `LARGEST_DISTANCE_MM`.
-    fixed, moving : the organs' surfaces.
-    weights : ``[n]``, trust in each organ's surface.
-    centroids : what the centroids say; they count by their error against that of the surfaces.
+    kind : str
+        ``rigid``, ``similarity`` or ``affine``: what the steps may change.
+    matrix : np.ndarray
+        4 x 4, maps moving RAS mm to fixed RAS mm, right within some `LARGEST_DISTANCE_MM`.
+    fixed, moving : Surfaces
+        The organs' surfaces.
+    weights : np.ndarray
+        ``[n]``, trust in each organ's surface.
+    centroids : CentroidTerm
+        What the centroids say; they count by their error against that of the surfaces.
 
     Returns
     -------
@@ -120,7 +125,8 @@ def refine(
 
     Raises
     ------
-    BadInput : too few points find a partner.
+    BadInput
+        Too few points find a partner.
     """
     distance_mm = np.inf
     coarse = [(scale_mm, COARSE_POINTS) for scale_mm in np.geomspace(FIRST_SCALE_MM, LAST_SCALE_MM, COARSE_ITERATIONS)]
@@ -141,7 +147,7 @@ def refine(
     return matrix, distance_mm
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Pairs:
     """Points in the fixed frame ``[n, 3]``, unit directions ``[n, 3]``, gaps along them ``[n]`` in mm, weights."""
 
@@ -152,11 +158,11 @@ class _Pairs:
 
     def reweighted(self, scale_mm: float) -> _Pairs:
         weights = self.weights * geman_mcclure(self.gaps, scale_mm)
-        return _Pairs(self.points, self.directions, self.gaps, weights)
+        return _Pairs(points=self.points, directions=self.directions, gaps=self.gaps, weights=weights)
 
     def joined(self, other: _Pairs) -> _Pairs:
-        columns = zip(vars(self).values(), vars(other).values(), strict=True)
-        return _Pairs(*(np.concatenate(pair) for pair in columns))
+        columns = {name: np.concatenate([values, getattr(other, name)]) for name, values in vars(self).items()}
+        return _Pairs(**columns)
 
 
 def _centroid_pairs(matrix: np.ndarray, centroids: CentroidTerm, surface_error_mm: float) -> _Pairs:
@@ -166,7 +172,9 @@ def _centroid_pairs(matrix: np.ndarray, centroids: CentroidTerm, surface_error_m
     surface_variance = max(surface_error_mm, 0.1) ** 2 / INDEPENDENT_POINTS
     weights = centroids.weights * surface_variance / max(centroids.error_mm, 0.1) ** 2
     directions = np.tile(np.eye(3), (len(points), 1))
-    return _Pairs(np.repeat(points, 3, axis=0), directions, gaps.ravel(), np.repeat(weights, 3))
+    return _Pairs(
+        points=np.repeat(points, 3, axis=0), directions=directions, gaps=gaps.ravel(), weights=np.repeat(weights, 3)
+    )
 
 
 def _pairs(matrix: np.ndarray, fixed: Surfaces, moving: Surfaces, weights: np.ndarray, count: int) -> _Pairs:
@@ -181,7 +189,12 @@ def _pairs(matrix: np.ndarray, fixed: Surfaces, moving: Surfaces, weights: np.nd
     normals = np.concatenate([fixed.normals[forth[1]], turned])
     organ = np.concatenate([moving.organ[forth[0]], fixed.organ[back[0]]])
     found = np.maximum(np.bincount(organ, minlength=len(weights)), INDEPENDENT_POINTS)
-    return _Pairs(points, normals, ((target - points) * normals).sum(axis=1), (weights / found)[organ])
+    return _Pairs(
+        points=points,
+        directions=normals,
+        gaps=((target - points) * normals).sum(axis=1),
+        weights=(weights / found)[organ],
+    )
 
 
 def _partners(matrix: np.ndarray, source: Surfaces, target: Surfaces, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -25,14 +25,19 @@ def align(fixed: Passport, moving: Passport, kind: str = "rigid", icp: bool = Tr
 
     Parameters
     ----------
-    fixed, moving : passports of the two scans.
-    kind : one of `KINDS`; ``deformable`` is an affine map with a smooth displacement field.
-    icp : refine by the organs' surfaces; milliseconds without, a few tenths of a second with.
-    seed : of the choice of hypotheses; the same passports and seed give the same alignment.
+    fixed, moving : Passport
+        Passports of the two scans.
+    kind : str
+        One of `KINDS`; ``deformable`` is an affine map with a smooth displacement field.
+    icp : bool
+        Refine by the organs' surfaces; milliseconds without, a few tenths of a second with.
+    seed : int
+        Of the choice of hypotheses; the same passports and seed give the same alignment.
 
     Raises
     ------
-    BadInput : the passports cannot tell how the scans lie: nothing in common, in a line, or contradicting each other.
+    BadInput
+        The passports cannot tell how the scans lie: nothing in common, in a line, or contradicting each other.
     """
     if kind not in KINDS:
         raise BadInput(f"There is no kind of alignment '{kind}'.", f"Use one of {', '.join(KINDS)}.")
@@ -51,7 +56,13 @@ def align(fixed: Passport, moving: Passport, kind: str = "rigid", icp: bool = Tr
             require_agreement(matrix, organs.fixed_ras_mm, organs.moving_ras_mm, organs.weights)
         if kind == "deformable":
             field = fit_field(matrix, organs, trusted, *sides, fixed)
-    return Alignment(kind, matrix, field, _organ_residuals(organs, matrix, field), distance_mm)
+    return Alignment(
+        kind=kind,
+        fixed_from_moving_ras_mm=matrix,
+        field=field,
+        organs=_organ_residuals(organs, matrix, field),
+        surface_distance_mm=distance_mm,
+    )
 
 
 def _residuals_mm(organs: Correspondences, matrix: np.ndarray, field: DisplacementField | None) -> np.ndarray:
@@ -66,7 +77,9 @@ def _centroid_term(organs: Correspondences, trusted: np.ndarray, matrix: np.ndar
     error_mm = max(
         SMALLEST_CENTROID_ERROR_MM, weighted_median(_residuals_mm(organs, matrix, None), organs.weights) * correction
     )
-    return CentroidTerm(organs.fixed_ras_mm, organs.moving_ras_mm, trusted, error_mm)
+    return CentroidTerm(
+        fixed_ras_mm=organs.fixed_ras_mm, moving_ras_mm=organs.moving_ras_mm, weights=trusted, error_mm=error_mm
+    )
 
 
 def _organ_residuals(
@@ -75,6 +88,13 @@ def _organ_residuals(
     residuals_mm = _residuals_mm(organs, matrix, field)
     columns = zip(organs.fixed, organs.moving, residuals_mm, organs.weights, organs.truncated, strict=True)
     return tuple(
-        OrganResidual(fixed.name, fixed.label, moving.label, float(residual_mm), float(weight), bool(truncated))
+        OrganResidual(
+            name=fixed.name,
+            fixed_label=fixed.label,
+            moving_label=moving.label,
+            residual_mm=float(residual_mm),
+            weight=float(weight),
+            truncated=bool(truncated),
+        )
         for fixed, moving, residual_mm, weight, truncated in columns
     )

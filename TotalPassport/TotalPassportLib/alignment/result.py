@@ -20,7 +20,7 @@ MOST_NAMED = 12
 """Organs that a verdict names."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OrganResidual:
     """How well one organ fits.
 
@@ -42,17 +42,22 @@ class OrganResidual:
         return self.residual_mm > COARSE_SCALE_MM and not self.truncated
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Alignment:
     """How the moving scan lies on the fixed one.
 
     Attributes
     ----------
-    kind : ``rigid``, ``similarity``, ``affine`` or ``deformable``.
-    fixed_from_moving_ras_mm : float64 ``[4, 4]``; maps a moving point (RAS mm) to the fixed point (RAS mm).
-    field : for ``deformable``, what is added in the fixed frame, see `moving_from_fixed`; else None.
-    organs : the organs in common, in the order of the fixed scan's labels.
-    surface_distance_mm : weighted median distance of the surfaces along their normals after ICP; None without ICP.
+    kind : str
+        ``rigid``, ``similarity``, ``affine`` or ``deformable``.
+    fixed_from_moving_ras_mm : np.ndarray
+        float64 ``[4, 4]``; maps a moving point (RAS mm) to the fixed point (RAS mm).
+    field : DisplacementField | None
+        For ``deformable``, what is added in the fixed frame, see `moving_from_fixed`; else None.
+    organs : tuple[OrganResidual, ...]
+        The organs in common, in the order of the fixed scan's labels.
+    surface_distance_mm : float | None
+        Weighted median distance of the surfaces along their normals after ICP; None without ICP.
     """
 
     kind: str

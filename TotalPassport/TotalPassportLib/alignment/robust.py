@@ -48,10 +48,14 @@ def robust_linear(
 
     Parameters
     ----------
-    kind : ``rigid``, ``similarity`` or ``affine``.
-    fixed, moving : float64 ``[n, 3]`` in mm.
-    weights : float64 ``[n]``, prior trust in each pair.
-    seed : of the choice of triples; the same input gives the same answer.
+    kind : str
+        ``rigid``, ``similarity`` or ``affine``.
+    fixed, moving : np.ndarray
+        float64 ``[n, 3]`` in mm.
+    weights : np.ndarray
+        float64 ``[n]``, prior trust in each pair.
+    seed : int
+        Of the choice of triples; the same input gives the same answer.
 
     Returns
     -------
@@ -59,7 +63,8 @@ def robust_linear(
 
     Raises
     ------
-    BadInput : the points cannot tell: too few, in a line, mirrored, or contradicting each other.
+    BadInput
+        The points cannot tell: too few, in a line, mirrored, or contradicting each other.
     """
     _require_spread(fixed, moving, weights)
     matrix = _best_hypothesis(fixed, moving, weights, seed)

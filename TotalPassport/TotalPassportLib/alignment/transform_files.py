@@ -35,7 +35,8 @@ def write_alignment(alignment: Alignment, path: Path) -> None:
 
     Raises
     ------
-    BadInput : another suffix, or the file cannot be written.
+    BadInput
+        Another suffix, or the file cannot be written.
     """
     write_alignments(alignment, [Path(path)])
 
@@ -53,7 +54,8 @@ def writer_for(path: Path) -> Callable[[Alignment], bytes]:
 
     Raises
     ------
-    BadInput : the suffix is none of ours.
+    BadInput
+        The suffix is none of ours.
     """
     writers = {".tfm": itk_text, ".h5": itk_hdf5, ".json": json_text}
     writer = writers.get(Path(path).suffix.lower())

@@ -27,13 +27,20 @@ class Distribution:
 
     Attributes
     ----------
-    package : its name.
-    requirements : what pip is to install; the first one is the package itself.
-    libraries : packages of which it takes the shared libraries alone, and so without their own dependencies.
-    extra : the extra of the package ``totalpassport`` that brings the same.
-    providers : what it can run on, by the providers' names.
-    offered : whether installers propose it where it exists.
-    size_mb : what has to be downloaded, about, in 10^6 bytes.
+    package : str
+        Its name.
+    requirements : tuple[str, ...]
+        What pip is to install; the first one is the package itself.
+    libraries : tuple[str, ...]
+        Packages of which it takes the shared libraries alone, and so without their own dependencies.
+    extra : str
+        The extra of the package ``totalpassport`` that brings the same.
+    providers : tuple[str, ...]
+        What it can run on, by the providers' names.
+    offered : bool
+        Whether installers propose it where it exists.
+    size_mb : int
+        What has to be downloaded, about, in 10^6 bytes.
     """
 
     package: str

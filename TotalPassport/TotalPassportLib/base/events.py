@@ -91,9 +91,12 @@ class Progress:
 
     Parameters
     ----------
-    shares : stage name -> its expected share of the whole run's time, in the order in which they run.
-    callback : receives every event.
-    cancellation : checked at every step.
+    shares : Mapping[str, float]
+        Stage name -> its expected share of the whole run's time, in the order in which they run.
+    callback : EventCallback
+        Receives every event.
+    cancellation : Cancellation
+        Checked at every step.
     """
 
     def __init__(self, shares: Mapping[str, float], callback: EventCallback, cancellation: Cancellation) -> None:
@@ -126,7 +129,8 @@ class Progress:
 
         Raises
         ------
-        Cancelled : the run was asked to stop.
+        Cancelled
+            The run was asked to stop.
         """
         self.cancellation.check()
         self._report(done, total)

@@ -70,7 +70,8 @@ def read_json(path: Path, failure: type[TotalPassportError] = BadInput) -> Any:
 
     Raises
     ------
-    failure : the file cannot be read or is not plain JSON.
+    failure
+        The file cannot be read or is not plain JSON.
     """
     try:
         with open_regular(path) as file:

@@ -23,7 +23,7 @@ GREY_RGB = (160, 160, 160)
 """Colour of a structure that no bundled table knows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Code:
     """One coded concept, as DICOM writes it."""
 
@@ -32,7 +32,7 @@ class Code:
     meaning: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Terminology:
     """What a structure is in SNOMED CT: category, type and, for paired structures, the side."""
 
@@ -41,7 +41,7 @@ class Terminology:
     modifier: Code | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Label:
     """One structure of a table; ``color_rgb`` has three values of 0..255, ``tissue`` is ``bone`` or unknown."""
 
@@ -58,7 +58,8 @@ class LabelTable(Mapping[int, Label]):
 
     Raises
     ------
-    failure : two labels share a value or a name.
+    failure
+        Two labels share a value or a name.
     """
 
     def __init__(self, name: str, labels: list[Label], failure: type[TotalPassportError] = BadInput) -> None:
@@ -88,7 +89,7 @@ class LabelTable(Mapping[int, Label]):
 
 def numbered_label(value: int) -> Label:
     """Return the label of a value that nothing is known of."""
-    return Label(value, f"label {value}", f"Label {value}", GREY_RGB)
+    return Label(value=value, name=f"label {value}", display_name=f"Label {value}", color_rgb=GREY_RGB)
 
 
 def load_label_table(name_or_path: str) -> LabelTable:
@@ -141,12 +142,12 @@ def table_from_document(document: Mapping[str, Any], failure: type[TotalPassport
 def _label(entry: Mapping[str, Any]) -> Label:
     red, green, blue = entry["color_rgb"]
     return Label(
-        entry["value"],
-        entry["name"],
-        entry["display_name"],
-        (red, green, blue),
-        terminology_from_document(entry.get("terminology")),
-        entry.get("tissue"),
+        value=entry["value"],
+        name=entry["name"],
+        display_name=entry["display_name"],
+        color_rgb=(red, green, blue),
+        terminology=terminology_from_document(entry.get("terminology")),
+        tissue=entry.get("tissue"),
     )
 
 
@@ -155,11 +156,13 @@ def terminology_from_document(entry: Mapping[str, Any] | None) -> Terminology | 
     if entry is None:
         return None
     modifier = entry.get("modifier")
-    return Terminology(_code(entry["category"]), _code(entry["type"]), _code(modifier) if modifier else None)
+    return Terminology(
+        category=_code(entry["category"]), type=_code(entry["type"]), modifier=_code(modifier) if modifier else None
+    )
 
 
 def _code(entry: Mapping[str, Any]) -> Code:
-    return Code(entry["scheme"], entry["code"], entry["meaning"])
+    return Code(scheme=entry["scheme"], code=entry["code"], meaning=entry["meaning"])
 
 
 def table_from_names(names: Mapping[int, str], title: str) -> LabelTable:
@@ -189,7 +192,7 @@ def _own_label(value: int, name: str, taken: Mapping[str, Label]) -> Label:
     if not plain:
         return numbered_label(value)
     unique = plain if plain not in taken else f"{plain} ({value})"
-    return Label(value, unique, unique, GREY_RGB)
+    return Label(value=value, name=unique, display_name=unique, color_rgb=GREY_RGB)
 
 
 def structure_named(name: str) -> Label | None:

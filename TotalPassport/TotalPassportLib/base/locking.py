@@ -27,12 +27,15 @@ def exclusive(path: Path, on_wait: Callable[[], None], check: Callable[[], None]
 
     Parameters
     ----------
-    on_wait : called once if the lock is not free.
-    check : called again and again while waiting; an exception of its ends the wait.
+    on_wait : Callable[[], None]
+        Called once if the lock is not free.
+    check : Callable[[], None]
+        Called again and again while waiting; an exception of its ends the wait.
 
     Raises
     ------
-    BadInput : the file cannot be written.
+    BadInput
+        The file cannot be written.
     """
     make_folder(path.parent)
     try:

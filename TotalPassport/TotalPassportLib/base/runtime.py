@@ -27,7 +27,8 @@ def onnxruntime_module() -> ModuleType:
 
     Raises
     ------
-    BadInput : it is not installed.
+    BadInput
+        It is not installed.
     """
     # Its releases since 1.31 report usage to their maker; nothing leaves our users' machines. Read while it is loaded.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -56,7 +57,8 @@ def open_on_processor(path: Path) -> onnxruntime.InferenceSession:
 
     Raises
     ------
-    Exception : onnxruntime's own, which share no public base class; the file is not ONNX, or is damaged.
+    Exception
+        Onnxruntime's own, which share no public base class; the file is not ONNX, or is damaged.
     """
     module = onnxruntime_module()
     options = module.SessionOptions()

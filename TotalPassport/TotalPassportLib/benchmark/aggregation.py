@@ -11,7 +11,7 @@ from ..segmentation.engines import EXACT, plain_engine
 from .agreement import Agreement, compare_labels
 from .contenders import Contender, OurProgram, Run
 from .matrix_peaks import processor_engines
-from .measure import Scan, Trial
+from .measure import BenchmarkScan, Trial
 
 OFFICIAL, PLAIN, OURS = "official", "plain", "totalpassport"
 """Kinds of contenders."""
@@ -19,14 +19,19 @@ STAGES = ("start-up", "load", "prepare", "network", "rest of infer", "restore", 
 """What a run's wall time is made of, in order."""
 
 
-def scan_entry(scan: Scan, trials: Sequence[Trial], model: ModelDescription, peaks: Sequence[Mapping[str, Any]]) -> Any:
+def scan_entry(
+    scan: BenchmarkScan, trials: Sequence[Trial], model: ModelDescription, peaks: Sequence[Mapping[str, Any]]
+) -> Any:
     """Return one scan's part of the document, see ``data/schemas/benchmark.schema.json``.
 
     Parameters
     ----------
-    trials : all contenders on this scan.
-    model : the model that they run.
-    peaks : see `matrix_peaks.measure_matrix_peaks`.
+    trials : Sequence[Trial]
+        All contenders on this scan.
+    model : ModelDescription
+        The model that they run.
+    peaks : Sequence[Mapping[str, Any]]
+        See `matrix_peaks.measure_matrix_peaks`.
     """
     reference, baseline = reference_of(trials), baseline_of(trials)
     return {
@@ -80,14 +85,14 @@ def _result(
         return entry
     runs = trial.runs
     middle = median_run(runs)
-    seconds = [run.effort.seconds for run in runs]
+    seconds = [run.usage.seconds for run in runs]
     told = middle.told
     entry |= {
         "runs": [_run(run) for run in runs],
         "seconds": _spread(seconds),
-        "processor_seconds": _median(run.effort.processor_seconds for run in runs),
-        "peak_bytes": _spread([run.effort.peak_bytes for run in runs]),
-        "largest_process_bytes": _spread([run.effort.largest_process_bytes for run in runs]),
+        "processor_seconds": _median(run.usage.processor_seconds for run in runs),
+        "peak_bytes": _spread([run.usage.peak_bytes for run in runs]),
+        "largest_process_bytes": _spread([run.usage.largest_process_bytes for run in runs]),
         "times_as_fast": _times_as_fast(trial, baseline),
         "stages": stages_of(middle),
         "provider": told.get("provider"),
@@ -100,16 +105,16 @@ def _result(
 
 def median_run(runs: Sequence[Run]) -> Run:
     """Return the run with the median wall time, the faster one of two."""
-    return sorted(runs, key=lambda run: run.effort.seconds)[(len(runs) - 1) // 2]
+    return sorted(runs, key=lambda run: run.usage.seconds)[(len(runs) - 1) // 2]
 
 
 def _run(run: Run) -> dict[str, Any]:
-    effort = run.effort
+    usage = run.usage
     return {
-        "seconds": round(effort.seconds, 3),
-        "processor_seconds": None if effort.processor_seconds is None else round(effort.processor_seconds, 3),
-        "peak_bytes": effort.peak_bytes,
-        "largest_process_bytes": effort.largest_process_bytes,
+        "seconds": round(usage.seconds, 3),
+        "processor_seconds": None if usage.processor_seconds is None else round(usage.processor_seconds, 3),
+        "peak_bytes": usage.peak_bytes,
+        "largest_process_bytes": usage.largest_process_bytes,
         "network_seconds": run.told.get("network_seconds"),
     }
 
@@ -130,7 +135,7 @@ def _median(values: Iterable[float | None]) -> float | None:
 def _times_as_fast(trial: Trial, baseline: Trial | None) -> float | None:
     if baseline is None:
         return None
-    theirs, ours = (statistics.median(run.effort.seconds for run in one.runs) for one in (baseline, trial))
+    theirs, ours = (statistics.median(run.usage.seconds for run in one.runs) for one in (baseline, trial))
     return float(f"{theirs / ours:.4g}")
 
 
@@ -147,7 +152,7 @@ def stages_of(run: Run) -> dict[str, float] | None:
     infer = told.get("infer", 0.0)
     parts = {
         **told,
-        "start-up": max(run.effort.seconds - sum(told.values()), 0.0),
+        "start-up": max(run.usage.seconds - sum(told.values()), 0.0),
         "network": infer if network is None else network,
         "rest of infer": 0.0 if network is None else max(infer - network, 0.0),
     }

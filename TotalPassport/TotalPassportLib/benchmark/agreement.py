@@ -9,15 +9,18 @@ import nibabel
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Agreement:
     """Counts of voxels.
 
     Attributes
     ----------
-    voxels : of the volume.
-    differing : those with another label.
-    labelled : those to which at least one of the two files gives a label.
+    voxels : int
+        Of the volume.
+    differing : int
+        Those with another label.
+    labelled : int
+        Those to which at least one of the two files gives a label.
     """
 
     voxels: int
@@ -39,6 +42,6 @@ def compare_labels(labels: Path, reference: Path) -> Agreement:
     """Compare two label files; volumes of different shapes have nothing in common."""
     first, second = (np.asarray(nibabel.load(path).dataobj) for path in (labels, reference))
     if first.shape != second.shape:
-        return Agreement(second.size, second.size, int(np.count_nonzero(second)))
+        return Agreement(voxels=second.size, differing=second.size, labelled=int(np.count_nonzero(second)))
     labelled = int(np.count_nonzero(first) + np.count_nonzero(second[first == 0]))
-    return Agreement(second.size, int(np.count_nonzero(first != second)), labelled)
+    return Agreement(voxels=second.size, differing=int(np.count_nonzero(first != second)), labelled=labelled)

@@ -18,16 +18,20 @@ PANEL = 270
 """Height of a chart of curves."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bar:
     """One row of a bar chart.
 
     Attributes
     ----------
-    label : what stands before it.
-    parts : value, colour class and hover text of its segments; one for a plain bar.
-    text : what stands behind it.
-    lowest, highest : ends of the whisker, if any.
+    label : str
+        What stands before it.
+    parts : Sequence[tuple[float, str, str]]
+        Value, colour class and hover text of its segments; one for a plain bar.
+    text : str
+        What stands behind it.
+    lowest, highest : float | None
+        Ends of the whisker, if any.
     """
 
     label: str
@@ -42,7 +46,7 @@ class Bar:
         return sum(value for value, _, _ in self.parts)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Curve:
     """One line of a chart of curves: its colour class and its points with rising x."""
 

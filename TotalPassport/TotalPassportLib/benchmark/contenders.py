@@ -20,7 +20,7 @@ from ..base.files import parse_json
 from ..base.hints import hint_of_event
 from ..image.formats import stem_of
 from ..options import RunOptions
-from .measured_process import Effort, run_measured
+from .measured_process import ProcessUsage, run_measured
 
 LIBRARY = Path(__file__).resolve().parents[1]
 JOB_SCRIPT = LIBRARY / "job.py"
@@ -33,8 +33,10 @@ class RunFailed(Exception):
 
     Parameters
     ----------
-    message : why.
-    event : the error event of a child of ours, with the paths that its user has given.
+    message : str
+        Why.
+    event : Mapping[str, Any] | None
+        The error event of a child of ours, with the paths that its user has given.
     """
 
     def __init__(self, message: str, event: Mapping[str, Any] | None = None) -> None:
@@ -49,17 +51,17 @@ class RunFailed(Exception):
         return kind(self._event.get("message", self._message), hint_of_event(self._event))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """One finished run: what it took, what it told of itself, and its labels."""
 
-    effort: Effort
+    usage: ProcessUsage
     labels: Path
     told: Mapping[str, Any] = field(default_factory=dict)
     """The child's own result: ``seconds`` by stage, ``network_seconds``, ``provider``, ``arithmetic``, ``windows``."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Contender(ABC):
     """One program with one set of options; ``key`` is its name in the results."""
 
@@ -73,11 +75,12 @@ class Contender(ABC):
 
         Raises
         ------
-        RunFailed : it did not finish.
+        RunFailed
+            It did not finish.
         """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OurProgram(Contender):
     """This program's child process, from NIfTI to NIfTI and passport."""
 
@@ -97,11 +100,11 @@ class OurProgram(Contender):
         }
         job_file = folder / "job.json"
         job_file.write_text(json.dumps(job), encoding="utf-8")
-        told, effort = _run_script(JOB_SCRIPT, folder, str(job_file))
-        return Run(effort, folder / f"{stem_of(scan)}_segmentation.nii.gz", told)
+        told, usage = _run_script(JOB_SCRIPT, folder, str(job_file))
+        return Run(usage=usage, labels=folder / f"{stem_of(scan)}_segmentation.nii.gz", told=told)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlainPass(Contender):
     """onnxruntime as it comes, once over the whole resampled volume: what one would write in an afternoon."""
 
@@ -110,11 +113,11 @@ class PlainPass(Contender):
     def run(self, scan: Path, folder: Path) -> Run:
         """See `Contender.run`."""
         output = folder / "labels.nii.gz"
-        told, effort = run_worker(folder, "whole-volume", self.model, str(scan), str(output))
-        return Run(effort, output, told)
+        told, usage = run_worker(folder, "whole-volume", self.model, str(scan), str(output))
+        return Run(usage=usage, labels=output, told=told)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Official(Contender):
     """The official TotalSegmentator in its own environment, with given weights."""
 
@@ -126,10 +129,10 @@ class Official(Contender):
         """See `Contender.run`."""
         output = folder / "labels.nii.gz"
         command = [str(self.python), str(OFFICIAL_SCRIPT), self.mode, *map(str, (self.weights, scan, output))]
-        effort = run_measured(command, folder, foreign_environment())
-        if effort.exit_code != 0 or not output.is_file():
-            raise RunFailed(_last_words(effort))
-        return Run(effort, output)
+        usage = run_measured(command, folder, foreign_environment())
+        if usage.exit_code != 0 or not output.is_file():
+            raise RunFailed(_last_words(usage))
+        return Run(usage=usage, labels=output)
 
 
 def foreign_environment() -> dict[str, str]:
@@ -138,38 +141,40 @@ def foreign_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ours}
 
 
-def run_worker(folder: Path, *arguments: str) -> tuple[dict[str, Any], Effort]:
+def run_worker(folder: Path, *arguments: str) -> tuple[dict[str, Any], ProcessUsage]:
     """Run one of our workers, see `worker`, and return its result and what it took.
 
     Raises
     ------
-    RunFailed : it did not finish.
+    RunFailed
+        It did not finish.
     """
     return _run_script(WORKER_SCRIPT, folder, *arguments)
 
 
-def _run_script(script: Path, folder: Path, *arguments: str) -> tuple[dict[str, Any], Effort]:
-    effort = run_measured([sys.executable, "-X", "utf8", str(script), *arguments], folder)
-    return told_result(effort), effort
+def _run_script(script: Path, folder: Path, *arguments: str) -> tuple[dict[str, Any], ProcessUsage]:
+    usage = run_measured([sys.executable, "-X", "utf8", str(script), *arguments], folder)
+    return told_result(usage), usage
 
 
-def told_result(effort: Effort) -> dict[str, Any]:
+def told_result(usage: ProcessUsage) -> dict[str, Any]:
     """Return the result that a child of ours has told, with the windows that it has announced.
 
     Raises
     ------
-    RunFailed : the child told of a failure, or nothing.
+    RunFailed
+        The child told of a failure, or nothing.
     """
     windows = None
-    for line in effort.output.splitlines():
+    for line in usage.output.splitlines():
         event = _event(line)
         if event.get("event") == "error":
             raise RunFailed(f"{event.get('message')} {event.get('hint', '')}".strip(), event)
         if event.get("event") == "estimate":
             windows = event.get("windows")
-        if event.get("event") == "result" and effort.exit_code == 0:
+        if event.get("event") == "result" and usage.exit_code == 0:
             return {"windows": windows, **event}
-    raise RunFailed(_last_words(effort))
+    raise RunFailed(_last_words(usage))
 
 
 def _event(line: str) -> dict[str, Any]:
@@ -180,11 +185,11 @@ def _event(line: str) -> dict[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def _last_words(effort: Effort) -> str:
-    if effort.exit_code < 0:
-        return f"It was ended by signal {-effort.exit_code}; the system does that when memory runs out."
-    lines = [line.strip() for line in effort.log.splitlines() if line.strip()]
-    return f"It ended with exit code {effort.exit_code}: {lines[-1][:300] if lines else 'without a word'}"
+def _last_words(usage: ProcessUsage) -> str:
+    if usage.exit_code < 0:
+        return f"It was ended by signal {-usage.exit_code}; the system does that when memory runs out."
+    lines = [line.strip() for line in usage.log.splitlines() if line.strip()]
+    return f"It ended with exit code {usage.exit_code}: {lines[-1][:300] if lines else 'without a word'}"
 
 
 def without_paths(text: str) -> str:

@@ -24,7 +24,8 @@ def install_size(packages: Sequence[str]) -> dict[str, Any]:
 
     Raises
     ------
-    importlib.metadata.PackageNotFoundError : one of ``packages`` is not installed.
+    importlib.metadata.PackageNotFoundError
+        One of ``packages`` is not installed.
     """
     needed = _with_requirements(packages)
     sizes = sorted(((_bytes(one), one.metadata["Name"], one.version) for one in needed), key=_largest_first)

@@ -10,8 +10,8 @@ from pathlib import Path
 from .contenders import Contender, Run, RunFailed
 
 
-@dataclass(frozen=True)
-class Scan:
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkScan:
     """A scan to be measured with; ``synthetic`` ones are made to show how time and memory grow."""
 
     name: str
@@ -27,11 +27,11 @@ class Scan:
         return i * j * k
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Trial:
     """One contender on one scan: its finished runs, or why it did not finish."""
 
-    scan: Scan
+    scan: BenchmarkScan
     contender: Contender
     runs: list[Run] = field(default_factory=list)
     failure: str | None = None
@@ -44,7 +44,7 @@ class Trial:
 
 def measure(
     contenders: Sequence[Contender],
-    scans: Sequence[Scan],
+    scans: Sequence[BenchmarkScan],
     repeats: int,
     work: Path,
     on_run: Callable[[str, int, int], None],
@@ -56,14 +56,16 @@ def measure(
 
     Parameters
     ----------
-    work : an empty folder for scratch and labels; the labels of each trial stay there.
-    on_run : receives what runs next, and how many runs of how many are over.
+    work : Path
+        An empty folder for scratch and labels; the labels of each trial stay there.
+    on_run : Callable[[str, int, int], None]
+        Receives what runs next, and how many runs of how many are over.
     """
     trials = []
     total = len(scans) * repeats * len(contenders)
     done = 0
     for number, scan in enumerate(scans):
-        group = [Trial(scan, contender) for contender in contenders]
+        group = [Trial(scan=scan, contender=contender) for contender in contenders]
         trials += group
         for repeat in range(repeats):
             first = repeat % len(group)

@@ -23,18 +23,24 @@ GRACE_SECONDS = 3.0
 """How long processes may take to end themselves before they are ended."""
 
 
-@dataclass(frozen=True)
-class Effort:
+@dataclass(frozen=True, kw_only=True)
+class ProcessUsage:
     """What a program took; None stands for what the system does not tell.
 
     Attributes
     ----------
-    seconds : wall time from its start to its end.
-    processor_seconds : time of all cores, children included.
-    peak_bytes : highest memory of it and its descendants together: sampled, and no less than the largest of them.
-    largest_process_bytes : highest memory of the largest one of these processes, by the system's own count.
-    exit_code : negative for a signal.
-    output, log : standard output and standard error.
+    seconds : float
+        Wall time from its start to its end.
+    processor_seconds : float | None
+        Time of all cores, children included.
+    peak_bytes : int | None
+        Highest memory of it and its descendants together: sampled, and no less than the largest of them.
+    largest_process_bytes : int | None
+        Highest memory of the largest one of these processes, by the system's own count.
+    exit_code : int
+        Negative for a signal.
+    output, log : str
+        Standard output and standard error.
     """
 
     seconds: float
@@ -75,20 +81,24 @@ class MemorySampler:
             pause = max(SAMPLE_SECONDS, (time.thread_time() - start) / MAX_SAMPLING_SHARE)
 
 
-def run_measured(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> Effort:
+def run_measured(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> ProcessUsage:
     """Run a command to its end, with an open pipe as its standard input.
 
     However this function is left, no process of the command is.
 
     Parameters
     ----------
-    command : program and arguments.
-    folder : where it runs; its output is collected there, too.
-    environment : of the command; this process's own by default.
+    command : Sequence[str]
+        Program and arguments.
+    folder : Path
+        Where it runs; its output is collected there, too.
+    environment : Mapping[str, str] | None
+        Of the command; this process's own by default.
 
     Raises
     ------
-    OSError : the program cannot be started.
+    OSError
+        The program cannot be started.
     """
     out, log = folder / "stdout.txt", folder / "stderr.txt"
     with out.open("wb") as out_file, log.open("wb") as log_file:
@@ -109,9 +119,14 @@ def run_measured(command: Sequence[str], folder: Path, environment: Mapping[str,
     largest = _largest_process(usage)
     # Between two samples one process may have been larger than all of them at any sample.
     peak = None if sampler.peak_bytes is None else max(sampler.peak_bytes, largest or 0)
-    return Effort(
-        *(seconds, _processor_seconds(usage), peak, largest, process.returncode),
-        *(file.read_text(encoding="utf-8", errors="replace") for file in (out, log)),
+    return ProcessUsage(
+        seconds=seconds,
+        processor_seconds=_processor_seconds(usage),
+        peak_bytes=peak,
+        largest_process_bytes=largest,
+        exit_code=process.returncode,
+        output=out.read_text(encoding="utf-8", errors="replace"),
+        log=log.read_text(encoding="utf-8", errors="replace"),
     )
 
 

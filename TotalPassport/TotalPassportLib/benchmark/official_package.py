@@ -23,7 +23,7 @@ OFFICIAL_PACKAGES = ("TotalSegmentator", "nnunetv2", "torch")
 """What its environment must have; the rest follows from these."""
 
 
-def prepare(weights: Path, home: Path) -> None:
+def set_up_environment(weights: Path, home: Path) -> None:
     """Point the package to a weights folder and to a home of its own, in which it is told not to report its use."""
     settings = {"totalseg_id": "totalseg_PARITY", "send_usage_stats": False, "prediction_counter": 0}
     (home / "config.json").write_text(json.dumps({**settings, "statistics_disclaimer_shown": True}), encoding="utf-8")
@@ -33,7 +33,10 @@ def prepare(weights: Path, home: Path) -> None:
 
 
 def run_official(ct: Path, output: Path, mode: str, statistics: Path | None = None, small_blobs: bool = True) -> None:
-    """Segment a CT into a multi-label file, as ``TotalSegmentator --ml --device cpu`` does; call `prepare` before."""
+    """Segment a CT into a multi-label file, as ``TotalSegmentator --ml --device cpu`` does.
+
+    `set_up_environment` has to be called before.
+    """
     from totalsegmentator.python_api import totalsegmentator  # type: ignore[import-not-found]
 
     totalsegmentator(
@@ -50,7 +53,7 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        prepare(options.weights, Path(home))
+        set_up_environment(options.weights, Path(home))
         run_official(options.ct, options.output, options.mode)
 
 

@@ -11,7 +11,7 @@ from ..base.files import make_folder
 from ..base.outputs import OutputFiles
 from ..base.text import html_text
 from .report import REPORT_FILES, Document
-from .sections import Look, install_section, roofline_section, scale_section, scan_section
+from .sections import PlotStyle, install_section, roofline_section, scale_section, scan_section
 from .style import STYLE
 from .text_tables import items, muted
 
@@ -22,13 +22,13 @@ QUIET_SHARE = 0.25
 
 def benchmark_page(document: Document) -> str:
     """Return the report of a benchmark; see ``data/schemas/benchmark.schema.json`` for the document."""
-    look = Look(document)
+    style = PlotStyle(document)
     real = [scan for scan in document["scans"] if not scan["synthetic"]]
     sections = [
         _heading(document),
-        *(scan_section(scan, look) for scan in real),
-        scale_section(document, look),
-        roofline_section(document, look),
+        *(scan_section(scan, style) for scan in real),
+        scale_section(document, style),
+        roofline_section(document, style),
         install_section(document),
         _method(document),
     ]

@@ -22,7 +22,7 @@ Scan = Mapping[str, Any]
 Result = Mapping[str, Any]
 
 
-class Look:
+class PlotStyle:
     """How contenders are shown, the same in all parts: titles and colour classes by key."""
 
     def __init__(self, document: Document) -> None:
@@ -38,17 +38,19 @@ class Look:
     def bar(self, result: Result, value: float, text: str, **whisker: float) -> Bar:
         """Return the bar of one result."""
         title = self.titles[result["contender"]]
-        return Bar(title, [(value, self.colours[result["contender"]], f"{title}: {text}")], text, **whisker)
+        return Bar(
+            label=title, parts=[(value, self.colours[result["contender"]], f"{title}: {text}")], text=text, **whisker
+        )
 
 
-def scan_section(scan: Scan, look: Look) -> str:
+def scan_section(scan: Scan, style: PlotStyle) -> str:
     """Return one scan: its table and its charts."""
     done = _finished(scan)
     parts = [
         f"<h2>{html_text(scan['name'])}</h2>",
         f"<p>{muted(_size(scan))}</p>",
-        _table(scan, look),
-        *((_time_chart(done, look), _memory_chart(done, look), _stages(done, look)) if done else ()),
+        _table(scan, style),
+        *((_time_chart(done, style), _memory_chart(done, style), _stages(done, style)) if done else ()),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -61,22 +63,22 @@ def _finished(scan: Scan) -> list[Result]:
     return [result for result in scan["results"] if result["failure"] is None]
 
 
-def _table(scan: Scan, look: Look) -> str:
+def _table(scan: Scan, style: PlotStyle) -> str:
     """Return the table of a scan, and below it why some have not finished."""
-    baseline, reference = (look.titles.get(scan[name]) for name in ("baseline", "reference"))
+    baseline, reference = (style.titles.get(scan[name]) for name in ("baseline", "reference"))
     heads = ["", "ran on", "wall time s", "times as fast", "processor s", "peak MiB", "labels alike"]
     labels = f"labels with {reference}" if reference else "labels with nothing"
     caption = f"Times are compared with {baseline}, {labels}." if baseline else "None of them has finished."
     failed = "".join(
-        f'<p class="failure"><b>{html_text(look.titles[result["contender"]])}</b> did not finish: '
+        f'<p class="failure"><b>{html_text(style.titles[result["contender"]])}</b> did not finish: '
         f"{html_text(result['failure'])}</p>\n"
         for result in failures(scan)
     )
-    return table(heads, [_row(result, scan, look) for result in scan["results"]], caption, words=[1]) + failed
+    return table(heads, [_row(result, scan, style) for result in scan["results"]], caption, words=[1]) + failed
 
 
-def _row(result: Result, scan: Scan, look: Look) -> list[str]:
-    title = html_text(look.titles[result["contender"]])
+def _row(result: Result, scan: Scan, style: PlotStyle) -> list[str]:
+    title = html_text(style.titles[result["contender"]])
     if result["failure"] is not None:
         return [title, muted("failed"), *[DASH] * 5]
     seconds, processor = result["seconds"], result["processor_seconds"]
@@ -109,48 +111,48 @@ def _alike(result: Result, scan: Scan) -> str:
     return percent_alike(agreement["equal_percent"]) + of_labelled
 
 
-def _time_chart(done: Sequence[Result], look: Look) -> str:
+def _time_chart(done: Sequence[Result], style: PlotStyle) -> str:
     bars = []
     for result in done:
         seconds = result["seconds"]
         whisker = {name: seconds[name] for name in ("lowest", "highest")}
-        bars.append(look.bar(result, seconds["median"], f"{seconds['median']:.2f} s", **whisker))
+        bars.append(style.bar(result, seconds["median"], f"{seconds['median']:.2f} s", **whisker))
     return f"<h3>Wall time of the whole process</h3>\n<figure>{bar_chart('Wall time', bars, 's')}</figure>"
 
 
-def _memory_chart(done: Sequence[Result], look: Look) -> str:
+def _memory_chart(done: Sequence[Result], style: PlotStyle) -> str:
     known = [(result, result["peak_bytes"]["highest"] / MEBIBYTE) for result in done if result["peak_bytes"]]
-    bars = [look.bar(result, amount, f"{number_text(round(amount))} MiB") for result, amount in known]
+    bars = [style.bar(result, amount, f"{number_text(round(amount))} MiB") for result, amount in known]
     chart = bar_chart("Peak memory", bars, "MiB")
     return f"<h3>Peak memory, children included</h3>\n<figure>{chart}</figure>" if bars else ""
 
 
-def _stages(done: Sequence[Result], look: Look) -> str:
+def _stages(done: Sequence[Result], style: PlotStyle) -> str:
     told = [result for result in done if result["stages"]]
     if not told:
         return ""
     shown = [stage for stage in STAGES if any(stage in result["stages"] for result in told)]
     bars, rows = [], []
     for result in told:
-        stages, title = result["stages"], look.titles[result["contender"]]
+        stages, title = result["stages"], style.titles[result["contender"]]
         parts = [(value, STAGE_COLOURS[name], f"{title}, {name}: {value:.2f} s") for name, value in stages.items()]
-        bars.append(Bar(title, parts, f"{sum(stages.values()):.2f} s"))
+        bars.append(Bar(label=title, parts=parts, text=f"{sum(stages.values()):.2f} s"))
         rows.append([html_text(title), *(f"{stages[name]:.2f}" if name in stages else DASH for name in shown)])
     chart = legend([(stage, STAGE_COLOURS[stage]) for stage in shown]) + bar_chart("Stages", bars, "s")
     return f"<h3>Where the time goes</h3>\n<figure>{chart}</figure>{table(['seconds', *shown], rows)}"
 
 
-def scale_section(document: Document, look: Look) -> str:
+def scale_section(document: Document, style: PlotStyle) -> str:
     """Return how time and memory grow with the size of the scan; nothing if that was not measured."""
     scans = sorted((scan for scan in document["scans"] if scan["synthetic"]), key=lambda scan: scan["voxels"])
     if not scans:
         return ""
     panels = [
-        ("Wall time, s", "million voxels", _curves(scans, look, "seconds", "median", 1)),
-        ("Peak memory, MiB", "million voxels", _curves(scans, look, "peak_bytes", "highest", MEBIBYTE)),
+        ("Wall time, s", "million voxels", _curves(scans, style, "seconds", "median", 1)),
+        ("Peak memory, MiB", "million voxels", _curves(scans, style, "peak_bytes", "highest", MEBIBYTE)),
     ]
-    shown = [(look.titles[key], colour) for key, colour in look.colours.items()]
-    tables = [f"<h3>{html_text(scan['name'])}</h3>\n<p>{muted(_size(scan))}</p>{_table(scan, look)}" for scan in scans]
+    shown = [(style.titles[key], colour) for key, colour in style.colours.items()]
+    tables = [f"<h3>{html_text(scan['name'])}</h3>\n<p>{muted(_size(scan))}</p>{_table(scan, style)}" for scan in scans]
     return (
         "<h2>How time and memory grow</h2>\n<p>Synthetic scans of realistic sizes, made of the bundled phantom: good "
         "for time and memory, and for nothing else.</p>\n"
@@ -158,9 +160,9 @@ def scale_section(document: Document, look: Look) -> str:
     )
 
 
-def _curves(scans: Sequence[Scan], look: Look, field: str, which: str, unit: float) -> list[Curve]:
+def _curves(scans: Sequence[Scan], style: PlotStyle, field: str, which: str, unit: float) -> list[Curve]:
     curves = []
-    for key, colour in look.colours.items():
+    for key, colour in style.colours.items():
         points = [
             (scan["voxels"] / 1e6, result[field][which] / unit)
             for scan in scans
@@ -168,20 +170,20 @@ def _curves(scans: Sequence[Scan], look: Look, field: str, which: str, unit: flo
             if result["contender"] == key and result[field] is not None
         ]
         if points:
-            curves.append(Curve(look.titles[key], colour, points))
+            curves.append(Curve(label=style.titles[key], colour=colour, points=points))
     return curves
 
 
-def roofline_section(document: Document, look: Look) -> str:
+def roofline_section(document: Document, style: PlotStyle) -> str:
     """Return how near the network comes to what the processor can do."""
     peaks = ", ".join(
         f"{peak['gflops']:.0f} ({peak['arithmetic']}, {peak['engine']})" for peak in document["matrix_peaks"]
     )
     heads = ["", "arithmetic", "achieved GFLOP/s", "peak GFLOP/s", "of the peak"]
     told = [(scan, result) for scan in document["scans"] for result in _finished(scan) if result["network"]]
-    rows = [_network_row(scan, result, look) for scan, result in told if result["network"]["gflops"] is not None]
+    rows = [_network_row(scan, result, style) for scan, result in told if result["network"]["gflops"] is not None]
     missing = [
-        f"{look.titles[result['contender']]}, {scan['name']}: {result['network']['missing']}."
+        f"{style.titles[result['contender']]}, {scan['name']}: {result['network']['missing']}."
         for scan, result in told
         if result["network"]["missing"]
     ]
@@ -194,10 +196,10 @@ def roofline_section(document: Document, look: Look) -> str:
     )
 
 
-def _network_row(scan: Scan, result: Result, look: Look) -> list[str]:
+def _network_row(scan: Scan, result: Result, style: PlotStyle) -> list[str]:
     network = result["network"]
     return [
-        html_text(f"{look.titles[result['contender']]}, {scan['name']}"),
+        html_text(f"{style.titles[result['contender']]}, {scan['name']}"),
         html_text(result["arithmetic"] or DASH),
         f"{network['gflops']:.0f}",
         DASH if network["peak_gflops"] is None else f"{network['peak_gflops']:.0f}",
@@ -216,7 +218,7 @@ def install_section(document: Document) -> str:
                 (amount, f"stage{number % len(STAGES)}", f"{piece}: {amount:.0f} MiB")
                 for number, (piece, amount) in enumerate(pieces)
             ]
-            bars.append(Bar(name, parts, f"{number_text(round(size['bytes'] / MEBIBYTE))} MiB"))
+            bars.append(Bar(label=name, parts=parts, text=f"{number_text(round(size['bytes'] / MEBIBYTE))} MiB"))
             listed = ", ".join(f"{piece} {amount:.0f}" for piece, amount in pieces)
             details.append(f"{name}, {len(size['packages'])} packages, in MiB: {listed}.")
     return (

@@ -25,7 +25,7 @@ from ..segmentation.session import usable_cores
 from .aggregation import OFFICIAL, OURS, PLAIN, contender_entry, scan_entry
 from .contenders import LIBRARY, Contender, Official, OurProgram, PlainPass, RunFailed, foreign_environment, run_worker
 from .machine import machine, our_install_size
-from .measure import Scan, Trial, measure
+from .measure import BenchmarkScan, Trial, measure
 from .official_package import MODES, OFFICIAL_PACKAGES
 from .report import REPORT_FILES
 from .synthetic import SCANS
@@ -34,7 +34,7 @@ SCHEMA = "totalpassport-benchmark/1"
 INSTALL_SCRIPT = Path(__file__).with_name("install_size.py")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """What is asked for."""
 
@@ -55,13 +55,15 @@ def run_benchmark(settings: Settings, on_event: EventCallback) -> dict[str, Any]
 
     Parameters
     ----------
-    on_event : receives progress events.
+    on_event : EventCallback
+        Receives progress events.
 
     Raises
     ------
-    TotalPassportError : something that is asked for cannot be done; what a contender cannot do is in the document.
+    TotalPassportError
+        Something that is asked for cannot be done; what a contender cannot do is in the document.
     """
-    check(settings)
+    check_settings(settings)
     with tempfile.TemporaryDirectory(prefix="totalpassport-benchmark-", ignore_cleanup_errors=True) as folder:
         work = Path(folder)
         install = {"ours": our_install_size(LIBRARY), "official": _official_size(settings)}
@@ -88,7 +90,7 @@ def run_benchmark(settings: Settings, on_event: EventCallback) -> dict[str, Any]
     return document
 
 
-def check(settings: Settings) -> None:
+def check_settings(settings: Settings) -> None:
     """Raise `BadInput` for what can be told to be wrong at once."""
     if settings.repeats < 1:
         raise BadInput(f"{settings.repeats} repeats measure nothing.", "Give at least 1; 3 show the spread.")
@@ -144,8 +146,8 @@ def _official_size(settings: Settings) -> dict[str, Any] | None:
     return dict(size)
 
 
-def _scans(settings: Settings, work: Path, on_event: EventCallback) -> list[Scan]:
-    scans: list[Scan] = []
+def _scans(settings: Settings, work: Path, on_event: EventCallback) -> list[BenchmarkScan]:
+    scans: list[BenchmarkScan] = []
     for number, path in enumerate(settings.scans):
         _tell(on_event, f"reading {path.name}", 0.0)
         name = stem_of(path)
@@ -159,11 +161,13 @@ def _scans(settings: Settings, work: Path, on_event: EventCallback) -> list[Scan
     return scans
 
 
-def _scan(name: str, path: Path, work: Path, synthetic: bool = False) -> Scan:
+def _scan(name: str, path: Path, work: Path, synthetic: bool = False) -> BenchmarkScan:
     told = _worker(work, "scan", str(path))
     i, j, k = told["shape"]
     right, anterior, superior = told["spacing_mm"]
-    return Scan(name, path, (i, j, k), (right, anterior, superior), synthetic)
+    return BenchmarkScan(
+        name=name, path=path, shape=(i, j, k), spacing_mm=(right, anterior, superior), synthetic=synthetic
+    )
 
 
 def _model(settings: Settings, work: Path, on_event: EventCallback) -> str:
@@ -196,7 +200,12 @@ def _gflops(peak: dict[str, Any]) -> float:
 def _contenders(settings: Settings, model: str, official_size: dict[str, Any] | None) -> list[Contender]:
     contenders: list[Contender] = [
         OurProgram(
-            f"{precision}-{provider}", f"TotalPassport {precision} ({provider})", OURS, model, precision, provider
+            key=f"{precision}-{provider}",
+            title=f"TotalPassport {precision} ({provider})",
+            kind=OURS,
+            model=model,
+            precision=precision,
+            provider=provider,
         )
         for precision in settings.precisions
         for provider in settings.providers
@@ -205,9 +214,18 @@ def _contenders(settings: Settings, model: str, official_size: dict[str, Any] | 
         versions = {entry["name"]: entry["version"] for entry in official_size["packages"]}
         title = f"TotalSegmentator {versions.get('TotalSegmentator', '')}".strip()
         python = Path(os.path.abspath(settings.official))
-        contenders.append(Official(OFFICIAL, title, OFFICIAL, python, settings.weights.absolute(), settings.model))
+        contenders.append(
+            Official(
+                key=OFFICIAL,
+                title=title,
+                kind=OFFICIAL,
+                python=python,
+                weights=settings.weights.absolute(),
+                mode=settings.model,
+            )
+        )
     if settings.whole_volume:
-        contenders.append(PlainPass(PLAIN, "plain onnxruntime, whole volume", PLAIN, model))
+        contenders.append(PlainPass(key=PLAIN, title="plain onnxruntime, whole volume", kind=PLAIN, model=model))
     return contenders
 
 

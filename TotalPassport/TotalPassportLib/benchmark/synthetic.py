@@ -38,8 +38,10 @@ def write_synthetic_scan(scan: SyntheticScan, path: Path) -> None:
 
     Parameters
     ----------
-    scan : the size.
-    path : the ``.nii.gz`` file to write; one plane at a time is held.
+    scan : SyntheticScan
+        The size.
+    path : Path
+        The ``.nii.gz`` file to write; one plane at a time is held.
     """
     sample = nibabel.load(SAMPLE_CT)
     voxels = np.asarray(sample.dataobj, np.int16)

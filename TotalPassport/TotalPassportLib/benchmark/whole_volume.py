@@ -32,7 +32,8 @@ def segment_whole_volume(model: str, ct_path: Path, output: Path) -> dict[str, A
 
     Raises
     ------
-    TotalPassportError : the scan or the model cannot be used, or the volume does not fit into memory.
+    TotalPassportError
+        The scan or the model cannot be used, or the volume does not fit into memory.
     """
     progress = Progress(dict.fromkeys(STAGES, 1.0), ignore_event, Cancellation())
     network = Progress({"network": 1.0}, ignore_event, Cancellation())

@@ -24,10 +24,13 @@ class OrganChange:
 
     Attributes
     ----------
-    first, second : the organ's passports.
-    displacement_mm : float64 ``[3]`` along R, A and S of the first scan, from its centroid there to that of the second
-        scan laid onto it; None where the scans cannot be aligned.
-    floor : what the grids alone may do; None for organs that are too small for them to tell.
+    first, second : OrganPassport
+        The organ's passports.
+    displacement_mm : np.ndarray | None
+        float64 ``[3]`` along R, A and S of the first scan, from its centroid there to that of the second scan laid onto
+        it; None where the scans cannot be aligned.
+    floor : Floor | None
+        What the grids alone may do; None for organs that are too small for them to tell.
     """
 
     first: OrganPassport
@@ -112,11 +115,14 @@ class Comparison:
 
     Attributes
     ----------
-    organs : those that both have, by the first scan's labels.
-    only_first, only_second : names of those that only one has.
-    first_from_second_ras_mm : 4 x 4, takes positions of the second scan to the first one; None if they cannot be
-        aligned.
-    alignment_problem : why not; empty if they can.
+    organs : tuple[OrganChange, ...]
+        Those that both have, by the first scan's labels.
+    only_first, only_second : tuple[str, ...]
+        Names of those that only one has.
+    first_from_second_ras_mm : np.ndarray | None
+        4 x 4, takes positions of the second scan to the first one; None if they cannot be aligned.
+    alignment_problem : str
+        Why not; empty if they can.
     """
 
     organs: tuple[OrganChange, ...]
@@ -137,7 +143,8 @@ def compare(first: Passport, second: Passport) -> Comparison:
 
     Raises
     ------
-    BadInput : they have no organ in common, or hold positions or volumes that no scan has.
+    BadInput
+        They have no organ in common, or hold positions or volumes that no scan has.
     """
     pairs = find_correspondences(first, second)
     matrix, problem = None, ""

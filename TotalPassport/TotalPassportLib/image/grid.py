@@ -12,7 +12,7 @@ import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CanonicalGrid:
     """How a stored grid relates to its closest-to-RAS form.
 
@@ -34,7 +34,9 @@ def canonical_grid(affine: np.ndarray, shape: tuple[int, ...]) -> CanonicalGrid:
     """Describe the closest canonical (RAS) form of a grid, given its affine (voxel indices to RAS mm) and shape."""
     orientation = io_orientation(affine)
     i, j, k = (int(shape[axis]) for axis in np.argsort(orientation[:, 0]))
-    return CanonicalGrid(orientation, (i, j, k), np.asarray(affine @ inv_ornt_aff(orientation, shape)))
+    return CanonicalGrid(
+        orientation=orientation, shape=(i, j, k), affine=np.asarray(affine @ inv_ornt_aff(orientation, shape))
+    )
 
 
 def to_canonical(voxels: np.ndarray, grid: CanonicalGrid) -> np.ndarray:
@@ -47,9 +49,12 @@ def resample_ct(voxels: np.ndarray, spacing_mm: np.ndarray, target_mm: tuple[flo
 
     Parameters
     ----------
-    voxels : real array ``[right, anterior, superior]`` in Hounsfield units.
-    spacing_mm : float32 voxel sizes in the same order.
-    target_mm : wanted voxel sizes.
+    voxels : np.ndarray
+        Real array ``[right, anterior, superior]`` in Hounsfield units.
+    spacing_mm : np.ndarray
+        float32 voxel sizes in the same order.
+    target_mm : tuple[float, float, float]
+        Wanted voxel sizes.
 
     Returns
     -------

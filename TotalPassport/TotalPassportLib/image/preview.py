@@ -23,9 +23,12 @@ def write_preview(path: Path, ct: np.ndarray, labels: np.ndarray, affine: np.nda
 
     Parameters
     ----------
-    path : the PNG file.
-    ct, labels : arrays in canonical order ``[right, anterior, superior]`` on the same grid; HU and label values.
-    affine : voxel indices to RAS mm; its column lengths are the voxel sizes.
+    path : Path
+        The PNG file.
+    ct, labels : np.ndarray
+        Arrays in canonical order ``[right, anterior, superior]`` on the same grid; HU and label values.
+    affine : np.ndarray
+        Voxel indices to RAS mm; its column lengths are the voxel sizes.
     """
     spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
     colors = np.zeros((256, 3), np.float32)

@@ -136,7 +136,8 @@ def list_models() -> tuple[CatalogueEntry, ...]:
 
     Raises
     ------
-    ModelError : the catalogue that the environment names cannot be used.
+    ModelError
+        The catalogue that the environment names cannot be used.
     """
     path = os.environ.get(CATALOGUE_VARIABLE)
     return _with_others(*bundled_catalogue(), *(read_catalogue(Path(path)) if path else ()))
@@ -165,7 +166,8 @@ def read_catalogue(path: Path) -> tuple[CatalogueEntry, ...]:
 
     Raises
     ------
-    ModelError : it cannot be read, or is no valid catalogue.
+    ModelError
+        It cannot be read, or is no valid catalogue.
     """
     document = read_json(path, ModelError)
     validate(document, "catalogue", f"'{path}'", ModelError)
@@ -232,7 +234,8 @@ def find_entry(name: str) -> CatalogueEntry:
 
     Raises
     ------
-    ModelError : there is none.
+    ModelError
+        There is none.
     """
     for entry in list_models():
         if entry.name == name:
@@ -248,7 +251,8 @@ def find_model(name_or_path: str) -> ModelDescription:
 
     Raises
     ------
-    ModelError : there is no such model, or it cannot be used.
+    ModelError
+        There is no such model, or it cannot be used.
     """
     try:
         models = list_models()

@@ -80,14 +80,19 @@ def model_from_document(document: Any, what: str, folder: Path, network: Path | 
 
     Parameters
     ----------
-    document : anything; it is checked here.
-    what : names the document in errors.
-    folder : where its files are.
-    network : the ONNX file that carries the document, if one does.
+    document : Any
+        Anything; it is checked here.
+    what : str
+        Names the document in errors.
+    folder : Path
+        Where its files are.
+    network : Path | None
+        The ONNX file that carries the document, if one does.
 
     Raises
     ------
-    ModelError : it is malformed, or contradicts itself.
+    ModelError
+        It is malformed, or contradicts itself.
     """
     validate(document, "model", what, ModelError)
     labels = _labels_from(document, what)

@@ -18,8 +18,10 @@ def copy_model(path: Path, destination: Path, name: str | None) -> str:
 
     Parameters
     ----------
-    destination : a folder that does not exist yet.
-    name : what the model will be called; by default what it calls itself.
+    destination : Path
+        A folder that does not exist yet.
+    name : str | None
+        What the model will be called; by default what it calls itself.
 
     Returns
     -------
@@ -27,7 +29,8 @@ def copy_model(path: Path, destination: Path, name: str | None) -> str:
 
     Raises
     ------
-    ModelError : it cannot be read, or a network is not the one that its description means.
+    ModelError
+        It cannot be read, or a network is not the one that its description means.
     """
     description = read_description(path)
     model, document = description.model(), dict(description.content)

@@ -30,7 +30,8 @@ class DescriptionDocument:
 
         Raises
         ------
-        ModelError : it is malformed, or contradicts itself.
+        ModelError
+            It is malformed, or contradicts itself.
         """
         return model_from_document(self.content, self.what, self.folder, self.network)
 
@@ -40,7 +41,8 @@ def read_model(path: Path) -> ModelDescription:
 
     Raises
     ------
-    ModelError : anything is missing, malformed, or contradicts itself.
+    ModelError
+        Anything is missing, malformed, or contradicts itself.
     """
     return read_description(path).model()
 
@@ -52,7 +54,8 @@ def read_description(path: Path) -> DescriptionDocument:
 
     Raises
     ------
-    ModelError : there is none, or it cannot be read.
+    ModelError
+        There is none, or it cannot be read.
     """
     path = Path(path)
     if path.is_dir():
@@ -98,8 +101,10 @@ def network_metadata(path: Path) -> dict[str, str]:
 
     Raises
     ------
-    ModelError : the file is not an ONNX network.
-    BadInput : onnxruntime is not installed.
+    ModelError
+        The file is not an ONNX network.
+    BadInput
+        Onnxruntime is not installed.
     """
     try:
         metadata = open_on_processor(path).get_modelmeta().custom_metadata_map

@@ -56,7 +56,8 @@ def check_name(name: str) -> str:
 
     Raises
     ------
-    BadInput : it is no proper name, or that of a model that comes with TotalPassport.
+    BadInput
+        It is no proper name, or that of a model that comes with TotalPassport.
     """
     if not MODEL_NAME.fullmatch(name) or name.endswith("."):
         raise BadInput(f"'{name}' is no name for a model.", "Use letters, digits, '_', '-' and '.' only.")
@@ -70,9 +71,12 @@ def put_into_store(model: Path, name: str, *, origin: str, weights: list[Weights
 
     Parameters
     ----------
-    model : the folder, inside the workspace ``work``.
-    origin : ``download``, ``import`` or ``totalsegmentator``.
-    weights : what it was converted from; none for a model that came in our own layout.
+    model : Path
+        The folder, inside the workspace ``work``.
+    origin : str
+        ``download``, ``import`` or ``totalsegmentator``.
+    weights : list[Weights]
+        What it was converted from; none for a model that came in our own layout.
     """
     read_model(model)  # what cannot be read must not look installed
     _write_record(model, name, origin, weights)
@@ -118,7 +122,8 @@ def read_record(entry: CatalogueEntry) -> dict[str, Any] | None:
 
     Raises
     ------
-    ModelError : there is none, or it is damaged.
+    ModelError
+        There is none, or it is damaged.
     """
     if entry.bundled_folder:
         return None
@@ -133,7 +138,8 @@ def check_integrity(entry: CatalogueEntry) -> None:
 
     Raises
     ------
-    ModelError : a file is missing, was added or was changed, or the model cannot be read.
+    ModelError
+        A file is missing, was added or was changed, or the model cannot be read.
     """
     if not entry.installed:
         raise ModelError(f"The model '{entry.name}' is not installed.", entry.needs)
@@ -156,12 +162,15 @@ def remove_model(name: str, forget: bool = False) -> None:
 
     Parameters
     ----------
-    forget : also forget the hashes that its released weights had when they first came.
+    forget : bool
+        Also forget the hashes that its released weights had when they first came.
 
     Raises
     ------
-    ModelError : it is not installed.
-    BadInput : it comes with TotalPassport, or cannot be deleted.
+    ModelError
+        It is not installed.
+    BadInput
+        It comes with TotalPassport, or cannot be deleted.
     """
     folder = models_folder() / check_name(name)
     if forget:

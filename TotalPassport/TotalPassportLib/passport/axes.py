@@ -14,7 +14,8 @@ def principal_axes(covariance_mm2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Parameters
     ----------
-    covariance_mm2 : float64 ``[..., 3, 3]``, one matrix or a stack of them.
+    covariance_mm2 : np.ndarray
+        float64 ``[..., 3, 3]``, one matrix or a stack of them.
     """
     symmetric = (covariance_mm2 + np.swapaxes(covariance_mm2, -1, -2)) / 2
     eigenvalues, vectors = np.linalg.eigh(symmetric)

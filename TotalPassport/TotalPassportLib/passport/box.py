@@ -12,9 +12,11 @@ def label_extents(runs: Runs, directions: np.ndarray) -> tuple[np.ndarray, np.nd
 
     Parameters
     ----------
-    runs : of the label image.
-    directions : float64 ``[n, m, 3]``: for each label that occurs, rising, m vectors in index space; the functions are
-        their products with the voxel index ``(i, j, k)``.
+    runs : Runs
+        Of the label image.
+    directions : np.ndarray
+        float64 ``[n, m, 3]``: for each label that occurs, rising, m vectors in index space; the functions are their
+        products with the voxel index ``(i, j, k)``.
 
     Returns
     -------

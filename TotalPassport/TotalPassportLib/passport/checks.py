@@ -34,10 +34,13 @@ class Scan:
 
     Parameters
     ----------
-    organs : label -> organ.
-    table : names of labels.
-    searched : labels that were looked for, so that their absence means something; where that is not known, it might be
-        any of the table.
+    organs : Mapping[int, OrganPassport]
+        Label -> organ.
+    table : LabelTable
+        Names of labels.
+    searched : Collection[int] | None
+        Labels that were looked for, so that their absence means something; where that is not known, it might be any of
+        the table.
     """
 
     def __init__(
@@ -69,16 +72,19 @@ class Scan:
         return name in self._searched and name not in self.organs
 
 
-def check(
+def apply_checks(
     organs: Mapping[int, OrganPassport], table: LabelTable, searched: Collection[int] | None = None
 ) -> tuple[Finding, ...]:
     """Apply all rules and return what they found, the gravest first.
 
     Parameters
     ----------
-    organs : label -> organ, measured.
-    table : the label table; the rules know organs by the names of the bundled table ``total``.
-    searched : labels that were looked for; by default all of the table.
+    organs : Mapping[int, OrganPassport]
+        Label -> organ, measured.
+    table : LabelTable
+        The label table; the rules know organs by the names of the bundled table ``total``.
+    searched : Collection[int] | None
+        Labels that were looked for; by default all of the table.
     """
     scan = Scan(organs, table, searched)
     findings: list[Finding] = []
@@ -111,7 +117,7 @@ def with_finding(passport: Passport, finding: Finding) -> Passport:
 
 def _finding(rule: Rule, scan: Scan, names: tuple[str, ...], message: str) -> Finding:
     labels = sorted(scan.organs[name].label for name in names)
-    return Finding(rule.code, rule.severity, tuple(labels), message)
+    return Finding(code=rule.code, severity=rule.severity, labels=tuple(labels), message=message)
 
 
 def _orientation(rule: Rule, scan: Scan) -> Found:

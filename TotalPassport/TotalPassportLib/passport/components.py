@@ -23,8 +23,10 @@ class Pieces:
 
     Parameters
     ----------
-    runs : of the label image.
-    pieces : the number of each run's piece, where that is known already.
+    runs : Runs
+        Of the label image.
+    pieces : np.ndarray | None
+        The number of each run's piece, where that is known already.
     """
 
     def __init__(self, runs: Runs, pieces: np.ndarray | None = None) -> None:

@@ -100,7 +100,8 @@ def read_passport(path: Path) -> Passport:
 
     Raises
     ------
-    BadInput : the file is not a passport of a version that is known here.
+    BadInput
+        The file is not a passport of a version that is known here.
     """
     document = read_json(path)
     _refuse_other_versions(document, path)

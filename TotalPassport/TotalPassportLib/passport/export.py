@@ -29,7 +29,8 @@ def export_passport(passport: Passport, path: Path) -> None:
 
     Raises
     ------
-    BadInput : the ending is none of them, or the file cannot be written.
+    BadInput
+        The ending is none of them, or the file cannot be written.
     """
     text = text_format(path)(passport)
     with atomic_write(path) as temporary:

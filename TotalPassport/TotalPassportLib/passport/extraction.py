@@ -13,7 +13,7 @@ from ..image.grid import CanonicalGrid, canonical_grid, to_canonical
 from .axes import principal_axes
 from .boundary import boundary_voxels
 from .box import label_extents
-from .checks import check, with_checks
+from .checks import apply_checks, with_checks
 from .components import Pieces
 from .contacts import contacts
 from .intensity import label_intensities
@@ -46,15 +46,23 @@ def extract_passport(
 
     Parameters
     ----------
-    labels : unsigned integer array ``[i, j, k]``, 0 is background.
-    affine : voxel indices to RAS mm; oblique, left-handed and sheared ones are fine.
-    table : gives the names and codes.
-    hounsfield : the CT on the same grid, all finite, for the intensities of each organ.
-    on_organ : called with (finished, all) organs.
-    searched : labels that were looked for, so that a missing one is told; where that is not known, any of the table may
-        have been.
-    confidence : how sure the model is of each label, 0 to 1, where it says so.
-    even_points : boundary points in farthest-point order; else by chance, with a fixed seed: less even, but faster.
+    labels : np.ndarray
+        Unsigned integer array ``[i, j, k]``, 0 is background.
+    affine : np.ndarray
+        Voxel indices to RAS mm; oblique, left-handed and sheared ones are fine.
+    table : LabelTable
+        Gives the names and codes.
+    hounsfield : np.ndarray | None
+        The CT on the same grid, all finite, for the intensities of each organ.
+    on_organ : Callable[[int, int], None]
+        Called with (finished, all) organs.
+    searched : Collection[int] | None
+        Labels that were looked for, so that a missing one is told; where that is not known, any of the table may have
+        been.
+    confidence : Mapping[int, float] | None
+        How sure the model is of each label, 0 to 1, where it says so.
+    even_points : bool
+        Boundary points in farthest-point order; else by chance, with a fixed seed: less even, but faster.
     """
     # The closest-to-RAS form, so that the same anatomy gives the same passport however its array is stored.
     grid = canonical_grid(affine, labels.shape)
@@ -75,9 +83,14 @@ def extract_passport(
     if confidence is not None:
         _add(organs, {label: {"confidence": float(value)} for label, value in confidence.items() if label in organs})
     measured = {label: OrganPassport(label=label, **fields) for label, fields in organs.items()}
-    findings = check(measured, table, searched)
+    findings = apply_checks(measured, table, searched)
     i, j, k = labels.shape
-    return Passport(with_checks(measured, findings), (i, j, k), np.asarray(affine, np.float64), findings=findings)
+    return Passport(
+        organs=with_checks(measured, findings),
+        shape=(i, j, k),
+        affine=np.asarray(affine, np.float64),
+        findings=findings,
+    )
 
 
 def measure_basics(
@@ -92,11 +105,16 @@ def measure_basics(
 
     Parameters
     ----------
-    labels : unsigned integer array ``[right, anterior, superior]`` in C order.
-    runs : its runs.
-    grid : the canonical grid of the image.
-    on_organ, even_points : as for `extract_passport`.
-    strays : gives for every run whether it is a part of a stray piece; points of those come last.
+    labels : np.ndarray
+        Unsigned integer array ``[right, anterior, superior]`` in C order.
+    runs : Runs
+        Its runs.
+    grid : CanonicalGrid
+        The canonical grid of the image.
+    on_organ, even_points
+        As for `extract_passport`.
+    strays : Callable[[], np.ndarray] | None
+        Gives for every run whether it is a part of a stray piece; points of those come last.
     """
     moments = label_moments(runs)
     if not moments:

@@ -49,7 +49,7 @@ class Field:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class CsvColumn:
     """One column of the CSV table: its name, with the unit, and the value of an organ's cell."""
 
     name: str
@@ -142,10 +142,10 @@ FIELDS: tuple[Field, ...] = (
 """The fields in the order in which JSON has them."""
 
 
-def _columns() -> Iterator[Column]:
+def _columns() -> Iterator[CsvColumn]:
     yield from _attributes("label", "name")
-    yield Column(name="snomed_code", value=lambda organ: organ.terminology and organ.terminology.type.code)
-    yield Column(
+    yield CsvColumn(name="snomed_code", value=lambda organ: organ.terminology and organ.terminology.type.code)
+    yield CsvColumn(
         name="snomed_modifier",
         value=lambda organ: organ.terminology and organ.terminology.modifier and organ.terminology.modifier.code,
     )
@@ -160,27 +160,27 @@ def _columns() -> Iterator[Column]:
         yield from _vector(f"bounding_box_{end}_{{}}_mm", "ras", _box_corner(number))
     yield from _vector("obb_{}_mm", _AXES, lambda organ: organ.obb_size_mm)
     yield from _attributes("n_components", "largest_component_fraction", "touches_border", "near_border")
-    yield Column(name="border_faces", value=lambda organ: " ".join(organ.border_faces))
-    yield Column(name="checks", value=lambda organ: " ".join(organ.checks))
-    yield Column(name="mean_hu", value=lambda organ: organ.hu_mean)
-    yield Column(name="sd_hu", value=lambda organ: organ.hu_sd)
+    yield CsvColumn(name="border_faces", value=lambda organ: " ".join(organ.border_faces))
+    yield CsvColumn(name="checks", value=lambda organ: " ".join(organ.checks))
+    yield CsvColumn(name="mean_hu", value=lambda organ: organ.hu_mean)
+    yield CsvColumn(name="sd_hu", value=lambda organ: organ.hu_sd)
     for percent in PERCENTILES:
-        yield Column(name=f"percentile_{percent}_hu", value=_percentile(percent))
+        yield CsvColumn(name=f"percentile_{percent}_hu", value=_percentile(percent))
 
 
 _AXES = ("least", "middle", "major")
 
 
-def _attributes(*names: str) -> Iterator[Column]:
+def _attributes(*names: str) -> Iterator[CsvColumn]:
     """Yield columns that are called as the attribute that they show."""
     for name in names:
-        yield Column(name=name, value=attrgetter(name))
+        yield CsvColumn(name=name, value=attrgetter(name))
 
 
-def _vector(name: str, parts: str | tuple[str, ...], value: Value) -> Iterator[Column]:
+def _vector(name: str, parts: str | tuple[str, ...], value: Value) -> Iterator[CsvColumn]:
     """Yield a column for each part of a vector; ``{}`` in the name stands for the part."""
     for number, part in enumerate(parts):
-        yield Column(name=name.format(part), value=_part(value, number))
+        yield CsvColumn(name=name.format(part), value=_part(value, number))
 
 
 def _part(value: Value, number: int) -> Value:
@@ -203,5 +203,5 @@ def _percentile(percent: int) -> Value:
     return lambda organ: (organ.hu_percentiles or {}).get(percent)
 
 
-COLUMNS: tuple[Column, ...] = tuple(_columns())
+COLUMNS: tuple[CsvColumn, ...] = tuple(_columns())
 """The columns of the CSV table, one organ a row."""

@@ -15,7 +15,7 @@ _BINS = HIGHEST_HU - LOWEST_HU + 1
 _LABELS_AT_ONCE = 2**24 // _BINS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Intensity:
     """Hounsfield units of one label.
 
@@ -81,4 +81,4 @@ def _intensity(histogram: np.ndarray, lowest: int, total: float, total_of_square
     ranks = [-(-count * percent // 100) for percent in PERCENTILES]
     values = np.searchsorted(cumulative, ranks) + lowest
     percentiles = {percent: float(value) for percent, value in zip(PERCENTILES, values, strict=True)}
-    return Intensity(float(mean), float(np.sqrt(variance)), percentiles)
+    return Intensity(mean_hu=float(mean), sd_hu=float(np.sqrt(variance)), percentiles_hu=percentiles)

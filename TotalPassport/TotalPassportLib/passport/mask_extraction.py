@@ -13,7 +13,7 @@ from ..image.grid import canonical_grid, to_canonical
 from ..image.mask_folder import Mask, MaskFolder
 from ..image.same_grid import grid_difference
 from ..image.volume import Volume
-from .checks import check, with_checks
+from .checks import apply_checks, with_checks
 from .extraction import extract_passport
 from .naming import Naming, name_masks
 from .organ import OrganPassport, Passport
@@ -60,8 +60,10 @@ def extract_masks(
         if organ is not None
     }
     organs = dict(sorted(organs.items()))
-    findings = check(organs, naming.table, naming.searched)
-    passport = Passport(with_checks(organs, findings), first.stored_shape, first.stored_affine, findings=findings)
+    findings = apply_checks(organs, naming.table, naming.searched)
+    passport = Passport(
+        organs=with_checks(organs, findings), shape=first.stored_shape, affine=first.stored_affine, findings=findings
+    )
     return passport, naming
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from .runs import Runs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LabelMoments:
     """Count, mean index ``[3]`` and covariance ``[3, 3]`` (divided by the count) of one label, in voxel indices."""
 
@@ -53,4 +53,8 @@ def _moments(sums: list[int]) -> LabelMoments:
     second.append([products[2], products[4], products[5]])
     square = count * count
     covariance = [[(count * second[a][b] - first[a] * first[b]) / square for b in range(3)] for a in range(3)]
-    return LabelMoments(count, np.array([total / count for total in first]), np.array(covariance))
+    return LabelMoments(
+        voxel_count=count,
+        mean_index=np.array([total / count for total in first]),
+        covariance_index=np.array(covariance),
+    )

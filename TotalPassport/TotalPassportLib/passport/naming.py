@@ -22,7 +22,7 @@ from ..base.labels import (
     table_from_names,
     tables_by_preference,
 )
-from .checks import Scan, check, leads_mm, with_checks, with_finding
+from .checks import Scan, apply_checks, leads_mm, with_checks, with_finding
 from .organ import OrganPassport, Passport
 from .rules import Finding, load_rules
 
@@ -67,9 +67,14 @@ class Naming:
         """What the user must be told of names that nobody stated."""
         if self.names_from == "assumed":
             sentence = f"The file does not name its labels; they were taken for those of the table '{self.table.name}'."
-            return Finding("names_assumed", "note", (), f"{sentence} {HOW_TO_NAME}")
+            return Finding(code="names_assumed", severity="note", labels=(), message=f"{sentence} {HOW_TO_NAME}")
         if self.names_from == "none":
-            return Finding("names_unknown", "note", (), f"Nothing says what the labels are. {HOW_TO_NAME}")
+            return Finding(
+                code="names_unknown",
+                severity="note",
+                labels=(),
+                message=f"Nothing says what the labels are. {HOW_TO_NAME}",
+            )
         return None
 
 
@@ -135,7 +140,7 @@ def name_masks(file_stems: Sequence[str], given: LabelTable | None = None) -> Na
         label = table.named(name) or known or numbered_label(next_free)
         if label.name in labels or label.name != name:  # two files of one structure, or none that is known
             own = stem if name in labels else name
-            label = Label(next_free, own, own, label.color_rgb)
+            label = Label(value=next_free, name=own, display_name=own, color_rgb=label.color_rgb)
         if table.named(label.name) is None:
             label, next_free = replace(label, value=next_free), next_free + 1
         labels[label.name] = label
@@ -159,7 +164,7 @@ def settle(passport: Passport, naming: Naming) -> tuple[Passport, Naming]:
             label: replace(organ, name=naming.table.describe(label).name, terminology=None)
             for label, organ in passport.organs.items()
         }
-        findings = check(organs, naming.table, naming.searched)
+        findings = apply_checks(organs, naming.table, naming.searched)
         passport = replace(passport, organs=with_checks(organs, findings), findings=findings)
     if naming.remark is not None:
         passport = with_finding(passport, naming.remark)
@@ -186,7 +191,7 @@ def bears_out(organs: Mapping[int, OrganPassport], table: LabelTable) -> bool:
 def _sizes_are_plausible(organs: Mapping[int, OrganPassport], table: LabelTable) -> bool:
     known = {name for rule in load_rules() for name in rule.settings.get("masses_g", ())}
     sized = sum(organ.name in known for organ in organs.values())
-    implausible = sum(finding.code == "implausible_volume" for finding in check(organs, table))
+    implausible = sum(finding.code == "implausible_volume" for finding in apply_checks(organs, table))
     return implausible <= MOST_IMPLAUSIBLE * sized
 
 

@@ -37,8 +37,10 @@ class Neighbours:
 
     Attributes
     ----------
-    inner : float64 ``[13, labels]``: voxels of each label whose neighbour in each direction has the same label.
-    pieces : int32 ``[n]``: for each of the given voxels, the number of its piece.
+    inner : np.ndarray
+        float64 ``[13, labels]``: voxels of each label whose neighbour in each direction has the same label.
+    pieces : np.ndarray
+        int32 ``[n]``: for each of the given voxels, the number of its piece.
     """
 
     inner: np.ndarray
@@ -55,8 +57,10 @@ def neighbours(labels: np.ndarray, voxels: np.ndarray) -> Neighbours:
 
     Parameters
     ----------
-    labels : uint8 ``[i, j, k]`` in C order, 0 is background.
-    voxels : indices into the flat image, none of background: whose piece is to be told.
+    labels : np.ndarray
+        uint8 ``[i, j, k]`` in C order, 0 is background.
+    voxels : np.ndarray
+        Indices into the flat image, none of background: whose piece is to be told.
     """
     # One voxel of background behind every row and plane: then a step across an edge meets background.
     i, j, k = labels.shape

@@ -14,7 +14,7 @@ from .axes import axis_separation
 from .rules import Finding, load_rules
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OrganPassport:
     """One organ.
 
@@ -22,30 +22,49 @@ class OrganPassport:
 
     Attributes
     ----------
-    label, name : value in the label image, and name in the label table.
-    voxel_count : number of voxels.
-    volume_mm3 : their volume.
-    centroid_ras_mm : float64 ``[3]``.
-    covariance_mm2 : float64 ``[3, 3]``, of the voxel centres, divided by their number.
-    eigenvalues_mm2 : float64 ``[3]``, ascending.
-    eigenvectors : float64 ``[3, 3]``, unit columns in the eigenvalues' order; signs as `axes.principal_axes` says.
-    boundary_points_ras_mm : float64 ``[n, 3]``, at most about 500 voxel centres of the surface; any first k of them
-        are a good coarser sample, and those on stray pieces come last.
-    touches_border : whether the organ reaches a face of the image, so that a part of it may be missing.
-    checks : codes of what speaks against trusting the numbers, see `CHECKS`.
-    hu_mean, hu_sd : mean and standard deviation (divided by the voxel count) where the CT is known.
-    hu_percentiles : per cent -> value (5, 25, 50, 75, 95), by nearest rank, of values rounded to whole units.
-    border_faces : the faces that it reaches, as the direction closest to them: left, right, posterior, anterior,
-        inferior, superior.
-    near_border : whether a voxel lies among the three outermost layers of the image, as TotalSegmentator asks.
-    bounding_box_ras_mm : float64 ``[2, 3]``, lowest and highest R, A and S of its voxels with their whole extent.
-    obb_origin_ras_mm, obb_size_mm : float64 ``[3]`` each: the box along the principal axes around its voxels. The box
-        begins at the origin and reaches ``obb_size_mm[n]`` along column n of ``eigenvectors``.
-    surface_area_mm2 : by the Crofton formula with 13 directions; where the image cuts the organ the cut counts.
-    n_components, largest_component_fraction : number of pieces that do not touch even by a corner, and the part of the
-        voxels that the largest holds.
-    terminology : SNOMED CT codes where the label table has them.
-    confidence : 0 to 1, where the model says how sure it is.
+    label, name
+        Value in the label image, and name in the label table.
+    voxel_count : int
+        Number of voxels.
+    volume_mm3 : float
+        Their volume.
+    centroid_ras_mm : np.ndarray
+        float64 ``[3]``.
+    covariance_mm2 : np.ndarray
+        float64 ``[3, 3]``, of the voxel centres, divided by their number.
+    eigenvalues_mm2 : np.ndarray
+        float64 ``[3]``, ascending.
+    eigenvectors : np.ndarray
+        float64 ``[3, 3]``, unit columns in the eigenvalues' order; signs as `axes.principal_axes` says.
+    boundary_points_ras_mm : np.ndarray
+        float64 ``[n, 3]``, at most about 500 voxel centres of the surface; any first k of them are a good coarser
+        sample, and those on stray pieces come last.
+    touches_border : bool
+        Whether the organ reaches a face of the image, so that a part of it may be missing.
+    checks : tuple[str, ...]
+        Codes of what speaks against trusting the numbers, see `CHECKS`.
+    hu_mean, hu_sd : float | None
+        Mean and standard deviation (divided by the voxel count) where the CT is known.
+    hu_percentiles : Mapping[int, float] | None
+        Per cent -> value (5, 25, 50, 75, 95), by nearest rank, of values rounded to whole units.
+    border_faces : tuple[str, ...]
+        The faces that it reaches, as the direction closest to them: left, right, posterior, anterior, inferior,
+        superior.
+    near_border : bool | None
+        Whether a voxel lies among the three outermost layers of the image, as TotalSegmentator asks.
+    bounding_box_ras_mm : np.ndarray | None
+        float64 ``[2, 3]``, lowest and highest R, A and S of its voxels with their whole extent.
+    obb_origin_ras_mm, obb_size_mm : np.ndarray | None
+        float64 ``[3]`` each: the box along the principal axes around its voxels. The box begins at the origin and
+        reaches ``obb_size_mm[n]`` along column n of ``eigenvectors``.
+    surface_area_mm2 : float | None
+        By the Crofton formula with 13 directions; where the image cuts the organ the cut counts.
+    n_components, largest_component_fraction
+        Number of pieces that do not touch even by a corner, and the part of the voxels that the largest holds.
+    terminology : Terminology | None
+        SNOMED CT codes where the label table has them.
+    confidence : float | None
+        0 to 1, where the model says how sure it is.
     """
 
     label: int
@@ -109,7 +128,7 @@ CHECKS: Mapping[str, str] = {rule.code: rule.explanation for rule in load_rules(
 """Code of each check -> what it means for the reader; ``data/checks.json`` is where they are defined."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Passport:
     """The organs of one scan, ordered by label, and where they come from.
 

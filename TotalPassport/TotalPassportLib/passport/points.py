@@ -27,9 +27,12 @@ def farthest_points(
 
     Parameters
     ----------
-    boundaries : label -> rising indices into the flat image.
-    shape : of the image.
-    linear : float64 ``[3, 3]``, the affine's matrix from voxel steps to mm.
+    boundaries : Mapping[int, np.ndarray]
+        Label -> rising indices into the flat image.
+    shape : tuple[int, int, int]
+        Of the image.
+    linear : np.ndarray
+        float64 ``[3, 3]``, the affine's matrix from voxel steps to mm.
     """
     chosen = {label: thinned(voxels, CANDIDATES) for label, voxels in boundaries.items()}
     # Organs of similar size go together, since a batch is as wide as its largest.

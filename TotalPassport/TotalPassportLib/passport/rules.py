@@ -16,22 +16,32 @@ SEVERITIES = ("error", "warning", "note")
 Pair = tuple[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """One check.
 
     Attributes
     ----------
-    code : stands in passports.
-    kind : which function of `checks` applies it.
-    severity : one of `SEVERITIES`.
-    title : a few words for a table's cell.
-    explanation : what it means for the reader, and what to do.
-    source : where its numbers come from.
-    groups : pairs of organs that are counted together.
-    rows : organs that follow one another from head to foot.
-    pairs : the left and the right one of paired organs, without the exempt ones.
-    settings : the rule's own numbers and names.
+    code : str
+        Stands in passports.
+    kind : str
+        Which function of `checks` applies it.
+    severity : str
+        One of `SEVERITIES`.
+    title : str
+        A few words for a table's cell.
+    explanation : str
+        What it means for the reader, and what to do.
+    source : str
+        Where its numbers come from.
+    groups : tuple[tuple[Pair, ...], ...]
+        Pairs of organs that are counted together.
+    rows : tuple[tuple[str, ...], ...]
+        Organs that follow one another from head to foot.
+    pairs : tuple[Pair, ...]
+        The left and the right one of paired organs, without the exempt ones.
+    settings : Mapping[str, Any]
+        The rule's own numbers and names.
     """
 
     code: str
@@ -46,7 +56,7 @@ class Rule:
     settings: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """What a check found: ``labels`` are the organs it concerns, none for the scan as a whole."""
 
@@ -77,16 +87,16 @@ def _rule(entry: Mapping[str, Any], pairs: tuple[Pair, ...], rows: Mapping[str, 
     groups = tuple(known[group] if isinstance(group, str) else _pairs(group) for group in entry.get("groups", ()))
     exempt = set(entry.get("exempt", ()))
     return Rule(
-        entry["code"],
-        entry["kind"],
-        entry["severity"],
-        entry["title"],
-        entry["explanation"],
-        entry["source"],
-        groups,
-        tuple(rows[name] for name in entry.get("rows", ())),
-        tuple(pair for pair in pairs if not exempt.intersection(pair)),
-        entry,
+        code=entry["code"],
+        kind=entry["kind"],
+        severity=entry["severity"],
+        title=entry["title"],
+        explanation=entry["explanation"],
+        source=entry["source"],
+        groups=groups,
+        rows=tuple(rows[name] for name in entry.get("rows", ())),
+        pairs=tuple(pair for pair in pairs if not exempt.intersection(pair)),
+        settings=entry,
     )
 
 

@@ -20,16 +20,20 @@ RUNS_AT_ONCE = 2**13
 """Calculations with so many runs of one label stay in the processor's cache."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Runs:
     """The runs of all labels but 0, in the order of the voxels.
 
     Attributes
     ----------
-    shape : of the image.
-    labels : unsigned integers ``[n]``.
-    starts : int32 ``[n]``, int64 in huge images: the first voxel of each run as an index into the flat image (C order).
-    lengths : int32 ``[n]``.
+    shape : tuple[int, int, int]
+        Of the image.
+    labels : np.ndarray
+        Unsigned integers ``[n]``.
+    starts : np.ndarray
+        int32 ``[n]``, int64 in huge images: the first voxel of each run as an index into the flat image (C order).
+    lengths : np.ndarray
+        int32 ``[n]``.
     """
 
     shape: tuple[int, int, int]
@@ -70,7 +74,7 @@ def label_runs(labels: np.ndarray) -> Runs:
     dtype = index_dtype(labels.shape)
     parts = [_slab_runs(labels[slab], slab.start * j * k, dtype) for slab in slabs(labels.shape)]
     values, starts, lengths = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return Runs((i, j, k), values, starts, lengths)
+    return Runs(shape=(i, j, k), labels=values, starts=starts, lengths=lengths)
 
 
 def index_dtype(shape: tuple[int, ...]) -> type:
@@ -91,7 +95,8 @@ def sorted_by_value(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
 
     Parameters
     ----------
-    values : unsigned integers of at most 16 bits ``[n]``.
+    values : np.ndarray
+        Unsigned integers of at most 16 bits ``[n]``.
     """
     # A little at a time, for what it is widened to.
     chunks = (values[begin : begin + 2**16] for begin in range(0, len(values), 2**16))

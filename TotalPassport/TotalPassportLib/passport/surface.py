@@ -29,9 +29,11 @@ class Crossings:
 
     Parameters
     ----------
-    runs : of the label image.
-    inner : where it is known already, ``[13, labels]``: voxels whose neighbour in a direction has the same label; a
-        line leaves the label at all others.
+    runs : Runs
+        Of the label image.
+    inner : np.ndarray | None
+        Where it is known already, ``[13, labels]``: voxels whose neighbour in a direction has the same label; a line
+        leaves the label at all others.
     """
 
     def __init__(self, runs: Runs, inner: np.ndarray | None = None) -> None:
@@ -83,7 +85,8 @@ def voronoi_areas(points: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    points : float64 ``[n, 3]``, unit vectors, not all on one side of a plane through the centre.
+    points : np.ndarray
+        float64 ``[n, 3]``, unit vectors, not all on one side of a plane through the centre.
     """
     # A circle through three points without a point inside has a corner of three cells as its centre.
     triples = np.array(list(combinations(range(len(points)), 3)))

@@ -38,7 +38,7 @@ class Blender(ABC):
     ----------
     cells : Cells
         Where the windows lie; they come in the order of ``cells.starts``.
-    weights : numpy.ndarray
+    weights : np.ndarray
         float16 window weights ``[z, y, x]``, see `windows.gaussian_weights`.
     head : numpy.ndarray, optional
         float32 ``[channels, features + 1]``, the last column is the bias; None where the network gives logits.

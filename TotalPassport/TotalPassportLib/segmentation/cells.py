@@ -17,7 +17,7 @@ from .windows import Size
 Block = tuple[slice, slice, slice]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """A block of voxels, from ``low`` to before ``high`` (``[z, y, x]``), and the number of windows that see it."""
 
@@ -42,8 +42,10 @@ class Cells:
 
     Parameters
     ----------
-    axes : the first voxels of all windows along z, y and x; one that is there twice stands for two windows.
-    patch : size of a window.
+    axes : Sequence[Sequence[int]]
+        The first voxels of all windows along z, y and x; one that is there twice stands for two windows.
+    patch : Size
+        Size of a window.
     """
 
     def __init__(self, axes: Sequence[Sequence[int]], patch: Size) -> None:
@@ -62,7 +64,8 @@ class Cells:
             for segments, first, size in zip(self._axes, start, self.patch, strict=True)
         ]
         return [
-            Cell((z[0], y[0], x[0]), (z[1], y[1], x[1]), z[2] * y[2] * x[2]) for z, y, x in itertools.product(*inside)
+            Cell(low=(z[0], y[0], x[0]), high=(z[1], y[1], x[1]), windows=z[2] * y[2] * x[2])
+            for z, y, x in itertools.product(*inside)
         ]
 
     @cached_property

@@ -19,8 +19,10 @@ def remove_small_blobs(labels: np.ndarray, voxel_volume_mm3: float) -> np.ndarra
 
     Parameters
     ----------
-    labels : uint8 ``[x, y, z]``.
-    voxel_volume_mm3 : volume of one voxel.
+    labels : np.ndarray
+        uint8 ``[x, y, z]``.
+    voxel_volume_mm3 : float
+        Volume of one voxel.
     """
     return _keep_pieces(labels, FACES, lambda sizes: sizes > SMALL_BLOB_MM3 / voxel_volume_mm3)
 
@@ -33,8 +35,10 @@ def remove_small_pieces(labels: np.ndarray, least_fraction: float) -> np.ndarray
 
     Parameters
     ----------
-    labels : uint8 ``[x, y, z]``.
-    least_fraction : 0 keeps everything, 1 only the largest.
+    labels : np.ndarray
+        uint8 ``[x, y, z]``.
+    least_fraction : float
+        0 keeps everything, 1 only the largest.
     """
     return _keep_pieces(labels, CORNERS, lambda sizes: sizes >= least_fraction * sizes.max())
 

@@ -28,10 +28,14 @@ class Engine:
 
     Attributes
     ----------
-    provider : name by which users choose it.
-    execution_provider : onnxruntime's name of it.
-    arithmetic : what the network computes in, such as ``float32``.
-    options : of the execution provider.
+    provider : str
+        Name by which users choose it.
+    execution_provider : str
+        Onnxruntime's name of it.
+    arithmetic : str
+        What the network computes in, such as ``float32``.
+    options : Mapping[str, str]
+        Of the execution provider.
     """
 
     provider: str
@@ -55,12 +59,15 @@ def engines(provider: str = AUTO, precision: str = EXACT) -> list[Engine]:
 
     Parameters
     ----------
-    provider : one of `provider_choices`; ``auto`` means those that have been measured to be worth it.
-    precision : one of `PRECISIONS`.
+    provider : str
+        One of `provider_choices`; ``auto`` means those that have been measured to be worth it.
+    precision : str
+        One of `PRECISIONS`.
 
     Raises
     ------
-    BadInput : the provider or the precision is unknown, or the installed onnxruntime cannot use the provider.
+    BadInput
+        The provider or the precision is unknown, or the installed onnxruntime cannot use the provider.
     """
     if precision not in PRECISIONS:
         raise BadInput(f"There is no precision '{precision}'.", f"Use one of {', '.join(PRECISIONS)}.")

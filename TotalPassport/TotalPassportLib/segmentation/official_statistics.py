@@ -31,11 +31,16 @@ def official_statistics(
 
     Parameters
     ----------
-    labels : uint8 ``[i, j, k]``.
-    hounsfield : the CT on the same grid; fractions are cut off, as TotalSegmentator does.
-    voxel_volume_mm3 : product of the nominal voxel sizes.
-    values : the structures to list; absent ones, and those at the border, are 0.
-    include_incomplete : give structures at the border with what is seen of them.
+    labels : np.ndarray
+        uint8 ``[i, j, k]``.
+    hounsfield : np.ndarray
+        The CT on the same grid; fractions are cut off, as TotalSegmentator does.
+    voxel_volume_mm3 : float
+        Product of the nominal voxel sizes.
+    values : Collection[int]
+        The structures to list; absent ones, and those at the border, are 0.
+    include_incomplete : bool
+        Give structures at the border with what is seen of them.
     """
     inside = labels != 0
     found = labels[inside]

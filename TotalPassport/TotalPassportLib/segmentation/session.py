@@ -107,8 +107,10 @@ def open_network(path: Path, engine: Engine, patch: tuple[int, int, int] | None 
 
     Raises
     ------
-    ModelError : the file is no ONNX network.
-    EngineFailed : the engine cannot run it.
+    ModelError
+        The file is no ONNX network.
+    EngineFailed
+        The engine cannot run it.
     """
     onnxruntime = onnxruntime_module()
     options = onnxruntime.SessionOptions()

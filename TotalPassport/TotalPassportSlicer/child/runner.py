@@ -41,9 +41,12 @@ class JobRunner:
 
     Parameters
     ----------
-    listener : hears what happens.
-    temporary_root : where private folders are made; Slicer's temporary folder if None.
-    script : the job script; TotalPassportLib's own if None.
+    listener : RunListener | None
+        Hears what happens.
+    temporary_root : Path | None
+        Where private folders are made; Slicer's temporary folder if None.
+    script : Path | None
+        The job script; TotalPassportLib's own if None.
     """
 
     def __init__(
@@ -78,7 +81,8 @@ class JobRunner:
 
         Raises
         ------
-        TotalPassportError : the job cannot be prepared, or no Python is found. Nothing is left behind.
+        TotalPassportError
+            The job cannot be prepared, or no Python is found. Nothing is left behind.
         """
         if self.busy:
             raise TotalPassportError(_("Another run is still under way."), _("Wait for it or cancel it."))
@@ -295,7 +299,8 @@ def python_program() -> str:
 
     Raises
     ------
-    TotalPassportError : there is none.
+    TotalPassportError
+        There is none.
     """
     found = shutil.which("PythonSlicer")
     if found:

@@ -75,7 +75,8 @@ def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) 
 
     Parameters
     ----------
-    numbered : see `segmentations.export_segmentation`.
+    numbered : bool
+        See `segmentations.export_segmentation`.
     """
 
     def prepare(folder: Path) -> dict[str, Any]:
@@ -112,7 +113,8 @@ def import_models_job(paths: Sequence[Path]) -> Job:
 
     Parameters
     ----------
-    paths : see `models.transfer.intake.import_models`; none at all means TotalSegmentator's own folder.
+    paths : Sequence[Path]
+        See `models.transfer.intake.import_models`; none at all means TotalSegmentator's own folder.
     """
     fields = {"paths": [str(path) for path in paths]} if paths else {}
     return _bring_in_job({"action": "import_models", **fields}, _("The section Models shows what is installed."))

@@ -28,7 +28,8 @@ class Workspace:
 
     Parameters
     ----------
-    root : the folder in which to make it, normally Slicer's temporary folder.
+    root : Path
+        The folder in which to make it, normally Slicer's temporary folder.
     """
 
     def __init__(self, root: Path) -> None:

@@ -41,7 +41,8 @@ def install_engine(wanted: Distribution) -> str:
 
     Raises
     ------
-    InstallationError : that failed, too.
+    InstallationError
+        That failed, too.
     """
     try:
         _rehearse(wanted)
@@ -59,7 +60,8 @@ def exchange_engine(wanted: Distribution) -> None:
 
     Raises
     ------
-    InstallationError : it failed; the text says what is installed now.
+    InstallationError
+        It failed; the text says what is installed now.
     """
     _rehearse(wanted)  # what is there is not taken away before it is sure that its successor can be had
     before = distributions.installed()

@@ -46,11 +46,13 @@ def require(conversion: bool = False) -> None:
 
     Parameters
     ----------
-    conversion : also those that turn weights into a network.
+    conversion : bool
+        Also those that turn weights into a network.
 
     Raises
     ------
-    InstallationError : some are missing, or some are being installed at this moment.
+    InstallationError
+        Some are missing, or some are being installed at this moment.
     """
     package_work.refuse_meanwhile()
     files = (REQUIREMENTS_FILE, *((CONVERSION_FILE,) if conversion else ()))
@@ -75,7 +77,7 @@ def download_mb(missing: list[str]) -> int:
     return _OTHERS_MB + sum(each.size_mb for each in distributions.available() if each.package in names)
 
 
-def install(missing: list[str], requirements_file: Path = REQUIREMENTS_FILE) -> str:
+def install_missing(missing: list[str], requirements_file: Path = REQUIREMENTS_FILE) -> str:
     """Install what is missing: wheels only, every other installed package held at its present version.
 
     Where the proposed distribution of onnxruntime cannot be installed, the plain one is.
@@ -86,7 +88,8 @@ def install(missing: list[str], requirements_file: Path = REQUIREMENTS_FILE) -> 
 
     Raises
     ------
-    InstallationError : pip failed, or the packages are still missing afterwards.
+    InstallationError
+        Pip failed, or the packages are still missing afterwards.
     """
     engine = proposed_engine(missing)
     libraries = [] if engine else [name for name in missing if name in distributions.suitable().libraries]

@@ -29,7 +29,8 @@ class InstallationError(TotalPassportError):
 
     Parameters
     ----------
-    shown : Slicer has already told the user in a dialog of its own.
+    shown : bool
+        Slicer has already told the user in a dialog of its own.
     """
 
     code = "installation"
@@ -44,7 +45,8 @@ def ensure(requirements: Sequence[str]) -> None:
 
     Raises
     ------
-    InstallationError : pip failed.
+    InstallationError
+        Pip failed.
     """
     packaging = _slicer_packaging()
     if packaging is None:
@@ -63,11 +65,13 @@ def install(requirements: Sequence[str], *options: str) -> None:
 
     Parameters
     ----------
-    options : further options of ``pip install``, such as ``--no-deps``.
+    options : str
+        Further options of ``pip install``, such as ``--no-deps``.
 
     Raises
     ------
-    InstallationError : pip failed.
+    InstallationError
+        Pip failed.
     """
     _pip_install(requirements, options, quiet=False)
 
@@ -77,7 +81,8 @@ def rehearse(requirements: Sequence[str], *options: str) -> None:
 
     Raises
     ------
-    InstallationError : they cannot.
+    InstallationError
+        They cannot.
     """
     _pip_install(requirements, (*options, "--dry-run"), quiet=True)
 
@@ -100,7 +105,8 @@ def uninstall(packages: Iterable[str]) -> None:
 
     Raises
     ------
-    InstallationError : pip failed.
+    InstallationError
+        Pip failed.
     """
     names = sorted(packages)
     try:

@@ -20,17 +20,20 @@ _BEFORE = "TotalPassport.beforeAlignment"
 """Reference of a moved node to the transform that it was under before."""
 
 
-def align(fixed: ScanNodes, moving: ScanNodes, kind: str, icp: bool) -> Alignment:
+def align_scans(fixed: ScanNodes, moving: ScanNodes, kind: str, icp: bool) -> Alignment:
     """Lay a scan onto another one by their passports; takes milliseconds, or a few tenths of a second with ICP.
 
     Parameters
     ----------
-    kind : rigid, similarity or affine.
-    icp : refine by the organs' surfaces.
+    kind : str
+        Rigid, similarity or affine.
+    icp : bool
+        Refine by the organs' surfaces.
 
     Raises
     ------
-    BadInput : the passports cannot tell how the scans lie, or are one and the same.
+    BadInput
+        The passports cannot tell how the scans lie, or are one and the same.
     """
     if fixed.document is moving.document:
         raise BadInput(

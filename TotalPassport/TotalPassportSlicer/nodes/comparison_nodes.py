@@ -22,14 +22,15 @@ _CHANGED_CELL = (191, 111, 0)
 """Amber of cells that have changed; readable on light and on dark backgrounds."""
 
 
-def compare(first: Any, second: Any) -> Comparison:
+def compare_scans(first: Any, second: Any) -> Comparison:
     """Compare the passports that two text nodes hold, and put the result into table and plot nodes.
 
     A second comparison of the same two passports replaces the first one.
 
     Raises
     ------
-    BadInput : they have no organ in common, or one of them holds no passport.
+    BadInput
+        They have no organ in common, or one of them holds no passport.
     """
     passports = stored_passport(first), stored_passport(second)
     from TotalPassportLib.comparison import changes  # lazily: see the package's note; here, when passports can be read

@@ -24,7 +24,8 @@ def stored_passport(node: Any) -> Passport:
 
     Raises
     ------
-    BadInput : the text is not a passport, or the package that checks it is not installed.
+    BadInput
+        The text is not a passport, or the package that checks it is not installed.
     """
     with tempfile.TemporaryDirectory(prefix="TotalPassport-") as folder:
         path = Path(folder) / "passport.json"
@@ -45,12 +46,13 @@ def stored_passport(node: Any) -> Passport:
             raise BadInput(reason, _("Run the scan again.")) from error
 
 
-def export_passport(node: Any, path: Path) -> None:
+def save_passport(node: Any, path: Path) -> None:
     """Write the stored passport to a file, which appears whole or not at all.
 
     Raises
     ------
-    BadInput : there is no passport, or the file cannot be written.
+    BadInput
+        There is no passport, or the file cannot be written.
     """
     text = _text(node)
     with atomic_write(path) as temporary:

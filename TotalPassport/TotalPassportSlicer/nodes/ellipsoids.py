@@ -27,8 +27,10 @@ def fill_ellipsoids(node: Any, passport: Passport, colors: Mapping[int, tuple[in
 
     Parameters
     ----------
-    node : a vtkMRMLModelNode; hidden when it gets its display node, left as it is shown later.
-    colors : label -> red, green, blue, 0 to 255.
+    node : Any
+        A vtkMRMLModelNode; hidden when it gets its display node, left as it is shown later.
+    colors : Mapping[int, tuple[int, int, int]]
+        Label -> red, green, blue, 0 to 255.
     """
     node.SetAndObservePolyData(ellipsoids_polydata(list(passport.organs.values()), colors))
     if node.GetDisplayNode() is None:

@@ -21,7 +21,8 @@ class ScanNodes:
 
     Parameters
     ----------
-    document : the text node with the passport's JSON.
+    document : Any
+        The text node with the passport's JSON.
     """
 
     def __init__(self, document: Any) -> None:

@@ -39,7 +39,8 @@ def fill_segmentation(node: Any, voxels: np.ndarray, volume_node: Any, table: La
 
     Raises
     ------
-    BadInput : the voxels do not fit the volume.
+    BadInput
+        The voxels do not fit the volume.
     """
     if tuple(voxels.shape) != tuple(volume_node.GetImageData().GetDimensions()):
         raise BadInput(
@@ -137,12 +138,15 @@ def export_segmentation(node: Any, folder: Path, path: Path, numbered: bool = Fa
 
     Parameters
     ----------
-    folder : where a label table is written if the bundled one does not name every segment.
-    numbered : segments called "Segment_5" or "Label 5" are those of TotalSegmentator's table with that value.
+    folder : Path
+        Where a label table is written if the bundled one does not name every segment.
+    numbered : bool
+        Segments called "Segment_5" or "Label 5" are those of TotalSegmentator's table with that value.
 
     Raises
     ------
-    BadInput : there is nothing to export.
+    BadInput
+        There is nothing to export.
     """
     segmentation = node.GetSegmentation()
     ids = list(segmentation.GetSegmentIDs()) if segmentation is not None else []
@@ -190,7 +194,7 @@ def _known_label(name: str, numbered: bool) -> Label | None:
 def _own_label(segment: Any, value: int, taken: set[str]) -> Label:
     name = segment.GetName().strip()[:200] or f"Segment {value}"
     unique = name if name not in taken else f"{name} ({value})"
-    return Label(value, unique, unique, _rgb(segment))
+    return Label(value=value, name=unique, display_name=unique, color_rgb=_rgb(segment))
 
 
 def _rgb(segment: Any) -> tuple[int, int, int]:

@@ -22,7 +22,8 @@ def export_volume(volume_node: Any, path: Path) -> None:
 
     Raises
     ------
-    BadInput : the volume has no voxels, or several values a voxel.
+    BadInput
+        The volume has no voxels, or several values a voxel.
     """
     image = volume_node.GetImageData()
     if image is None or image.GetNumberOfPoints() == 0:

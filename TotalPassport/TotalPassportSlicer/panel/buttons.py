@@ -19,11 +19,16 @@ def update_buttons(ui: Any, parameters: Any | None, state: State, organ_count: i
 
     Parameters
     ----------
-    ui : the panel's widgets by name.
-    parameters : the parameter node, None while the scene closes.
-    state : where the run stands.
-    organ_count : number of organs of the passport that is shown.
-    models : the models that there are.
+    ui : Any
+        The panel's widgets by name.
+    parameters : Any | None
+        The parameter node, None while the scene closes.
+    state : State
+        Where the run stands.
+    organ_count : int
+        Number of organs of the passport that is shown.
+    models : ModelList
+        The models that there are.
     """
     model = models.find(parameters.model) if parameters is not None else None
     ui.modelNoteLabel.text = _note(model, models.problem)

@@ -25,10 +25,14 @@ class ComparePanel:
 
     Parameters
     ----------
-    ui : the panel's widgets by name.
-    logic : compares and aligns.
-    panel : says and logs what happens.
-    dialogs : asks the user.
+    ui : Any
+        The panel's widgets by name.
+    logic : Any
+        Compares and aligns.
+    panel : RunPanel
+        Says and logs what happens.
+    dialogs : Dialogs
+        Asks the user.
     """
 
     def __init__(self, ui: Any, logic: Any, panel: RunPanel, dialogs: Dialogs) -> None:
@@ -135,7 +139,8 @@ def export_changes(comparison: Comparison, path: Path) -> None:
 
     Raises
     ------
-    BadInput : the file cannot be written.
+    BadInput
+        The file cannot be written.
     """
     from TotalPassportLib.base.outputs import atomic_write
     from TotalPassportLib.comparison.export import comparison_csv  # lazily: see the package's note

@@ -22,11 +22,16 @@ class EnginePanel:
 
     Parameters
     ----------
-    ui : the panel's widgets by name.
-    logic : runs the networks.
-    panel : says and logs what happens.
-    dialogs : asks the user.
-    on_changed : called after another engine was installed.
+    ui : Any
+        The panel's widgets by name.
+    logic : Any
+        Runs the networks.
+    panel : RunPanel
+        Says and logs what happens.
+    dialogs : Dialogs
+        Asks the user.
+    on_changed : Callable[[], None]
+        Called after another engine was installed.
     """
 
     def __init__(self, ui: Any, logic: Any, panel: RunPanel, dialogs: Dialogs, on_changed: Callable[[], None]) -> None:

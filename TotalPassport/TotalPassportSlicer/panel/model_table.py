@@ -18,8 +18,10 @@ class ModelTable:
 
     Parameters
     ----------
-    view : a QTableView.
-    on_chosen : called when another row was chosen.
+    view : Any
+        A QTableView.
+    on_chosen : Callable[[], None]
+        Called when another row was chosen.
     """
 
     def __init__(self, view: Any, on_chosen: Callable[[], None]) -> None:

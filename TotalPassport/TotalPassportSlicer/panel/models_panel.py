@@ -31,12 +31,18 @@ class ModelsPanel:
 
     Parameters
     ----------
-    ui : the panel's widgets by name.
-    logic : brings in and deletes models.
-    panel : says and logs what happens.
-    dialogs : asks the user.
-    start : starts work that may need packages.
-    on_changed : called when there are other models, or others are installed, than before.
+    ui : Any
+        The panel's widgets by name.
+    logic : Any
+        Brings in and deletes models.
+    panel : RunPanel
+        Says and logs what happens.
+    dialogs : Dialogs
+        Asks the user.
+    start : Starter
+        Starts work that may need packages.
+    on_changed : Callable[[], None]
+        Called when there are other models, or others are installed, than before.
     """
 
     def __init__(

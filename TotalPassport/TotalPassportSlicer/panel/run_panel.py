@@ -21,9 +21,12 @@ class RunPanel(RunListener):
 
     Parameters
     ----------
-    ui : the panel's widgets by name.
-    on_state : called after the state changed.
-    on_finished : called with the outcome.
+    ui : Any
+        The panel's widgets by name.
+    on_state : Callable[[], None]
+        Called after the state changed.
+    on_finished : Callable[[Outcome], None]
+        Called with the outcome.
     """
 
     def __init__(self, ui: Any, on_state: Callable[[], None], on_finished: Callable[[Outcome], None]) -> None:
@@ -120,8 +123,10 @@ class ErrorsShown:
 
     Parameters
     ----------
-    panel : says and logs the sentence.
-    display : opens the dialog; not called for what Slicer has already shown.
+    panel : RunPanel
+        Says and logs the sentence.
+    display : Callable[[str], None]
+        Opens the dialog; not called for what Slicer has already shown.
     """
 
     def __init__(self, panel: RunPanel, display: Callable[[str], None]) -> None:

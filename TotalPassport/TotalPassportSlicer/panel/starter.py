@@ -18,8 +18,10 @@ class Starter:
 
     Parameters
     ----------
-    panel : says and logs what happens.
-    dialogs : asks and tells the user.
+    panel : RunPanel
+        Says and logs what happens.
+    dialogs : Dialogs
+        Asks and tells the user.
     """
 
     def __init__(self, panel: RunPanel, dialogs: Dialogs) -> None:
@@ -31,7 +33,8 @@ class Starter:
 
         Parameters
         ----------
-        conversion : weights will be turned into a network, which needs a package more.
+        conversion : bool
+            Weights will be turned into a network, which needs a package more.
         """
         with ErrorsShown(self._panel, self._dialogs.error):
             package_work.refuse_meanwhile()
@@ -56,7 +59,7 @@ class Starter:
         self._panel.say(_("Installing {packages}…").format(packages=", ".join(names)))
         slicer.app.processEvents()
         with slicer.util.WaitCursor():
-            note = installation.install(names, file)
+            note = installation.install_missing(names, file)
         if note:  # not what was asked for; it says what was installed instead
             self._panel.remember(note)
         else:

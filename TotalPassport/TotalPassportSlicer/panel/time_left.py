@@ -17,7 +17,8 @@ class TimeLeft:
 
     Parameters
     ----------
-    clock : returns seconds that only go forward.
+    clock : Callable[[], float]
+        Returns seconds that only go forward.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -12,7 +12,9 @@ from TotalPassportLib.alignment.icp import FINE_POINTS, CentroidTerm, Surfaces, 
 from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.passport import Passport
 
-NO_CENTROIDS = CentroidTerm(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0), 1.0)
+NO_CENTROIDS = CentroidTerm(
+    fixed_ras_mm=np.zeros((0, 3)), moving_ras_mm=np.zeros((0, 3)), weights=np.zeros(0), error_mm=1.0
+)
 
 
 def surfaces_of(passport: Passport) -> Surfaces:

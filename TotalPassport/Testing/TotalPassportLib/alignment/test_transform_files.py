@@ -32,9 +32,21 @@ def alignment(deformable: bool = False) -> Alignment:
     field = None
     if deformable:
         nodes = np.moveaxis(np.indices((9, 10, 11)), 0, -1) * 20.0
-        field = DisplacementField(8 * np.sin(nodes[..., [1, 2, 0]] / 60) + 1, np.array([-90.0, -95.0, -100.0]), 20.0)
-    organs = (OrganResidual("liver", 5, 5, 0.1, 0.5, False),) * 3
-    return Alignment("deformable" if deformable else "rigid", matrix, field, organs, 0.25)
+        field = DisplacementField(
+            vectors_ras_mm=8 * np.sin(nodes[..., [1, 2, 0]] / 60) + 1,
+            origin_ras_mm=np.array([-90.0, -95.0, -100.0]),
+            spacing_mm=20.0,
+        )
+    organs = (
+        OrganResidual(name="liver", fixed_label=5, moving_label=5, residual_mm=0.1, weight=0.5, truncated=False),
+    ) * 3
+    return Alignment(
+        kind="deformable" if deformable else "rigid",
+        fixed_from_moving_ras_mm=matrix,
+        field=field,
+        organs=organs,
+        surface_distance_mm=0.25,
+    )
 
 
 def phantom_points(count: int = 40) -> np.ndarray:

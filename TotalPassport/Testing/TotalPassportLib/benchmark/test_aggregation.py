@@ -13,8 +13,8 @@ from support.scans import save_nifti
 from TotalPassportLib.benchmark.aggregation import median_run, network_speed, scan_entry, stages_of
 from TotalPassportLib.benchmark.agreement import compare_labels
 from TotalPassportLib.benchmark.contenders import Official, OurProgram, PlainPass, Run
-from TotalPassportLib.benchmark.measure import Scan, Trial
-from TotalPassportLib.benchmark.measured_process import Effort
+from TotalPassportLib.benchmark.measure import BenchmarkScan, Trial
+from TotalPassportLib.benchmark.measured_process import ProcessUsage
 from TotalPassportLib.models.description import ModelDescription
 from TotalPassportLib.models.reading import read_model
 
@@ -24,19 +24,45 @@ PEAKS = [
     {"arithmetic": "float32", "engine": "cpu", "gflops": 400.0},
     {"arithmetic": "bfloat16", "engine": "openvino", "gflops": 2000.0},
 ]
-SCAN = Scan("scan", Path("scan.nii.gz"), (4, 4, 4), (1.0, 1.0, 1.0))
+SCAN = BenchmarkScan("scan", Path("scan.nii.gz"), (4, 4, 4), (1.0, 1.0, 1.0))
 
 
 def run(wall: float, labels: Path = Path("none"), peak: int | None = 100, **told: Any) -> Run:
-    return Run(Effort(wall, 2 * wall, peak, None, 0, "", ""), labels, told)
+    return Run(
+        usage=ProcessUsage(
+            seconds=wall,
+            processor_seconds=2 * wall,
+            peak_bytes=peak,
+            largest_process_bytes=None,
+            exit_code=0,
+            output="",
+            log="",
+        ),
+        labels=labels,
+        told=told,
+    )
 
 
 def ours(precision: str, provider: str = "auto") -> OurProgram:
-    return OurProgram(f"{precision}-{provider}", precision, "totalpassport", "demo", precision, provider)
+    return OurProgram(
+        key=f"{precision}-{provider}",
+        title=precision,
+        kind="totalpassport",
+        model="demo",
+        precision=precision,
+        provider=provider,
+    )
 
 
-OFFICIAL = Official("official", "TotalSegmentator", "official", Path("python"), Path("weights"), "fast")
-PLAIN = PlainPass("plain", "plain", "plain", "demo")
+OFFICIAL = Official(
+    key="official",
+    title="TotalSegmentator",
+    kind="official",
+    python=Path("python"),
+    weights=Path("weights"),
+    mode="fast",
+)
+PLAIN = PlainPass(key="plain", title="plain", kind="plain", model="demo")
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +86,8 @@ def entry(trials: list[Trial], model: ModelDescription) -> dict[str, dict[str, A
 def test_times_are_medians_and_compared_with_the_official_one(model: ModelDescription, tmp_path: Path) -> None:
     same = labels(tmp_path / "same.nii.gz", 1, 2)
     trials = [
-        Trial(SCAN, ours("exact"), [run(seconds, same) for seconds in (4.0, 9.0, 5.0)]),
-        Trial(SCAN, OFFICIAL, [run(seconds, same, 700) for seconds in (22.0, 19.0, 20.0)]),
+        Trial(scan=SCAN, contender=ours("exact"), runs=[run(seconds, same) for seconds in (4.0, 9.0, 5.0)]),
+        Trial(scan=SCAN, contender=OFFICIAL, runs=[run(seconds, same, 700) for seconds in (22.0, 19.0, 20.0)]),
     ]
     found = entry(trials, model)
     assert found["exact-auto"]["seconds"] == {"median": 5.0, "lowest": 4.0, "highest": 9.0}
@@ -77,10 +103,10 @@ def test_labels_are_compared_with_the_official_ones_else_with_exact_ones_of_the_
 ) -> None:
     files = [labels(tmp_path / f"{number}.nii.gz", *range(number)) for number in range(4)]
     trials = [
-        Trial(SCAN, ours("turbo"), [run(1, files[1], provider=CPU)]),
-        Trial(SCAN, ours("exact"), [run(1, files[2], provider="OpenVINOExecutionProvider")]),
-        Trial(SCAN, ours("exact", "cpu"), [run(1, files[3], provider=CPU)]),
-        Trial(SCAN, OFFICIAL, [run(1, files[0])]),
+        Trial(scan=SCAN, contender=ours("turbo"), runs=[run(1, files[1], provider=CPU)]),
+        Trial(scan=SCAN, contender=ours("exact"), runs=[run(1, files[2], provider="OpenVINOExecutionProvider")]),
+        Trial(scan=SCAN, contender=ours("exact", "cpu"), runs=[run(1, files[3], provider=CPU)]),
+        Trial(scan=SCAN, contender=OFFICIAL, runs=[run(1, files[0])]),
     ]
     for present, reference in ((4, "official"), (3, "exact-cpu"), (2, "exact-auto"), (1, None)):
         scan = scan_entry(SCAN, trials[:present], model, PEAKS)
@@ -96,14 +122,31 @@ def test_labels_are_compared_with_the_official_ones_else_with_exact_ones_of_the_
 
 
 def test_what_has_failed_has_no_numbers(model: ModelDescription) -> None:
-    trial = Trial(SCAN, PLAIN, [run(1.0)], "It was ended by signal 9.")
+    trial = Trial(scan=SCAN, contender=PLAIN, runs=[run(1.0)], failure="It was ended by signal 9.")
     assert entry([trial], model) == {"plain": {"contender": "plain", "failure": "It was ended by signal 9."}}
     scan = scan_entry(SCAN, [trial], model, PEAKS)
     assert (scan["reference"], scan["baseline"]) == (None, None)
 
 
 def test_memory_that_the_system_does_not_tell_is_left_out(model: ModelDescription) -> None:
-    trial = Trial(SCAN, PLAIN, [replace(run(1.0), effort=Effort(1.0, None, None, None, 0, "", ""))])
+    trial = Trial(
+        scan=SCAN,
+        contender=PLAIN,
+        runs=[
+            replace(
+                run(1.0),
+                usage=ProcessUsage(
+                    seconds=1.0,
+                    processor_seconds=None,
+                    peak_bytes=None,
+                    largest_process_bytes=None,
+                    exit_code=0,
+                    output="",
+                    log="",
+                ),
+            )
+        ],
+    )
     found = entry([trial], model)["plain"]
     assert (found["peak_bytes"], found["processor_seconds"], found["largest_process_bytes"]) == (None, None, None)
 
@@ -120,8 +163,8 @@ def test_stages_add_up_to_the_wall_time() -> None:
 
 def test_of_two_runs_the_faster_one_stands_for_both() -> None:
     runs = [run(3.0), run(1.0), run(2.0), run(4.0)]
-    assert median_run(runs).effort.seconds == 2.0
-    assert median_run(runs[:3]).effort.seconds == 2.0
+    assert median_run(runs).usage.seconds == 2.0
+    assert median_run(runs[:3]).usage.seconds == 2.0
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,21 @@ from __future__ import annotations
 import pytest
 from TotalPassportLib.base.errors import ModelError, TotalPassportError
 from TotalPassportLib.benchmark.contenders import RunFailed, foreign_environment, told_result, without_paths
-from TotalPassportLib.benchmark.measured_process import Effort
+from TotalPassportLib.benchmark.measured_process import ProcessUsage
 
 RESULT = '{"event": "result", "seconds": {"load": 1.5}, "provider": "CPUExecutionProvider"}'
 
 
-def ended(output: str = "", exit_code: int = 0, log: str = "") -> Effort:
-    return Effort(1.0, 1.0, 1, 1, exit_code, output, log)
+def ended(output: str = "", exit_code: int = 0, log: str = "") -> ProcessUsage:
+    return ProcessUsage(
+        seconds=1.0,
+        processor_seconds=1.0,
+        peak_bytes=1,
+        largest_process_bytes=1,
+        exit_code=exit_code,
+        output=output,
+        log=log,
+    )
 
 
 def test_the_result_comes_with_the_windows_that_were_announced() -> None:
@@ -21,17 +29,17 @@ def test_the_result_comes_with_the_windows_that_were_announced() -> None:
 
 
 def test_an_error_is_told_without_paths_but_keeps_them_for_its_user() -> None:
-    line = '{"event": "error", "code": "model", "message": "No \'/home/me/m\'.", "hint": "Look."}'
+    line = '{"event": "error", "code": "model", "message": "No \'/home/me/m\'.", "hint": "PlotStyle."}'
     with pytest.raises(RunFailed) as caught:
         told_result(ended(line, 4))
-    assert str(caught.value) == "No 'm'. Look."
+    assert str(caught.value) == "No 'm'. PlotStyle."
     error = caught.value.user_error()
     assert isinstance(error, ModelError)
-    assert (error.message, error.hint) == ("No '/home/me/m'.", "Look.")
+    assert (error.message, error.hint) == ("No '/home/me/m'.", "PlotStyle.")
 
 
 @pytest.mark.parametrize(
-    ("effort", "says"),
+    ("usage", "says"),
     [
         (ended(exit_code=-9), "signal 9"),
         (ended(exit_code=1, log="Traceback\n  File\nKeyError: 'x'\n\n"), "exit code 1: KeyError: 'x'"),
@@ -41,9 +49,9 @@ def test_an_error_is_told_without_paths_but_keeps_them_for_its_user() -> None:
     ],
     ids=["signal", "traceback", "silent", "result but failed", "no result"],
 )
-def test_whoever_tells_no_result_has_failed(effort: Effort, says: str) -> None:
+def test_whoever_tells_no_result_has_failed(usage: ProcessUsage, says: str) -> None:
     with pytest.raises(RunFailed, match=says) as caught:
-        told_result(effort)
+        told_result(usage)
     assert type(caught.value.user_error()) is TotalPassportError
 
 

@@ -128,7 +128,10 @@ def test_everything_drawn_lies_within_its_chart(document: dict[str, Any]) -> Non
 
 
 def test_bars_are_as_long_as_their_numbers() -> None:
-    bars = [Bar("a", [(30.0, "x", "")], "30"), Bar("b", [(10.0, "x", ""), (5.0, "y", "")], "15", 12.0, 20.0)]
+    bars = [
+        Bar(label="a", parts=[(30.0, "x", "")], text="30"),
+        Bar(label="b", parts=[(10.0, "x", ""), (5.0, "y", "")], text="15", lowest=12.0, highest=20.0),
+    ]
     chart = ElementTree.fromstring(bar_chart("title", bars, "s"))
     first, second, third = (float(box.attrib["width"]) for box in chart.iter("rect"))
     assert first == pytest.approx(3 * second, rel=1e-3)
@@ -139,7 +142,7 @@ def test_bars_are_as_long_as_their_numbers() -> None:
 
 
 def test_curves_rise_with_their_numbers() -> None:
-    curve = Curve("a", "x", [(1.0, 1.0), (2.0, 2.0), (4.0, 4.0)])
+    curve = Curve(label="a", colour="x", points=[(1.0, 1.0), (2.0, 2.0), (4.0, 4.0)])
     chart = ElementTree.fromstring(curve_charts("title", [("time", "voxels", [curve]), ("empty", "voxels", [])]))
     places = [(float(dot.attrib["cx"]), float(dot.attrib["cy"])) for dot in chart.iter("circle")]
     (x1, y1), (x2, y2), (x4, y4) = places

@@ -58,7 +58,9 @@ def evil() -> Passport:
         for label, organ in passport.organs.items()
     }
     first = next(iter(organs))
-    return replace(passport, organs=organs, findings=(Finding(EVIL, "error", (first,), EVIL),))
+    return replace(
+        passport, organs=organs, findings=(Finding(code=EVIL, severity="error", labels=(first,), message=EVIL),)
+    )
 
 
 @pytest.fixture

@@ -53,7 +53,13 @@ def test_a_scan_without_organs_is_shown_through_its_middle(tmp_path: Path) -> No
 
 
 def test_a_table_with_values_beyond_the_labels_is_no_obstacle(tmp_path: Path) -> None:
-    table = LabelTable("wide", [Label(1, "a", "A", (200, 0, 0)), Label(60000, "b", "B", (0, 0, 200))])
+    table = LabelTable(
+        "wide",
+        [
+            Label(value=1, name="a", display_name="A", color_rgb=(200, 0, 0)),
+            Label(value=60000, name="b", display_name="B", color_rgb=(0, 0, 200)),
+        ],
+    )
     labels = np.ones((12, 12, 12), np.uint8)
     write_preview(tmp_path / "p.png", np.full(labels.shape, -1000), labels, np.eye(4), table)
     assert np.asarray(Image.open(tmp_path / "p.png"))[6, 6].tolist() == [100, 0, 0]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.passport import Passport
-from TotalPassportLib.passport.checks import check
+from TotalPassportLib.passport.checks import apply_checks
 from TotalPassportLib.passport.extraction import extract_passport
 from TotalPassportLib.passport.findings_text import findings_text
 from TotalPassportLib.passport.organ import CHECKS
@@ -162,7 +162,7 @@ def test_what_was_not_looked_for_is_not_missed() -> None:
 
 def test_by_default_every_structure_of_the_table_was_looked_for() -> None:
     passport = scan({"kidney_right": HEALTHY["kidney_right"]})
-    assert "missing_partner" in {finding.code for finding in check(passport.organs, TOTAL)}
+    assert "missing_partner" in {finding.code for finding in apply_checks(passport.organs, TOTAL)}
 
 
 def test_structures_without_voxels_are_told_in_one_note_if_they_were_looked_for() -> None:
@@ -173,7 +173,9 @@ def test_structures_without_voxels_are_told_in_one_note_if_they_were_looked_for(
     everything = scan(HEALTHY, [label.name for label in TOTAL.values()])
     (finding,) = (finding for finding in everything.findings if finding.code == "empty")
     assert finding.message.endswith(f" and {117 - len(HEALTHY) - 10} more.")
-    assert "empty" not in {finding.code for finding in check(passport.organs, TOTAL)}, "nobody knows what was wanted"
+    assert "empty" not in {finding.code for finding in apply_checks(passport.organs, TOTAL)}, (
+        "nobody knows what was wanted"
+    )
 
 
 def test_an_organ_in_pieces_is_told_with_the_share_of_the_largest() -> None:

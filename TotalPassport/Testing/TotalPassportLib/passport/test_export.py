@@ -62,7 +62,11 @@ def test_the_table_has_one_organ_a_row_and_units_in_the_header(passport: Passpor
 
 def test_a_spreadsheet_runs_no_names_as_formulas() -> None:
     table = LabelTable(
-        "mine", [Label(1, '=HYPERLINK("http://x","y")', "a", (0, 0, 0)), Label(2, 'a,\n"b"', "b", (0, 0, 0))]
+        "mine",
+        [
+            Label(value=1, name='=HYPERLINK("http://x","y")', display_name="a", color_rgb=(0, 0, 0)),
+            Label(value=2, name='a,\n"b"', display_name="b", color_rgb=(0, 0, 0)),
+        ],
     )
     labels = np.zeros((9, 9, 9), np.uint8)
     labels[2:4, 2:4, 2:4], labels[5:7, 5:7, 5:7] = 1, 2

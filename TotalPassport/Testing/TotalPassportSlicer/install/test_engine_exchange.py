@@ -58,7 +58,7 @@ class TestFirstInstallation:
     def test_the_distribution_that_suits_the_machine_is_proposed_and_installed(self, installation: Any) -> None:
         missing = installation.missing_requirements()
         assert missing == ["fastjsonschema>=2.19", "nibabel>=5.2", "onnxruntime-openvino>=1.23"]
-        assert installation.install(missing) == ""
+        assert installation.install_missing(missing) == ""
         assert installed() == {"onnxruntime-openvino": "1.24.1"}
         assert installation.missing_requirements() == []
 
@@ -66,7 +66,7 @@ class TestFirstInstallation:
         self, installation: Any, slicer_python: OtherPython
     ) -> None:
         next(slicer_python.wheels.glob("*openvino*")).unlink()
-        note = installation.install(installation.missing_requirements())
+        note = installation.install_missing(installation.missing_requirements())
         assert "onnxruntime-openvino" in note
         assert "The plain onnxruntime was installed instead" in note
         assert "twice as long" in note
@@ -74,7 +74,7 @@ class TestFirstInstallation:
 
     def test_one_that_does_not_start_is_replaced_too(self, installation: Any, slicer_python: OtherPython) -> None:
         slicer_python.offer("onnxruntime-openvino", "1.24.2", "onnxruntime", BROKEN)
-        note = installation.install(installation.missing_requirements())
+        note = installation.install_missing(installation.missing_requirements())
         assert "libmissing.so" in note
         assert installed() == {"onnxruntime": "1.31.0"}
 
@@ -82,7 +82,7 @@ class TestFirstInstallation:
         self, installation: Any, slicer_python: OtherPython, slicer_host: Any
     ) -> None:
         next(slicer_python.wheels.glob("*openvino*")).unlink()
-        installation.install(installation.missing_requirements())
+        installation.install_missing(installation.missing_requirements())
         shown = [names for names, options in slicer_host.packaging.calls if options.get("show_progress", True)]
         assert ["onnxruntime>=1.23.2"] in shown
         assert not any("onnxruntime-openvino>=1.23" in names for names in shown)
@@ -91,14 +91,14 @@ class TestFirstInstallation:
         self, installation: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(installation.pip_commands, "_slicer_packaging", lambda: None)
-        assert installation.install(installation.missing_requirements()) == ""
+        assert installation.install_missing(installation.missing_requirements()) == ""
         assert installed() == {"onnxruntime-openvino": "1.24.1"}
 
     def test_without_any_it_is_one_sentence(self, installation: Any, slicer_python: OtherPython) -> None:
         for wheel in slicer_python.wheels.glob("onnxruntime*"):
             wheel.unlink()
         with pytest.raises(installation.InstallationError, match="internet connection"):
-            installation.install(installation.missing_requirements())
+            installation.install_missing(installation.missing_requirements())
         assert installed() == {}
 
     def test_on_windows_the_libraries_come_without_packages_that_would_replace_slicers(
@@ -107,11 +107,11 @@ class TestFirstInstallation:
         monkeypatch.setattr(platform, "system", lambda: "Windows")
         monkeypatch.setattr(platform, "machine", lambda: "AMD64")
         slicer_python.offer("openvino", "2025.4.1", "openvino", "", "numpy<2.4")
-        assert installation.install(installation.missing_requirements()) == ""
+        assert installation.install_missing(installation.missing_requirements()) == ""
         assert importlib.metadata.version("openvino") == "2025.4.1"
         slicer_python.pip("uninstall", "-q", "--yes", "openvino")
         assert installation.missing_requirements() == ["openvino~=2025.4.1"]
-        assert installation.install(["openvino~=2025.4.1"]) == ""
+        assert installation.install_missing(["openvino~=2025.4.1"]) == ""
 
     @pytest.mark.parametrize("name", ["onnxruntime", "onnxruntime-gpu", "onnxruntime-training"])
     def test_whatever_is_there_already_will_do_and_nothing_is_put_beside_it(
@@ -121,7 +121,7 @@ class TestFirstInstallation:
         slicer_python.install(f"{name}==1.30.0", "nibabel")
         missing = installation.missing_requirements()
         assert missing == ["fastjsonschema>=2.19"]
-        installation.install(missing)
+        installation.install_missing(missing)
         assert installed() == {name: "1.30.0"}
 
     @pytest.mark.parametrize("name", ["onnxruntime", "onnxruntime-directml", "onnxruntime-training"])
@@ -133,7 +133,7 @@ class TestFirstInstallation:
         slicer_python.install(f"{name}==1.16.0", "nibabel", "fastjsonschema")
         missing = installation.missing_requirements()
         assert missing == [f"{name}>=1.23.2"]
-        installation.install(missing)
+        installation.install_missing(missing)
         assert installed() == {name: "1.31.0"}
 
 

@@ -84,7 +84,7 @@ def test_installing_holds_every_other_package_where_it_is(
     installation: Any, requirements: Any, pip_install: PipInstall
 ) -> None:
     file = requirements("nibabel>=1")
-    installation.install(["nibabel>=1"], file)
+    installation.install_missing(["nibabel>=1"], file)
     assert "--only-binary=:all:" in pip_install.arguments
     assert "nibabel>=1" in pip_install.arguments
     assert f"numpy=={importlib.metadata.version('numpy')}" in pip_install.constraints
@@ -107,14 +107,14 @@ def test_a_failure_is_one_sentence_with_the_next_step(
     failing = PipInstall(subprocess.CalledProcessError(1, "pip"))
     monkeypatch.setattr(slicer.util, "pip_install", failing)
     with pytest.raises(installation.InstallationError, match="internet connection"):
-        installation.install(["nibabel>=999"], requirements("nibabel>=999"))
+        installation.install_missing(["nibabel>=999"], requirements("nibabel>=999"))
 
 
 def test_an_installation_that_changed_nothing_is_a_failure(
     installation: Any, requirements: Any, pip_install: PipInstall
 ) -> None:
     with pytest.raises(installation.InstallationError, match="still missing"):
-        installation.install(["nibabel>=999"], requirements("nibabel>=999"))
+        installation.install_missing(["nibabel>=999"], requirements("nibabel>=999"))
 
 
 def test_newer_slicers_install_by_their_own_means(
@@ -129,7 +129,7 @@ def test_newer_slicers_install_by_their_own_means(
 
     packaging = types.SimpleNamespace(pip_ensure=pip_ensure, load_requirements=lambda path: [f"from {path.name}"])
     monkeypatch.setattr(installation.pip_commands, "_slicer_packaging", lambda: packaging)
-    installation.install(["nibabel>=1"], requirements("nibabel>=1"))
+    installation.install_missing(["nibabel>=1"], requirements("nibabel>=1"))
     assert calls["needed"] == ["from requirements.txt"]
     assert calls["prompt_install"] is False
     assert calls["skip_in_testing"] is False

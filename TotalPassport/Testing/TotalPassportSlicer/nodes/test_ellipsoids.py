@@ -30,7 +30,18 @@ def make_organ(label: int, eigenvalues: Any, eigenvectors: Any = None, centroid:
     axes = np.eye(3) if eigenvectors is None else np.asarray(eigenvectors, np.float64)
     covariance = axes @ np.diag(values) @ axes.T
     points = np.zeros((0, 3))
-    return OrganPassport(label, f"organ {label}", 9, 9.0, np.array(centroid), covariance, values, axes, points, False)
+    return OrganPassport(
+        label=label,
+        name=f"organ {label}",
+        voxel_count=9,
+        volume_mm3=9.0,
+        centroid_ras_mm=np.array(centroid),
+        covariance_mm2=covariance,
+        eigenvalues_mm2=values,
+        eigenvectors=axes,
+        boundary_points_ras_mm=points,
+        touches_border=False,
+    )
 
 
 def vertices(node: Any, array: str | None = None) -> np.ndarray:
@@ -171,7 +182,9 @@ class TestAxesWhoseDirectionCannotBeReliedOn:
         picture(described, tmp_path / "first.png")  # the view comes to rest with it
         seen = []
         for checks in (liver.checks, ()):
-            presentation.fill_axes(node, Passport({5: replace(liver, checks=checks)}, (1, 1, 1), np.eye(4)))
+            presentation.fill_axes(
+                node, Passport(organs={5: replace(liver, checks=checks)}, shape=(1, 1, 1), affine=np.eye(4))
+            )
             without = picture_without_axes(described, tmp_path / "without.png")
             seen.append(np.abs(picture(described, tmp_path / "axes.png") - without).sum())
         faint, strong = seen

@@ -39,15 +39,21 @@ class UNet:
 
     Parameters
     ----------
-    features_per_stage : channels of each encoder stage, finest first.
-    strides : of each stage's first convolution; the first stage keeps the resolution.
-    kernel_sizes : of each stage's convolutions, odd.
-    n_conv_per_stage_decoder : convolutions of each decoder stage, coarsest first; one stage fewer.
-    conv_bias : whether the convolutions before a normalisation have a bias.
+    features_per_stage : tuple[int, ...]
+        Channels of each encoder stage, finest first.
+    strides : tuple[Triple, ...]
+        Of each stage's first convolution; the first stage keeps the resolution.
+    kernel_sizes : tuple[Triple, ...]
+        Of each stage's convolutions, odd.
+    n_conv_per_stage_decoder : tuple[int, ...]
+        Convolutions of each decoder stage, coarsest first; one stage fewer.
+    conv_bias : bool
+        Whether the convolutions before a normalisation have a bias.
 
     Raises
     ------
-    ModelError : the numbers do not make a network.
+    ModelError
+        The numbers do not make a network.
     """
 
     input_channels: int
@@ -86,7 +92,11 @@ class UNet:
 
     def head(self) -> Head:
         """The head at full resolution; the coarser ones serve training only and are left out."""
-        return Head(f"decoder.seg_layers.{self.n_stages - 2}", self.features_per_stage[0], self.output_channels)
+        return Head(
+            key=f"decoder.seg_layers.{self.n_stages - 2}",
+            input_channels=self.features_per_stage[0],
+            output_channels=self.output_channels,
+        )
 
     def tensors(self) -> dict[str, Shape]:
         """Name and shape of every tensor that the network needs, in the order in which they are used."""
@@ -101,7 +111,8 @@ class UNet:
 
         Parameters
         ----------
-        size_zyx : voxels of the input, multiples of `divisor_zyx`.
+        size_zyx : Triple
+            Voxels of the input, multiples of `divisor_zyx`.
         """
         voxels, operations = prod(size_zyx), 0
         levels: list[int] = []
@@ -182,7 +193,8 @@ class ResidualEncoderUNet(UNet):
 
     Parameters
     ----------
-    n_blocks_per_stage : residual blocks of each encoder stage, finest first.
+    n_blocks_per_stage : tuple[int, ...]
+        Residual blocks of each encoder stage, finest first.
     """
 
     n_blocks_per_stage: tuple[int, ...]

@@ -41,8 +41,10 @@ def unpack_weights(archive: Path, destination: Path, step: StepCallback) -> list
 
     Parameters
     ----------
-    destination : an empty folder; what is unpacked lies below it as in the archive.
-    step : receives bytes done and total; its exceptions stop the unpacking.
+    destination : Path
+        An empty folder; what is unpacked lies below it as in the archive.
+    step : StepCallback
+        Receives bytes done and total; its exceptions stop the unpacking.
 
     Returns
     -------
@@ -50,7 +52,8 @@ def unpack_weights(archive: Path, destination: Path, step: StepCallback) -> list
 
     Raises
     ------
-    ModelError : the archive is damaged, hostile, or holds no official weights.
+    ModelError
+        The archive is damaged, hostile, or holds no official weights.
     """
     if archive.exists():
         require_regular(archive)

@@ -42,7 +42,7 @@ _INERT_NAMES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Storage:
     """Bytes in the archive, not read yet."""
 
@@ -73,7 +73,8 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
 
     Raises
     ------
-    ModelError : the file is no checkpoint, is damaged, holds no network, or contradicts itself.
+    ModelError
+        The file is no checkpoint, is damaged, holds no network, or contradicts itself.
     """
     with _archive(Path(path)) as archive:
         reader = _Reader(archive)
@@ -146,7 +147,7 @@ class _Reader:
         member = self.members.get(f"{self.prefix}data/{key}")
         if member is None or not _is_element_count(count):
             raise _damaged("a storage that it mentions is missing")
-        storage = _Storage(key, _STORAGE_TYPES[name], count)
+        storage = _Storage(key=key, kind=_STORAGE_TYPES[name], count=count)
         if member.file_size != count * _data_type(storage.kind, "<").itemsize:
             raise _damaged("a storage has not the size that the index gives it")
         return storage

@@ -39,16 +39,22 @@ def convert_official_folder(
 
     Parameters
     ----------
-    folders : trainer's folders (with plans.json), dataset folders, or folders of those; they become the model's parts
-        in this order, and in the order of their numbers within a folder.
-    destination : the model folder; it must not exist yet and appears only when it is complete.
-    name : what to call the model; by default its name in the catalogue, else that of its first dataset.
-    part_done : called after each part with the number done and the total; what it raises ends the conversion.
+    folders : Path | Sequence[Path]
+        Trainer's folders (with plans.json), dataset folders, or folders of those; they become the model's parts in this
+        order, and in the order of their numbers within a folder.
+    destination : Path
+        The model folder; it must not exist yet and appears only when it is complete.
+    name : str
+        What to call the model; by default its name in the catalogue, else that of its first dataset.
+    part_done : StepCallback | None
+        Called after each part with the number done and the total; what it raises ends the conversion.
 
     Raises
     ------
-    ModelError : the weights are missing, damaged or of an unknown kind, or the package `onnx` is not installed.
-    BadInput : the destination exists already or cannot be written.
+    ModelError
+        The weights are missing, damaged or of an unknown kind, or the package `onnx` is not installed.
+    BadInput
+        The destination exists already or cannot be written.
     """
     given = [folders] if isinstance(folders, Path) else folders
     trainers = [trainer for folder in given for trainer in _trainers(Path(folder))]
@@ -173,9 +179,12 @@ def write_network_files(
 
     Parameters
     ----------
-    weights : see `write_network`.
-    file : the ONNX file; the head is called after it.
-    finish : makes the file's content of the network's.
+    weights : Mapping[str, np.ndarray]
+        See `write_network`.
+    file : Path
+        The ONNX file; the head is called after it.
+    finish : Callable[[bytes], bytes]
+        Makes the file's content of the network's.
     """
     network, head = finish(write_network(architecture, weights)), BytesIO()
     np.save(head, write_head(architecture, weights), allow_pickle=False)

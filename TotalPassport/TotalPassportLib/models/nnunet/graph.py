@@ -33,12 +33,15 @@ def write_network(
 
     Parameters
     ----------
-    weights : tensors under nnU-Net's names, see `UNet.tensors`; copies under other names are ignored.
-    metadata : texts to keep in the file.
+    weights : Mapping[str, np.ndarray]
+        Tensors under nnU-Net's names, see `UNet.tensors`; copies under other names are ignored.
+    metadata : Mapping[str, str] | None
+        Texts to keep in the file.
 
     Raises
     ------
-    ModelError : a tensor is missing, superfluous or of a wrong shape or type, or `onnx` is not installed.
+    ModelError
+        A tensor is missing, superfluous or of a wrong shape or type, or `onnx` is not installed.
     """
     tensors = select_tensors(architecture, weights)
     onnx = _onnx()
@@ -80,7 +83,8 @@ def select_tensors(architecture: UNet, weights: Mapping[str, np.ndarray]) -> dic
 
     Raises
     ------
-    ModelError : a tensor is missing, superfluous, of a wrong shape or type, or not finite.
+    ModelError
+        A tensor is missing, superfluous, of a wrong shape or type, or not finite.
     """
     shapes = architecture.tensors()
     missing = [name for name in shapes if name not in weights]

@@ -70,7 +70,7 @@ class Upsampling:
         return shapes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Head:
     """The last, pointwise convolution: features to one logit for each class."""
 

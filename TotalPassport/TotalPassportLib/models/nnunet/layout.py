@@ -34,7 +34,7 @@ class ReleasedDataset:
     statistics_grid: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Release:
     """Every released dataset by its number, the label table they share, and the step between windows."""
 
@@ -51,7 +51,7 @@ def release() -> Release:
         entry["number"]: ReleasedDataset(range(entry["first_label"], entry["last_label"] + 1), entry["statistics_grid"])
         for entry in document["datasets"]
     }
-    return Release(document["labels"], document["step"], datasets)
+    return Release(labels=document["labels"], step=document["step"], datasets=datasets)
 
 
 def dataset_number(name: str) -> int | None:

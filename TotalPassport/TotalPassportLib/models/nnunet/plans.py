@@ -36,11 +36,16 @@ class Plans:
 
     Parameters
     ----------
-    architecture : the network.
-    spacing_mm : voxel size of its input along R, A, S.
-    patch_size_zyx : voxels, a multiple of the architecture's divisor.
-    normalisation : of its input.
-    class_names : name of each output channel; the first is background.
+    architecture : UNet
+        The network.
+    spacing_mm : tuple[float, float, float]
+        Voxel size of its input along R, A, S.
+    patch_size_zyx : Triple
+        Voxels, a multiple of the architecture's divisor.
+    normalisation : CTNormalisation
+        Of its input.
+    class_names : tuple[str, ...]
+        Name of each output channel; the first is background.
     """
 
     architecture: UNet
@@ -55,12 +60,15 @@ def read_plans(plans: Any, dataset: Any, configuration: str = "3d_fullres") -> P
 
     Parameters
     ----------
-    plans, dataset : the parsed plans.json and dataset.json; anything may be in them.
-    configuration : nnU-Net's name for the variant of the network.
+    plans, dataset : Any
+        The parsed plans.json and dataset.json; anything may be in them.
+    configuration : str
+        nnU-Net's name for the variant of the network.
 
     Raises
     ------
-    ModelError : a value is missing or absurd, or the network is of a kind that cannot be run here.
+    ModelError
+        A value is missing or absurd, or the network is of a kind that cannot be run here.
     """
     plans, dataset = _typed(plans, dict, "plans.json"), _typed(dataset, dict, "dataset.json")
     settings = _configuration(plans, configuration)

@@ -55,14 +55,18 @@ def read_pickle(data: bytes, names: Mapping[str, Call | None], persistent: Call)
 
     Parameters
     ----------
-    data : the pickle, protocol 0 to 5.
-    names : every global that may be mentioned, and our own function that stands in when it is called; with None it is
+    data : bytes
+        The pickle, protocol 0 to 5.
+    names : Mapping[str, Call | None]
+        Every global that may be mentioned, and our own function that stands in when it is called; with None it is
         inert, and so is what calling it gives.
-    persistent : turns the tuple of a persistent identifier into a value.
+    persistent : Call
+        Turns the tuple of a persistent identifier into a value.
 
     Raises
     ------
-    ModelError : the pickle mentions another name, asks for anything unusual, or is damaged.
+    ModelError
+        The pickle mentions another name, asks for anything unusual, or is damaged.
     """
     if len(data) > MOST_BYTES:
         raise ModelError(

@@ -58,7 +58,8 @@ def check_released(entry: CatalogueEntry, weights: list[Weights]) -> None:
 
     Raises
     ------
-    ModelError : they are not the released ones.
+    ModelError
+        They are not the released ones.
     """
     first_seen = _first_seen()
     for dataset, source in zip(entry.datasets, weights, strict=True):

@@ -46,8 +46,10 @@ class Opener:
 
     Parameters
     ----------
-    most_redirects : how often the server may send us elsewhere.
-    timeout_s : how long the server may be silent.
+    most_redirects : int
+        How often the server may send us elsewhere.
+    timeout_s : float
+        How long the server may be silent.
     """
 
     def __init__(self, most_redirects: int, timeout_s: float) -> None:
@@ -69,8 +71,10 @@ class Opener:
 
         Raises
         ------
-        ModelError : the server refuses, or must not be trusted.
-        Interrupted : another attempt may go better.
+        ModelError
+            The server refuses, or must not be trusted.
+        Interrupted
+            Another attempt may go better.
         """
         check_address(url)
         request = urllib.request.Request(url, headers={"User-Agent": f"TotalPassport/{__version__}", **headers})
@@ -106,7 +110,8 @@ def trusted_certificates() -> ssl.SSLContext:
 
     Raises
     ------
-    ModelError : a named file is not there or holds no certificates.
+    ModelError
+        A named file is not there or holds no certificates.
     """
     context = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()

@@ -66,8 +66,10 @@ def download(source: Source, destination: Path, step: BytesCallback, settings: D
 
     Raises
     ------
-    ModelError : the address cannot be reached, or sends something else; the message shows the address.
-    BadInput : there is no space, or the folder cannot be written to.
+    ModelError
+        The address cannot be reached, or sends something else; the message shows the address.
+    BadInput
+        There is no space, or the folder cannot be written to.
     """
     settings = settings or DownloadSettings()
     check_address(source.url)

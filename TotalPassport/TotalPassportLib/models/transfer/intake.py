@@ -82,9 +82,12 @@ def download_model(
 
     Raises
     ------
-    ModelError : there is no such model; or its weights cannot be reached, are damaged, or are not the released ones.
-    BadInput : there is no space, or the store cannot be written to.
-    Cancelled : the user stopped it; what has come stays in the cache, and the next download continues there.
+    ModelError
+        There is no such model; or its weights cannot be reached, are damaged, or are not the released ones.
+    BadInput
+        There is no space, or the store cannot be written to.
+    Cancelled
+        The user stopped it; what has come stays in the cache, and the next download continues there.
     """
     entry = find_entry(name)
     if not entry.datasets and not entry.installed:
@@ -198,15 +201,19 @@ def import_models(
 
     Parameters
     ----------
-    paths : zips or folders of official weights, folders of such zips, or one model in our own layout. None at all
-        means the folders where TotalSegmentator keeps its weights.
-    name : what the model will be called. Under a name of the catalogue official weights are accepted only if they
-        are the released ones; under any other name all that can be converted is.
+    paths : Sequence[Path]
+        Zips or folders of official weights, folders of such zips, or one model in our own layout. None at all means the
+        folders where TotalSegmentator keeps its weights.
+    name : str | None
+        What the model will be called. Under a name of the catalogue official weights are accepted only if they are the
+        released ones; under any other name all that can be converted is.
 
     Raises
     ------
-    ModelError : there is no model in the paths, or it is damaged, or not what its name says.
-    BadInput : the name cannot be given, or the store cannot be written to.
+    ModelError
+        There is no model in the paths, or it is damaged, or not what its name says.
+    BadInput
+        The name cannot be given, or the store cannot be written to.
     """
     if name is not None:
         check_name(name)
@@ -232,13 +239,17 @@ def convert_to(path: Path, destination: Path, name: str | None = None, on_event:
 
     Parameters
     ----------
-    path : a zip or folder of official weights, or a folder of such zips.
-    destination : the folder to make; it must not exist yet.
+    path : Path
+        A zip or folder of official weights, or a folder of such zips.
+    destination : Path
+        The folder to make; it must not exist yet.
 
     Raises
     ------
-    ModelError : there are no weights in the path, or they are damaged.
-    BadInput : the destination is there already, or cannot be written to.
+    ModelError
+        There are no weights in the path, or they are damaged.
+    BadInput
+        The destination is there already, or cannot be written to.
     """
     if destination.exists():
         raise BadInput(f"'{destination}' is there already.", "Choose the name of a new folder.")
@@ -262,7 +273,8 @@ def official_folders_here() -> list[Path]:
 
     Raises
     ------
-    ModelError : there are none.
+    ModelError
+        There are none.
     """
     folders = [folder for folder in official_folders() if folder.is_dir()]
     if not folders:

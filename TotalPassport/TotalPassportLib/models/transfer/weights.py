@@ -34,7 +34,8 @@ def collect_weights(paths: Sequence[Path], work: Path, progress: Progress) -> di
 
     Raises
     ------
-    ModelError : a path is not there, or an archive is damaged or hostile.
+    ModelError
+        A path is not there, or an archive is damaged or hostile.
     """
     found: dict[int, Path] = {}
     archives: list[Path] = []
@@ -94,13 +95,17 @@ def weights_model(
 
     Parameters
     ----------
-    name : the model of the catalogue that the weights are for, such as ``fast``.
-    folder : a folder in official layout, such as the one in which TotalSegmentator keeps its weights.
+    name : str
+        The model of the catalogue that the weights are for, such as ``fast``.
+    folder : Path
+        A folder in official layout, such as the one in which TotalSegmentator keeps its weights.
 
     Raises
     ------
-    ModelError : the folder does not hold the model's weights, or they cannot be converted.
-    BadInput : the model is not made of such weights.
+    ModelError
+        The folder does not hold the model's weights, or they cannot be converted.
+    BadInput
+        The model is not made of such weights.
     """
     entry = find_entry(name)
     if not entry.datasets:
@@ -131,7 +136,8 @@ def convert(name: str, trainers: Sequence[Path], destination: Path, step: StepCa
 
     Parameters
     ----------
-    step : receives parts done and total; its exceptions stop the conversion.
+    step : StepCallback
+        Receives parts done and total; its exceptions stop the conversion.
     """
     from ..nnunet.convert import convert_official_folder  # lazily: numpy and onnx are needed only now
 
