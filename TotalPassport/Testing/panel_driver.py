@@ -16,7 +16,7 @@ import numpy as np
 import nibabel
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from pathlib import Path
-from TotalPassportLib.pipeline import describe
+from TotalPassportLib.description_run import describe
 
 emit(event="started", pid=os.getpid(), version="0", stages=["load", "infer", "write"])
 image = nibabel.load(job["ct"])

@@ -24,10 +24,11 @@ from support.scans import (
 from TotalPassportLib.base.errors import BadInput, Cancelled, ModelError
 from TotalPassportLib.base.events import Cancellation, Event
 from TotalPassportLib.base.files import DATA_FOLDER
+from TotalPassportLib.description_run import DESCRIBE_SHARES, describe
 from TotalPassportLib.image.label_names import stored_label_names
 from TotalPassportLib.options import RunOptions
 from TotalPassportLib.passport import read_passport
-from TotalPassportLib.pipeline import DESCRIBE_SHARES, RUN_SHARES, describe, run
+from TotalPassportLib.pipeline import RUN_SHARES, run
 from TotalPassportLib.segmentation.engines import engines
 
 CENTROID_VOXELS = 0.35
