@@ -14,11 +14,10 @@ from typing import Any, TypeVar
 from ...base.errors import ModelError
 from ..description import Normalisation
 from .architecture import PlainConvUNet, ResidualEncoderUNet, Triple, UNet
+from .conventions import Channels, in_zyx, read_axes, read_channels, uses_mask
 
 LARGEST_PATCH = 512
 """Voxels along one axis; the largest patches in use have 256."""
-
-MOST_CLASSES = 256
 
 _T = TypeVar("_T")
 _PLAIN, _RESIDUAL = "PlainConvUNet", "ResidualEncoderUNet"
@@ -30,6 +29,13 @@ _READ_ARGUMENTS = {
 
 
 @dataclass(frozen=True)
+class ZScore:
+    """nnU-Net's scheme for MR: mean 0 and deviation 1, of the filled voxels alone if ``masked``."""
+
+    masked: bool
+
+
+@dataclass(frozen=True)
 class Plans:
     """What plans.json and dataset.json say about one network.
 
@@ -37,16 +43,23 @@ class Plans:
     ----------
     architecture : the network.
     spacing_mm : voxel size of its input along R, A, S.
-    patch_size_zyx : voxels, a multiple of the architecture's divisor.
+    patch_size_zyx : voxels, a multiple of the architecture's divisor, along the network's own axes.
     normalisation : of its input.
-    class_names : name of each output channel; the first is background.
+    channels : what its output means.
+    axes : which of z, y and x each of its own axes is; those of the architecture are its own.
     """
 
     architecture: UNet
     spacing_mm: tuple[float, float, float]
     patch_size_zyx: Triple
-    normalisation: Normalisation
-    class_names: tuple[str, ...]
+    normalisation: Normalisation | ZScore
+    channels: Channels
+    axes: Triple = (0, 1, 2)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of each output channel."""
+        return self.channels.names
 
 
 def read_plans(plans: Any, dataset: Any, configuration: str = "3d_fullres") -> Plans:
@@ -63,12 +76,13 @@ def read_plans(plans: Any, dataset: Any, configuration: str = "3d_fullres") -> P
     """
     plans, dataset = _typed(plans, dict, "plans.json"), _typed(dataset, dict, "dataset.json")
     settings = _configuration(plans, configuration)
-    _check_axes(plans)
-    _check_channels(dataset, settings)
-    class_names = _class_names(dataset)
-    architecture = _architecture(settings, len(class_names))
+    axes = read_axes(plans)
+    _check_images(dataset)
+    channels = read_channels(dataset)
+    architecture = _architecture(settings, len(channels.names))
     patch = _patch(settings, architecture)
-    return Plans(architecture, _spacing(settings), patch, _normalisation(plans), class_names)
+    x, y, z = reversed(in_zyx(_spacing(settings), axes))
+    return Plans(architecture, (x, y, z), patch, _normalisation(plans, settings), channels, axes)
 
 
 def _refuse(reason: str) -> ModelError:
@@ -118,30 +132,10 @@ def _configuration(plans: Mapping[str, Any], name: str) -> dict[str, Any]:
     return settings
 
 
-def _check_axes(plans: Mapping[str, Any]) -> None:
-    for key in ("transpose_forward", "transpose_backward"):
-        if _entry(plans, key, list) != [0, 1, 2]:
-            raise _refuse(f"'{key}' reorders the axes, which is not supported")
-
-
-def _check_channels(dataset: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    channels = _typed(dataset.get("channel_names", dataset.get("modality")), dict, "'channel_names'")
-    if len(channels) != 1:
-        raise _refuse(f"it wants {len(channels)} images for each patient instead of one CT")
-    schemes = _entry(settings, "normalization_schemes", list)
-    if schemes != ["CTNormalization"]:
-        raise _refuse("its 'normalization_schemes' are not [\"CTNormalization\"], so it was not made for CT")
-
-
-def _class_names(dataset: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names in the order of the output channels; nnU-Net's `ignore` label has no channel."""
-    labels = {name: value for name, value in _entry(dataset, "labels", dict).items() if name != "ignore"}
-    if not 2 <= len(labels) <= MOST_CLASSES:
-        raise _refuse(f"'labels' must name 2 to {MOST_CLASSES} classes")
-    values = {name: _typed(value, int, f"the value of label {name[:50]!r}") for name, value in labels.items()}
-    if sorted(values.values()) != list(range(len(values))):
-        raise _refuse("the values of 'labels' must be 0, 1, 2, ... without gaps")
-    return tuple(sorted(values, key=values.__getitem__))
+def _check_images(dataset: Mapping[str, Any]) -> None:
+    images = _typed(dataset.get("channel_names", dataset.get("modality")), dict, "'channel_names'")
+    if len(images) != 1:
+        raise _refuse(f"it wants {len(images)} images for each patient instead of one CT")
 
 
 def _patch(settings: Mapping[str, Any], architecture: UNet) -> Triple:
@@ -154,15 +148,23 @@ def _patch(settings: Mapping[str, Any], architecture: UNet) -> Triple:
     return z, y, x
 
 
-def _spacing(settings: Mapping[str, Any]) -> tuple[float, float, float]:
+def _spacing(settings: Mapping[str, Any]) -> list[float]:
     spacing = _entry(settings, "spacing", list)
     if len(spacing) != 3:
         raise _refuse("'spacing' must have 3 entries")
-    z, y, x = (_number(value, "'spacing'", 0.2, 20.0) for value in spacing)
-    return x, y, z
+    return [_number(value, "'spacing'", 0.2, 20.0) for value in spacing]
 
 
-def _normalisation(plans: Mapping[str, Any]) -> Normalisation:
+def _normalisation(plans: Mapping[str, Any], settings: Mapping[str, Any]) -> Normalisation | ZScore:
+    schemes = _entry(settings, "normalization_schemes", list)
+    if schemes == ["ZScoreNormalization"]:
+        return ZScore(uses_mask(settings))
+    if schemes != ["CTNormalization"]:
+        raise _refuse("its 'normalization_schemes' are neither [\"CTNormalization\"] nor [\"ZScoreNormalization\"]")
+    return _ct_normalisation(plans)
+
+
+def _ct_normalisation(plans: Mapping[str, Any]) -> Normalisation:
     """The CT scheme's numbers, which nnU-Net measured on the foreground of its training images."""
     key = "foreground_intensity_properties_per_channel"
     if key not in plans:
