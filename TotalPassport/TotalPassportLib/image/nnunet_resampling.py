@@ -91,7 +91,7 @@ def labels_of_logits(
     channels = [_resized(logits[..., channel], shape, thick, LINEAR) for channel in range(logits.shape[-1])]
     for slabs in zip(*channels, strict=True):
         planes = slabs[0][0]
-        result[planes] = choose(np.stack([slab.astype(np.float16) for _, slab in slabs], axis=-1))
+        result[planes] = choose(np.stack([slab for _, slab in slabs], axis=-1))
     return result
 
 
@@ -100,7 +100,7 @@ def _largest(logits: np.ndarray) -> np.ndarray:
 
 
 def _resized(volume: np.ndarray, shape: Size, thick: int | None, order: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield the planes of the first axis of the result, some at a time; to be rounded to the volume's own type."""
+    """Yield the planes of the first axis of the result, some at a time, in the volume's own precision."""
     return _in_space(volume, shape, order) if thick is None else _in_planes(volume, shape, thick, order)
 
 
@@ -111,13 +111,17 @@ def _in_space(volume: np.ndarray, shape: Size, order: int) -> Iterator[tuple[sli
     lowest, highest = float(volume.min()), float(volume.max())
     coefficients, margin = _coefficients(volume, order)
     first, *others = (_positions(size, target) + margin for size, target in zip(volume.shape, shape, strict=True))
-    for planes in _slabs(shape):
+
+    def slab_at(planes: slice) -> np.ndarray:
         low, high = _reach(first[planes], order, len(coefficients))
         places = np.meshgrid(first[planes] - low, *others, indexing="ij")
         # Positions less a whole number are exact, and so are their fractions: a slab is as good as the whole.
         slab = coefficients[low:high].astype(np.float64, copy=False)
         values = ndimage.map_coordinates(slab, places, order=order, mode="nearest", prefilter=False)
-        yield planes, np.clip(values, lowest, highest, out=values)
+        return np.asarray(np.clip(values, lowest, highest, out=values), volume.dtype)
+
+    for planes in _slabs(shape):  # in a function, so that nothing of a slab is kept while others have their turn
+        yield planes, slab_at(planes)
 
 
 def _coefficients(volume: np.ndarray, order: int) -> tuple[np.ndarray, int]:
@@ -160,7 +164,7 @@ def _in_plane(image: np.ndarray, shape: Size, order: int) -> np.ndarray:
     image = image.astype(np.float64)
     zoom = [target / size for size, target in zip(image.shape, shape, strict=True)]
     resized = ndimage.zoom(image, zoom, order=order, mode="nearest", grid_mode=True)
-    return np.clip(resized, image.min(), image.max(), out=resized)
+    return np.asarray(np.clip(resized, image.min(), image.max(), out=resized))
 
 
 def _positions(size: int, target: int) -> np.ndarray:
@@ -168,7 +172,7 @@ def _positions(size: int, target: int) -> np.ndarray:
     positions = np.arange(target) + 0.5
     positions *= size / target
     positions -= 0.5
-    return positions
+    return np.asarray(positions)
 
 
 def _nearest(size: int, target: int) -> np.ndarray:

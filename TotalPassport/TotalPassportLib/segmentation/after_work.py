@@ -68,7 +68,7 @@ def _value(table: LabelTable, name: str) -> int:
 
 def keep_largest_piece(labels: np.ndarray, value: int) -> np.ndarray:
     """Return the labels with only the largest piece of one label, the first of equals."""
-    return _with_pieces(labels, value, lambda sizes: np.arange(len(sizes)) == sizes.argmax())
+    return _with_pieces(labels, value, lambda sizes: np.arange(len(sizes)) == np.argmax(sizes))
 
 
 def remove_pieces_up_to(labels: np.ndarray, value: int, most_voxels: float) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .blending import ExactBlender, _column
+from .blending import ExactBlender
 
 
 class LogitsBlender(ExactBlender):
@@ -32,7 +32,8 @@ class LogitsBlender(ExactBlender):
 
         def finish(place: slice) -> None:
             sums = self._sums(state, features, weights, place)
-            (mean,) = self._mean.run(None, {"sums": sums, "counts": _column(counts[place])})
+            column = np.ascontiguousarray(counts[place]).reshape(-1, 1)
+            (mean,) = self._mean.run(None, {"sums": sums, "counts": column})
             logits[place] = mean.reshape(logits[place].shape)
 
         self._each(weights.shape, finish)

@@ -43,14 +43,17 @@ def read_axes(plans: Mapping[str, Any]) -> Axes:
     ModelError
         It is no order of three axes, or the way back is not its inverse.
     """
-    forward, backward = (plans.get(f"transpose_{way}") for way in ("forward", "backward"))
-    for name, axes in (("transpose_forward", forward), ("transpose_backward", backward)):
-        if not isinstance(axes, list) or sorted(map(repr, axes)) != ["0", "1", "2"]:
-            raise _cannot_use(f"'{name}' must be an order of the axes 0, 1 and 2")
-    assert isinstance(forward, list) and isinstance(backward, list)
+    forward, backward = _order(plans, "transpose_forward"), _order(plans, "transpose_backward")
     if [forward[axis] for axis in backward] != [0, 1, 2]:
         raise _cannot_use("'transpose_backward' does not undo 'transpose_forward'")
-    first, second, third = forward
+    return forward
+
+
+def _order(plans: Mapping[str, Any], key: str) -> Axes:
+    axes = plans.get(key)
+    if not isinstance(axes, list) or sorted(map(repr, axes)) != ["0", "1", "2"]:  # True is not 1 here
+        raise _cannot_use(f"'{key}' must be an order of the axes 0, 1 and 2")
+    first, second, third = axes
     return first, second, third
 
 

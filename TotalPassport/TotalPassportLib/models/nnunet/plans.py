@@ -160,7 +160,7 @@ def _normalisation(plans: Mapping[str, Any], settings: Mapping[str, Any]) -> Nor
     if schemes == ["ZScoreNormalization"]:
         return ZScore(uses_mask(settings))
     if schemes != ["CTNormalization"]:
-        raise _refuse("its 'normalization_schemes' are neither [\"CTNormalization\"] nor [\"ZScoreNormalization\"]")
+        raise _refuse('its \'normalization_schemes\' are neither ["CTNormalization"] nor ["ZScoreNormalization"]')
     return _ct_normalisation(plans)
 
 
