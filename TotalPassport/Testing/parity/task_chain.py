@@ -17,6 +17,7 @@ from TotalPassportLib.image.cropping import crop_box, cut_scan, put_back
 from TotalPassportLib.image.grid import canonical_grid, labels_on_stored_grid, resample_ct, to_canonical
 from TotalPassportLib.image.nnunet_resampling import labels_of_logits, resample_image, resampled_shape, thick_axis
 from TotalPassportLib.image.preparation import nonzero_box, normalise
+from TotalPassportLib.image.smooth_labels import smooth_labels
 from TotalPassportLib.image.zscore import cut_out, filled, z_score
 from TotalPassportLib.models.description import Normalisation, Part
 from TotalPassportLib.models.nnunet.checkpoint import read_checkpoint, trained_configuration
@@ -172,12 +173,14 @@ class TaskChain:
         """Return the labels on the grid of a scan that is cropped already."""
         grid = canonical_grid(scan.affine, scan.voxels.shape)
         image, spacing = to_canonical(scan.voxels, grid), spacing_of(grid.affine)
-        if mode.spacing_mm is not None:
+        smooth = bool(options.get("higher_order_resampling"))
+        if mode.spacing_mm is not None and not smooth:
             image = self._resampled(image, spacing, mode.spacing_mm, options.get("resampling_order", 1))
             spacing = np.asarray(mode.spacing_mm, np.float32)
         thirds = _thirds(image.shape[2]) if options.get("force_split") else [(slice(None), slice(None))]
         labels = np.concatenate(
-            [self._parts(image[:, :, read], spacing, task, mode, subset)[:, :, keep] for read, keep in thirds], axis=2
+            [self._parts(image[:, :, read], spacing, task, mode, subset, smooth)[:, :, keep] for read, keep in thirds],
+            axis=2,
         )
         steps = [step for step in mode.after if step.grid == "model"]
         labels = after_work(labels, steps, task.labels, spacing, lambda step: labels > 0)
@@ -194,7 +197,13 @@ class TaskChain:
         return ndimage.zoom(image.astype(float), zoom, order=order, mode="nearest").astype(np.int32)
 
     def _parts(
-        self, image: np.ndarray, spacing: np.ndarray, task: Task, mode: TaskMode, subset: tuple[str, ...]
+        self,
+        image: np.ndarray,
+        spacing: np.ndarray,
+        task: Task,
+        mode: TaskMode,
+        subset: tuple[str, ...],
+        smooth: bool,
     ) -> np.ndarray:
         """Return the task's labels of an image on the model's grid, ``[x, y, z]``."""
         merged = np.zeros(image.shape, np.uint8)
@@ -204,12 +213,15 @@ class TaskChain:
                 continue
             plans, folds = self.networks.of(part, mode)
             values = np.asarray(task.label_values(part, len(plans.class_names)), np.uint8)
-            found = values[network_labels(image.transpose(2, 1, 0), spacing[::-1], plans, folds)].transpose(2, 1, 0)
+            channels = network_labels(image.transpose(2, 1, 0), spacing[::-1], plans, folds, smooth)
+            found = values[channels].transpose(2, 1, 0)
             np.copyto(merged, found, where=found != 0)
         return merged
 
 
-def network_labels(image_zyx: np.ndarray, spacing_zyx: np.ndarray, plans: Plans, folds: list[Part]) -> np.ndarray:
+def network_labels(
+    image_zyx: np.ndarray, spacing_zyx: np.ndarray, plans: Plans, folds: list[Part], smooth: bool
+) -> np.ndarray:
     """Return the channel of every voxel ``[z, y, x]``."""
     box = nonzero_box(image_zyx)
     image = cut_out(image_zyx, box).transpose(plans.axes)
@@ -222,7 +234,8 @@ def network_labels(image_zyx: np.ndarray, spacing_zyx: np.ndarray, plans: Plans,
     before = image.shape
     resampled = resample_image(image, resampled_shape(before, spacing, target), thick_axis(spacing, target))
     logits = average_of_folds(fold_logits(resampled, fold) for fold in folds)
-    found = labels_of_logits(logits, before, thick_axis(target, spacing))
+    way_back = smooth_labels if smooth and logits.shape[:-1] != before else labels_of_logits
+    found = way_back(logits, before, thick_axis(target, spacing))
     labels = np.zeros(image_zyx.shape, np.uint8)
     labels[box] = found.transpose(np.argsort(plans.axes))
     return labels

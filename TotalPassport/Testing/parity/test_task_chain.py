@@ -31,6 +31,8 @@ CASES = {
     "vertebrae_pp.ct_oblique": "numbered again, and grown",
     "total.fast_roi_nothing.ct_soft": "nothing found",
     "total.fast_body_seg.ct_oblique": "a crop to the body",
+    "liver_vessels.higher_order.ct_thick": "smooth labels of a crop",
+    "total.fast_higher_order.ct_oblique": "smooth labels",
     "total.fast_cubic.ct_thick": "another order of resampling",
 }
 """Every kind of step once, and what it is; the slow cases of the same kinds are left out."""

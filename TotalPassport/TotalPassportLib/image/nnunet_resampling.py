@@ -55,10 +55,19 @@ def resample_image(image: np.ndarray, shape: Size, thick: int | None) -> np.ndar
     numpy.ndarray
         float32 of ``shape``.
     """
-    if image.shape == shape:
-        return image
-    result = np.empty(shape, np.float32)
-    for planes, slab in _resized(image, shape, thick, CUBIC):
+    return _whole(image, shape, thick, CUBIC)
+
+
+def resample_logit(logit: np.ndarray, shape: Size, thick: int | None) -> np.ndarray:
+    """Return one channel of a network's logits on another grid, linearly; for the parameters see `resample_image`."""
+    return _whole(logit, shape, thick, LINEAR)
+
+
+def _whole(volume: np.ndarray, shape: Size, thick: int | None, order: int) -> np.ndarray:
+    if volume.shape == shape:
+        return volume
+    result = np.empty(shape, volume.dtype)
+    for planes, slab in _resized(volume, shape, thick, order):
         result[planes] = slab
     return result
 
@@ -177,7 +186,7 @@ def _positions(size: int, target: int) -> np.ndarray:
 
 def _nearest(size: int, target: int) -> np.ndarray:
     """Return for each of ``target`` slices which of ``size`` ones is nearest, ties to the higher, as scipy does."""
-    return np.floor(np.clip(_positions(size, target), 0, size - 1) + 0.5).astype(np.intp)
+    return np.asarray(np.floor(np.clip(_positions(size, target), 0, size - 1) + 0.5), np.intp)
 
 
 def _slabs(shape: Size) -> Iterator[slice]:

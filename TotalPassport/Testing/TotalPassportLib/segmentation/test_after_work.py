@@ -100,8 +100,8 @@ def test_labels_grow_into_the_background_and_the_smaller_value_comes_first() -> 
 def test_a_ball_of_a_broken_number_of_voxels_is_lopsided_as_it_is_there() -> None:
     labels = boxes(np.s_[10, 10, 10], values=[1])
     grown = np.flatnonzero(dilate_into_background(labels, (1.0, 1.0, 2.0), 3.0)[10, 10])
-    # A radius of 1.5: offsets -1.5, -0.5, 0.5 and 1.5 around a middle that is the third of them.
-    assert grown.tolist() != [9, 10, 11]
+    # A radius of 1.5 gives the offsets -1.5, -0.5, 0.5 and 1.5, of which the third is taken for the middle.
+    assert grown.tolist() == [8, 9, 10, 11]
 
 
 @pytest.mark.parametrize(("spacing", "reach"), [((3.0, 3.0, 3.0), 3), ((2.0, 4.0, 6.0), 2), ((11.0, 11.0, 11.0), 0)])
