@@ -20,7 +20,7 @@ from .image.formats import stem_of
 from .image.label_names import stored_label_names
 from .image.label_voxels import looks_like_intensities, present_labels
 from .image.mask_folder import MaskFolder
-from .image.volume import Volume, check_same_grid, load_ct, load_segmentation
+from .image.volume import Volume, load_ct, load_segmentation, voxels_on_grid_of
 from .passport import Passport, write_passport
 from .passport.extraction import extract_passport
 from .passport.mask_extraction import extract_masks
@@ -91,8 +91,7 @@ def describe(
 def _describe_file(
     segmentation: Volume, *, given: LabelTable | None, ct: Volume | None, progress: Progress
 ) -> tuple[Passport, Naming]:
-    if ct is not None:
-        check_same_grid(ct, segmentation)
+    hounsfield = None if ct is None else voxels_on_grid_of(ct, segmentation)
     present, stored = present_labels(segmentation.voxels), stored_label_names(segmentation.header)
     if given is None and not stored and looks_like_intensities(segmentation.voxels, present):
         raise BadInput(
@@ -105,7 +104,7 @@ def _describe_file(
         segmentation.voxels,
         segmentation.affine,
         naming.table,
-        hounsfield=ct.voxels if ct else None,
+        hounsfield=hounsfield,
         on_organ=progress.step,
         searched=naming.searched,
     )

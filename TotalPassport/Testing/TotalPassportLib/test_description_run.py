@@ -209,3 +209,42 @@ def test_a_passport_does_not_replace_a_mask(folder: Path) -> None:
     with pytest.raises(BadInput, match="is the input itself"):
         describe(folder, folder / "liver.nii.gz")
     assert (folder / "liver.nii.gz").read_bytes() == before
+
+
+def stored_otherwise(path: Path, target: Path, axes: str) -> Path:
+    """Write the same image with its axes in another order and direction."""
+    image = nibabel.load(path)
+    wanted = nibabel.orientations.axcodes2ornt(tuple(axes))
+    turned = image.as_reoriented(nibabel.orientations.ornt_transform(nibabel.io_orientation(image.affine), wanted))
+    nibabel.save(turned, target)
+    return target
+
+
+@pytest.mark.parametrize("axes", ["LPS", "ASR", "IPL"])
+def test_the_ct_may_be_stored_along_other_axes_than_the_segmentation(folder: Path, tmp_path: Path, axes: str) -> None:
+    labels = np.zeros(SHAPE, np.uint8)
+    for value, name in ((5, "liver"), (1, "spleen")):
+        labels[BOXES[name]] = value
+    segmentation = save_nifti(tmp_path / "seg.nii.gz", labels, AFFINE)
+    expected = by_name(described(segmentation, labels="total", ct_path=folder / "ct.nii.gz"))
+    turned = stored_otherwise(folder / "ct.nii.gz", tmp_path / f"{axes}.nii.gz", axes)
+    found = by_name(described(segmentation, labels="total", ct_path=turned))
+    assert found["liver"].hu_mean == expected["liver"].hu_mean
+    assert found["spleen"].hu_percentiles == expected["spleen"].hu_percentiles
+    assert found["liver"].hu_mean != found["spleen"].hu_mean
+
+
+def test_a_ct_two_micrometres_beside_the_segmentations_grid_is_taken_and_a_voxel_beside_it_named(
+    folder: Path, tmp_path: Path
+) -> None:
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[BOXES["liver"]] = 5
+    for shift_mm, is_same in ((0.002, True), (2.0, False)):
+        moved = AFFINE.copy()
+        moved[0, 3] = shift_mm
+        segmentation = save_nifti(tmp_path / f"seg{shift_mm}.nii.gz", labels, moved)
+        if is_same:
+            assert by_name(described(segmentation, labels="total", ct_path=folder / "ct.nii.gz"))["liver"].hu_mean
+        else:
+            with pytest.raises(BadInput, match="corners lie up to 2 mm apart"):
+                described(segmentation, labels="total", ct_path=folder / "ct.nii.gz")

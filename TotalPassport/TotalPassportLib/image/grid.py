@@ -44,6 +44,12 @@ def to_canonical(voxels: np.ndarray, grid: CanonicalGrid) -> np.ndarray:
     return np.asarray(apply_orientation(voxels, grid.orientation))
 
 
+def from_canonical(voxels: np.ndarray, grid: CanonicalGrid) -> np.ndarray:
+    """Return voxels in canonical order ``[right, anterior, superior]`` as the grid stores them; a view."""
+    stored = voxels.transpose(grid.orientation[:, 0].astype(int))
+    return stored[tuple(slice(None, None, int(flip)) for flip in grid.orientation[:, 1])]
+
+
 def resample_ct(voxels: np.ndarray, spacing_mm: np.ndarray, target_mm: tuple[float, float, float]) -> np.ndarray:
     """Resample a CT linearly to the target spacing.
 

@@ -15,7 +15,9 @@ import numpy as np
 
 from ..base.errors import BadInput
 from .formats import read_image
+from .grid import canonical_grid, from_canonical, to_canonical
 from .label_voxels import label_voxels
+from .same_grid import grid_difference
 
 MIN_VOXELS = 4
 """Fewest voxels along an axis of a scan: less is a localiser or a slice, not a volume."""
@@ -122,13 +124,26 @@ def load_labels(path: Path) -> Volume:
 
 
 def check_same_grid(ct: Volume, segmentation: Volume) -> None:
-    """Raise `BadInput` unless the two images have the same shape and place in space (within 1e-3 mm)."""
-    same_place = np.allclose(ct.affine, segmentation.affine, rtol=0, atol=1e-3)
-    if ct.voxels.shape != segmentation.voxels.shape or not same_place:
+    """Raise `BadInput` unless two images have the same grid, however it is stored; `same_grid` has the tolerance."""
+    difference = grid_difference(*(canonical_grid(image.affine, image.voxels.shape) for image in (ct, segmentation)))
+    if difference:
         raise BadInput(
-            f"'{ct.path}' and '{segmentation.path}' have different grids.",
+            f"'{ct.path}' and '{segmentation.path}' have different grids: {difference}.",
             "Give the CT that was segmented, or resample one onto the other.",
         )
+
+
+def voxels_on_grid_of(ct: Volume, segmentation: Volume) -> np.ndarray:
+    """Return the voxels of a CT in the order in which a segmentation on the same grid stores its own; a view.
+
+    Raises
+    ------
+    BadInput
+        The two have different grids.
+    """
+    check_same_grid(ct, segmentation)
+    ct_grid, grid = (canonical_grid(image.affine, image.voxels.shape) for image in (ct, segmentation))
+    return from_canonical(to_canonical(ct.voxels, ct_grid), grid)
 
 
 def _load(path: Path, *, modality: Modality | None = None, intensity_unit: IntensityUnit | None = None) -> Volume:

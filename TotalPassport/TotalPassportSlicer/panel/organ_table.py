@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..nodes.organs import SEVERITY_COLORS, OrganRow, ScanNote, organ_columns
+from .plain_text import literally
 from .table_view import TableView
 
 
@@ -42,7 +43,7 @@ class OrganTable:
     def _show_note(self, note: ScanNote | None) -> None:
         self._note.visible = note is not None
         self._note.text = note.text if note is not None else ""
-        self._note.toolTip = note.explanations if note is not None else ""
+        self._note.toolTip = literally(note.explanations) if note is not None else ""
         color = SEVERITY_COLORS.get(note.severity) if note is not None else None
         self._note.styleSheet = f"color: rgb{color}" if color else "color: gray"
 

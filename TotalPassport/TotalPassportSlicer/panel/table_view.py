@@ -8,6 +8,7 @@ from typing import Any
 import qt
 
 from ..nodes.columns import RGB, Column
+from .plain_text import literally
 
 _SEARCH_ROLE = qt.Qt.UserRole + 2
 _ROW_ROLE = qt.Qt.UserRole + 1
@@ -100,7 +101,7 @@ class TableView:
         self._model.setData(index, column.text(row) if column.text is not None else str(value), qt.Qt.DisplayRole)
         self._model.setData(index, _UNKNOWN if key is None else key, qt.Qt.UserRole)
         if column.tip is not None:
-            self._model.setData(index, column.tip(row), qt.Qt.ToolTipRole)
+            self._model.setData(index, literally(column.tip(row)), qt.Qt.ToolTipRole)
         if column.is_number:
             self._model.setData(index, int(qt.Qt.AlignRight | qt.Qt.AlignVCenter), qt.Qt.TextAlignmentRole)
         if column.swatch is not None:

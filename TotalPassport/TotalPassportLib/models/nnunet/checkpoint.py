@@ -91,6 +91,24 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
         return reader.arrays(tensors)
 
 
+def trained_configuration(path: Path) -> str | None:
+    """Return the configuration that an nnU-Net checkpoint was trained with, None if it does not say.
+
+    That is what counts: folders were renamed by people.
+
+    Raises
+    ------
+    ModelError
+        The file is no checkpoint, or is damaged.
+    """
+    with _archive(Path(path)) as archive:
+        reader = _Reader(archive)
+        checkpoint = read_pickle(reader.index(), reader.names(), reader.storage)
+    arguments = checkpoint.get("init_args") if isinstance(checkpoint, dict) else None
+    configuration = arguments.get("configuration") if isinstance(arguments, dict) else None
+    return configuration if isinstance(configuration, str) else None
+
+
 def _plain_name(name: object) -> str:
     if not isinstance(name, str):
         raise _damaged("a tensor's name is no text")

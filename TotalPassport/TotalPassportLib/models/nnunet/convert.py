@@ -20,6 +20,7 @@ from ...base.events import StepCallback
 from ...base.files import make_folder, read_json
 from ...base.labels import LabelTable, load_label_table
 from ...base.temporaries import folder_beside, rename_folder
+from ...image.normalisation import CTNormalisation
 from ..catalogue import list_models
 from ..description import DESCRIPTION_FILE, SCHEMA_VERSION
 from ..reading import read_model
@@ -102,7 +103,18 @@ def _write_model(trainers: Sequence[Path], folder: Path, name: str, part_done: S
 def _plans(trainer: Path) -> Plans:
     plans, dataset = (read_json(trainer / file, ModelError) for file in (PLANS, DATASET))
     *_, configuration = trainer.absolute().name.split("__")  # trainer__plans__configuration
-    return read_plans(plans, dataset, configuration if "__" in trainer.absolute().name else "3d_fullres")
+    read = read_plans(plans, dataset, configuration if "__" in trainer.absolute().name else "3d_fullres")
+    return _runnable(read)
+
+
+def _runnable(plans: Plans) -> Plans:
+    """Refuse what can be converted, but not run yet."""
+    if not isinstance(plans.normalisation, CTNormalisation) or plans.axes != (0, 1, 2) or plans.channels.region_values:
+        raise ModelError(
+            "The network was not made for CT, reorders the axes or finds regions, which cannot be run.",
+            "Only networks for TotalSegmentator's task 'total' can be converted.",
+        )
+    return plans
 
 
 def _dataset_name(trainer: Path) -> str:
@@ -161,13 +173,15 @@ def _label_values(trainer: Path, plans: Plans, table: LabelTable) -> list[int]:
 
 
 def _write_part(trainer: Path, plans: Plans, label_values: list[int], file: Path) -> dict[str, Any]:
+    scheme = plans.normalisation
+    assert isinstance(scheme, CTNormalisation)  # `_runnable`
     return {
         "name": _dataset_name(trainer)[:100],
         **write_network_files(plans.architecture, read_checkpoint(trainer / CHECKPOINT), file),
         "patch_size_zyx": plans.patch_size_zyx, "divisor_zyx": plans.architecture.divisor_zyx,
         "step": release().step,
         "gigaflop_per_window": round(plans.architecture.gigaflop(plans.patch_size_zyx), 3),
-        "normalisation": plans.normalisation.document(),
+        "normalisation": scheme.document(),
         "label_values": label_values,
     }  # fmt: skip
 

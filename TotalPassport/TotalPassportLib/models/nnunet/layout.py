@@ -8,7 +8,7 @@ Dataset297_TotalSegmentator_total_3mm_1559subj/
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -86,6 +86,34 @@ def find_datasets(path: Path) -> dict[int, Path]:
 def is_trainer_folder(path: Path) -> bool:
     """Whether a folder holds all that is needed of one dataset."""
     return all((path / name).is_file() for name in NEEDED_FILES)
+
+
+def find_trainer(path: Path, number: int, trainer_folder: str) -> Path | None:
+    """Return the folder of one training of a dataset below ``path``; an archive may hold several of them.
+
+    Parameters
+    ----------
+    path : Path
+        A folder of dataset folders, or one dataset's.
+    number : int
+        The dataset's.
+    trainer_folder : str
+        ``<trainer>__<plans>__<configuration>``.
+    """
+    datasets = [path] if dataset_number(path.name) is not None else _subfolders(path)
+    candidates = [dataset / trainer_folder for dataset in datasets if dataset_number(dataset.name) == number]
+    return next((folder for folder in candidates if (folder / "plans.json").is_file()), None)
+
+
+def checkpoints(trainer: Path, folds: str | Sequence[int]) -> list[Path]:
+    """Return the checkpoints of some folds of a training, or of all that are there: in the order of their names.
+
+    A fold whose checkpoint is missing is in the list too if it was asked for by number.
+    """
+    if not isinstance(folds, str):
+        return [trainer / f"fold_{fold}" / CHECKPOINT for fold in folds]
+    found = [folder / CHECKPOINT for folder in _subfolders(trainer) if re.fullmatch(r"fold_\d+", folder.name)]
+    return [path for path in found if path.is_file()]
 
 
 def _subfolders(path: Path) -> list[Path]:

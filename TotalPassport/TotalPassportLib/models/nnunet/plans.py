@@ -14,12 +14,11 @@ from typing import Any, TypeVar
 from ...base.errors import ModelError
 from ...image.normalisation import STD_FLOOR, CTNormalisation
 from .architecture import PlainConvUNet, ResidualEncoderUNet, UNet
+from .conventions import Channels, in_zyx, read_axes, read_channels, uses_mask
 from .layers import Triple
 
 LARGEST_PATCH = 512
 """Voxels along one axis; the largest patches in use have 256."""
-
-MOST_CLASSES = 256
 
 _T = TypeVar("_T")
 _PLAIN, _RESIDUAL = "PlainConvUNet", "ResidualEncoderUNet"
@@ -28,6 +27,13 @@ _READ_ARGUMENTS = {
     "n_conv_per_stage_decoder", "conv_op", "conv_bias", "norm_op", "norm_op_kwargs", "nonlin", "nonlin_kwargs",
     "dropout_op", "dropout_op_kwargs", "deep_supervision",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ZScore:
+    """nnU-Net's scheme for MR: mean 0 and deviation 1, of the filled voxels alone if ``masked``."""
+
+    masked: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,18 +47,26 @@ class Plans:
     spacing_mm : tuple[float, float, float]
         Voxel size of its input along R, A, S.
     patch_size_zyx : Triple
-        Voxels, a multiple of the architecture's divisor.
-    normalisation : CTNormalisation
+        Voxels, a multiple of the architecture's divisor, along the network's own axes.
+    normalisation : CTNormalisation | ZScore
         Of its input.
-    class_names : tuple[str, ...]
-        Name of each output channel; the first is background.
+    channels : Channels
+        What its output means.
+    axes : Triple
+        Which of z, y and x each of its own axes is; those of the architecture are its own.
     """
 
     architecture: UNet
     spacing_mm: tuple[float, float, float]
     patch_size_zyx: Triple
-    normalisation: CTNormalisation
-    class_names: tuple[str, ...]
+    normalisation: CTNormalisation | ZScore
+    channels: Channels
+    axes: Triple = (0, 1, 2)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of each output channel."""
+        return self.channels.names
 
 
 def read_plans(plans: Any, dataset: Any, configuration: str = "3d_fullres") -> Plans:
@@ -72,17 +86,19 @@ def read_plans(plans: Any, dataset: Any, configuration: str = "3d_fullres") -> P
     """
     plans, dataset = _typed(plans, dict, "plans.json"), _typed(dataset, dict, "dataset.json")
     settings = _configuration(plans, configuration)
-    _check_axes(plans)
-    _check_channels(dataset, settings)
-    class_names = _class_names(dataset)
-    architecture = _architecture(settings, len(class_names))
+    axes = read_axes(plans)
+    _check_images(dataset)
+    channels = read_channels(dataset)
+    architecture = _architecture(settings, len(channels.names))
     patch = _patch(settings, architecture)
+    x, y, z = reversed(in_zyx(_spacing(settings), axes))
     return Plans(
         architecture=architecture,
-        spacing_mm=_spacing_mm(settings),
+        spacing_mm=(x, y, z),
         patch_size_zyx=patch,
-        normalisation=_normalisation(plans),
-        class_names=class_names,
+        normalisation=_normalisation(plans, settings),
+        channels=channels,
+        axes=axes,
     )
 
 
@@ -133,30 +149,10 @@ def _configuration(plans: Mapping[str, Any], name: str) -> dict[str, Any]:
     return settings
 
 
-def _check_axes(plans: Mapping[str, Any]) -> None:
-    for key in ("transpose_forward", "transpose_backward"):
-        if _required(plans, key, list) != [0, 1, 2]:
-            raise _cannot_use(f"'{key}' reorders the axes, which is not supported")
-
-
-def _check_channels(dataset: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    channels = _typed(dataset.get("channel_names", dataset.get("modality")), dict, "'channel_names'")
-    if len(channels) != 1:
-        raise _cannot_use(f"it wants {len(channels)} images for each patient instead of one CT")
-    schemes = _required(settings, "normalization_schemes", list)
-    if schemes != ["CTNormalization"]:
-        raise _cannot_use("its 'normalization_schemes' are not [\"CTNormalization\"], so it was not made for CT")
-
-
-def _class_names(dataset: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names in the order of the output channels; nnU-Net's `ignore` label has no channel."""
-    labels = {name: value for name, value in _required(dataset, "labels", dict).items() if name != "ignore"}
-    if not 2 <= len(labels) <= MOST_CLASSES:
-        raise _cannot_use(f"'labels' must name 2 to {MOST_CLASSES} classes")
-    values = {name: _typed(value, int, f"the value of label {name[:50]!r}") for name, value in labels.items()}
-    if sorted(values.values()) != list(range(len(values))):
-        raise _cannot_use("the values of 'labels' must be 0, 1, 2, ... without gaps")
-    return tuple(sorted(values, key=values.__getitem__))
+def _check_images(dataset: Mapping[str, Any]) -> None:
+    images = _typed(dataset.get("channel_names", dataset.get("modality")), dict, "'channel_names'")
+    if len(images) != 1:
+        raise _cannot_use(f"it wants {len(images)} images for each patient instead of one CT")
 
 
 def _patch(settings: Mapping[str, Any], architecture: UNet) -> Triple:
@@ -169,15 +165,23 @@ def _patch(settings: Mapping[str, Any], architecture: UNet) -> Triple:
     return z, y, x
 
 
-def _spacing_mm(settings: Mapping[str, Any]) -> tuple[float, float, float]:
+def _spacing(settings: Mapping[str, Any]) -> list[float]:
     spacing = _required(settings, "spacing", list)
     if len(spacing) != 3:
         raise _cannot_use("'spacing' must have 3 entries")
-    z, y, x = (_in_range(value, "'spacing'", 0.2, 20.0) for value in spacing)
-    return x, y, z
+    return [_in_range(value, "'spacing'", 0.2, 20.0) for value in spacing]
 
 
-def _normalisation(plans: Mapping[str, Any]) -> CTNormalisation:
+def _normalisation(plans: Mapping[str, Any], settings: Mapping[str, Any]) -> CTNormalisation | ZScore:
+    schemes = _required(settings, "normalization_schemes", list)
+    if schemes == ["ZScoreNormalization"]:
+        return ZScore(uses_mask(settings))
+    if schemes != ["CTNormalization"]:
+        raise _cannot_use('its \'normalization_schemes\' are neither ["CTNormalization"] nor ["ZScoreNormalization"]')
+    return _ct_normalisation(plans)
+
+
+def _ct_normalisation(plans: Mapping[str, Any]) -> CTNormalisation:
     """The CT scheme's numbers, which nnU-Net measured on the foreground of its training images."""
     key = "foreground_intensity_properties_per_channel"
     if key not in plans:
