@@ -34,7 +34,7 @@ UNPACKED_AT_ONCE = 2**20
 """Bytes: small enough for the processor's cache."""
 NIFTI_2_HEADER = 540
 """Bytes of a NIfTI-2 header, which begins with this number; that of NIfTI-1 has 348."""
-HINT = "Give a CT as NIfTI (.nii or .nii.gz); convert DICOM with Slicer or dcm2niix."
+HINT = "Give a NIfTI file (.nii or .nii.gz); convert DICOM with Slicer or dcm2niix."
 
 
 def read_nifti(path: Path) -> StoredImage:
@@ -158,15 +158,14 @@ def _check_header(image: Any, path: Path) -> None:
     if min(shape) < 1:
         raise BadInput(f"'{path}' holds no voxels ({described}).", "Convert the file again.")
     if image.get_data_dtype().kind not in "iuf":
-        raise BadInput(
-            f"'{path}' holds {image.get_data_dtype()} voxels, not numbers.", "Give a CT in Hounsfield units."
-        )
+        kind = "colour" if image.get_data_dtype().fields else image.get_data_dtype()
+        raise BadInput(f"'{path}' holds {kind} voxels, not numbers.", "Give an image of one number a voxel.")
     _check_affine(image, path)
     _check_size(image, path)
 
 
 def _check_affine(image: Any, path: Path) -> None:
-    hint = "Convert it again from the DICOM files."
+    hint = "Convert or export it again."
     affine = np.asarray(image.affine, np.float64)
     if not np.isfinite(affine).all():
         raise BadInput(f"The geometry of '{path}' has values that are no numbers.", hint)

@@ -24,7 +24,7 @@ PEAKS = [
     {"arithmetic": "float32", "engine": "cpu", "gflops": 400.0},
     {"arithmetic": "bfloat16", "engine": "openvino", "gflops": 2000.0},
 ]
-SCAN = BenchmarkScan("scan", Path("scan.nii.gz"), (4, 4, 4), (1.0, 1.0, 1.0))
+SCAN = BenchmarkScan(name="scan", path=Path("scan.nii.gz"), shape=(4, 4, 4), spacing_mm=(1.0, 1.0, 1.0))
 
 
 def run(wall: float, labels: Path = Path("none"), peak: int | None = 100, **told: Any) -> Run:

@@ -102,8 +102,12 @@ def test_what_a_killed_run_left_is_gone_after_the_next(threshold_model: Path, ph
     program = """
 import os, signal, sys
 from TotalPassportLib import pipeline
-pipeline.save_labels = lambda path, *rest: (path.write_bytes(b"half"), os.kill(os.getpid(), signal.SIGKILL))
-pipeline.run(*sys.argv[1:])
+from TotalPassportLib.options import RunOptions
+def save_labels(path, *labels, **like):
+    path.write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+pipeline.save_labels = save_labels
+pipeline.run(sys.argv[1], sys.argv[2], RunOptions(model=sys.argv[3]))
 """
     arguments = [str(phantom_ct), str(tmp_path / "out"), str(threshold_model)]
     command = [command_line()[0], "-c", program, *arguments]

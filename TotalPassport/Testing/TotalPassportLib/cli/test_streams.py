@@ -10,14 +10,16 @@ import time
 from pathlib import Path
 
 import pytest
+from parity.cases import FIXTURES
 from support.processes import command_line, environment, files_below
 from TotalPassportLib.base.files import DATA_FOLDER
 
-RUN = ["run", str(DATA_FOLDER / "demo" / "demo_ct.nii.gz"), "-o", "out", "--model"]
+LONG_RUN = ["run", str(DATA_FOLDER / "demo" / "demo_ct.nii.gz"), "-o", "out", "--model"]
+RUN = ["run", str(FIXTURES / "scans" / "thin.nii.gz"), "-o", "out", "--model"]
 needs_full = pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="optional: only Linux has a device that is always full"
 )
-RESULTS = ["out/demo_ct_passport.json", "out/demo_ct_segmentation.nii.gz"]
+RESULTS = ["out/thin_passport.json", "out/thin_segmentation.nii.gz"]
 
 
 def shell(
@@ -137,7 +139,7 @@ def test_a_folder_of_somebody_else_is_not_taken_for_the_home(tmp_path: Path) -> 
 @pytest.mark.parametrize("kilobytes", [60_000, 100_000, 150_000, 250_000])
 def test_a_limit_so_low_that_libraries_cannot_be_loaded_is_a_sentence(kilobytes: int, tmp_path: Path) -> None:
     process = subprocess.run(
-        ["bash", "-c", f'ulimit -v {kilobytes}; exec "$@"', "bash", *command_line(*RUN, "demo")],
+        ["bash", "-c", f'ulimit -v {kilobytes}; exec "$@"', "bash", *command_line(*LONG_RUN, "demo")],
         capture_output=True,
         cwd=tmp_path,
         env=environment(),
@@ -151,7 +153,7 @@ def test_a_limit_so_low_that_libraries_cannot_be_loaded_is_a_sentence(kilobytes:
 
 def test_too_few_open_files_are_a_sentence(tmp_path: Path) -> None:
     process = subprocess.run(
-        ["bash", "-c", 'ulimit -n 4; exec "$@"', "bash", *command_line(*RUN, "demo")],
+        ["bash", "-c", 'ulimit -n 4; exec "$@"', "bash", *command_line(*LONG_RUN, "demo")],
         capture_output=True,
         cwd=tmp_path,
         env=environment(),
@@ -195,7 +197,11 @@ def test_an_interrupt_while_libraries_are_loaded_ends_in_a_sentence(
 
 def test_interrupting_again_and_again_leaves_nothing_half(slow_model: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        command_line(*RUN, slow_model), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=environment()
+        command_line(*LONG_RUN, slow_model),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment(),
     )
     time.sleep(3)
     for _ in range(20):

@@ -47,7 +47,7 @@ def test_what_has_changed_is_named_and_marked_and_the_rest_is_not(compared: Any)
     assert cell(compared, "Spleen", 0, qt.Qt.BackgroundRole) is None
     assert cell(compared, "Liver", 1, qt.Qt.ForegroundRole) is not None
     assert cell(compared, "Spleen", 1, qt.Qt.ForegroundRole) is None
-    assert "alone may change it by 12 %" in cell(compared, "Liver", 1, qt.Qt.ToolTipRole)
+    assert "alone may change it by 13 %" in cell(compared, "Liver", 1, qt.Qt.ToolTipRole)
     assert compared.ui.comparisonLabel.text.startswith("1 of 3 organs differ")
 
 
@@ -82,7 +82,7 @@ def test_the_table_node_has_all_numbers_with_units(compared: Any) -> None:
 
 
 def test_hounsfield_units_are_compared_where_both_passports_have_them(ready: Any) -> None:
-    ready.phantom_child = ready.phantom_child.replace('"total")', '"total", job["ct"])')
+    ready.phantom_child = ready.phantom_child.replace('"total")', '"total", ct_path=job["ct"])')
     first = run(ready, ready.phantom)
     second_volume = ready.add_phantom("Second")
     voxels = slicer_voxels(second_volume)

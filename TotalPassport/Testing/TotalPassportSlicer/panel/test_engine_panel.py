@@ -155,7 +155,7 @@ class TestWhatRan:
             missing.clear()
             return note
 
-        monkeypatch.setattr(installation, "install", install)
+        monkeypatch.setattr(installation, "install_missing", install)
         ready.use_child(OPENVINO)
         ready.answer_question(True, suitable().package)
         ready.apply_and_wait()

@@ -225,7 +225,7 @@ class TestMissingPackages:
             installed.extend(packages)
             missing.clear()
 
-        monkeypatch.setattr(installation, "install", install)
+        monkeypatch.setattr(installation, "install_missing", install)
         ready.use_child(ready.phantom_child)
         ready.answer_question(True, "onnxruntime")
         ready.apply_and_wait()
@@ -241,7 +241,7 @@ class TestMissingPackages:
         def install(packages: list[str], *_file: Any) -> None:
             raise installation.InstallationError("Installing failed: no network.", "Check the connection.")
 
-        monkeypatch.setattr(installation, "install", install)
+        monkeypatch.setattr(installation, "install_missing", install)
         ready.answer_question(True)
         ready.apply()
         assert ready.error_dialogs() == ["Installing failed: no network. Check the connection."]
