@@ -29,6 +29,12 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def certificate_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server's certificate is kept, so that it is made once."""
+    return tmp_path_factory.mktemp("certificate")
+
+
 REQUIRE_ALL = "TOTALPASSPORT_REQUIRE_ALL_TESTS"
 """Set by ``.ci/run``: a skip that is not optional fails the run, for what was not tested does not count as passed."""
 OPTIONAL = "optional:"

@@ -64,12 +64,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return isolate(monkeypatch, tmp_path)
 
 
-@pytest.fixture(scope="session")
-def certificate_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the server's certificate is kept, so that it is made once."""
-    return tmp_path_factory.mktemp("certificate")
-
-
 @pytest.fixture
 def site(certificate_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A server on this machine that is trusted."""

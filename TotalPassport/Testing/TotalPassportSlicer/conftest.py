@@ -80,9 +80,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def site(home: Path, tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(
+    home: Path, certificate_folder: Path, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
     """A server on this machine with the small networks of ``fast``, and the catalogue that leads there."""
-    with serve(tmp_path) as site:
+    with serve(certificate_folder) as site:
         trust(monkeypatch, site)
         url = site.put(f"{FAST}.zip", zip_folder(shared / "parity" / "weights" / FAST, (32, 32, 32)))
         dataset = dataset_document(FAST, url, approximate_bytes=1_900_000)

@@ -10,8 +10,10 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .files import DATA_FOLDER, read_json
@@ -83,9 +85,9 @@ def installed() -> dict[str, str]:
     Nothing is imported. More than one means that they have written over one another.
     """
     found: dict[str, str] = {}
-    for package in importlib.metadata.distributions():
+    for package in _called_alike():
         name = canonical(package.metadata["Name"] or "")
-        if (name.startswith(MODULE) or name == "ort-nightly") and _brings_module(package):
+        if _brings_module(package):
             found.setdefault(name, package.version)  # the first one of a name is the one that Python imports
     return found
 
@@ -114,6 +116,17 @@ def _distribution(entry: Mapping[str, Any]) -> Distribution:
         offered=entry["offered"],
         size_mb=entry["size_mb"],
     )
+
+
+def _called_alike() -> Iterator[importlib.metadata.Distribution]:
+    # By the names of the folders that pip leaves: to open what every installed package says of itself takes long in
+    # an environment as full as Slicer's, and a window asks often.
+    for entry in sys.path:
+        for pattern in ("*.dist-info", "*.egg-info"):
+            for info in sorted(Path(entry).glob(pattern)):
+                name = canonical(info.name)
+                if name.startswith((MODULE, "ort-nightly")):
+                    yield importlib.metadata.Distribution.at(info)
 
 
 def _brings_module(package: importlib.metadata.Distribution) -> bool:

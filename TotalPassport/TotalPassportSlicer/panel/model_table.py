@@ -9,8 +9,23 @@ import qt
 from slicer.i18n import tr as _
 from TotalPassportLib.models.catalogue import CatalogueEntry
 
+from ..nodes.columns import Column
 from . import model_list
-from .plain_text import literally
+from .table_view import fill_cell
+
+
+def model_columns() -> tuple[Column, ...]:
+    """Return the columns of the table of models."""
+
+    def about(entry: CatalogueEntry) -> str:
+        return f"{entry.title}\n{model_list.about(entry)}"
+
+    return (
+        Column(title=_("Model"), value=lambda entry: entry.title, tip=about),
+        Column(title=_("State"), value=model_list.state_text, tip=about),
+        Column(title=_("Size"), value=model_list.size_text, tip=about, is_number=True),
+        Column(title=_("Licence"), value=lambda entry: entry.licence, tip=about),
+    )
 
 
 class ModelTable:
@@ -31,7 +46,8 @@ class ModelTable:
         self.chosen = ""
         """Name of the model whose row is chosen; empty if none is."""
         self._model = qt.QStandardItemModel(view)
-        self._model.setHorizontalHeaderLabels([_("Model"), _("State"), _("Size"), _("Licence")])
+        self._columns = model_columns()
+        self._model.setHorizontalHeaderLabels([column.title for column in self._columns])
         view.setModel(self._model)
         view.verticalHeader().visible = False
         view.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)  # long titles take two lines
@@ -61,14 +77,8 @@ class ModelTable:
         self._set_chosen(name if name in self._names else "")
 
     def _fill_row(self, row: int, entry: CatalogueEntry) -> None:
-        texts = (entry.title, model_list.state_text(entry), model_list.size_text(entry), entry.licence)
-        tip = literally(f"{entry.title}\n{model_list.about(entry)}")
-        for column, text in enumerate(texts):
-            index = self._model.index(row, column)
-            self._model.setData(index, text, qt.Qt.DisplayRole)
-            self._model.setData(index, tip, qt.Qt.ToolTipRole)
-        size = self._model.index(row, 2)
-        self._model.setData(size, int(qt.Qt.AlignRight | qt.Qt.AlignVCenter), qt.Qt.TextAlignmentRole)
+        for place, column in enumerate(self._columns):
+            fill_cell(self._model, self._model.index(row, place), column, entry)
 
     def _on_row(self, current: Any, _previous: Any) -> None:
         if 0 <= current.row() < len(self._names):

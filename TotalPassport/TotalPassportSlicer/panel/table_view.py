@@ -43,8 +43,6 @@ class TableView:
         self._columns = [column for column in columns if column.title]
         self._search_text, self._background = search_text, background
         self._rows: Sequence[Any] = ()
-        self._bold = qt.QFont()
-        self._bold.setBold(True)
         self._model = qt.QStandardItemModel(view)
         self._sorted = qt.QSortFilterProxyModel(view)
         self._sorted.setSourceModel(self._model)
@@ -91,23 +89,27 @@ class TableView:
         behind = self._background(row) if self._background is not None else None
         for place, column in enumerate(self._columns):
             index = self._model.index(number, place)
-            self._fill_cell(index, column, row)
+            fill_cell(self._model, index, column, row)
             if behind is not None:
                 self._model.setData(index, qt.QColor(*behind), qt.Qt.BackgroundRole)
 
-    def _fill_cell(self, index: Any, column: Column, row: Any) -> None:
-        value = column.value(row)
-        key = column.sort_key(row) if column.sort_key is not None else value
-        self._model.setData(index, column.text(row) if column.text is not None else str(value), qt.Qt.DisplayRole)
-        self._model.setData(index, _UNKNOWN if key is None else key, qt.Qt.UserRole)
-        if column.tip is not None:
-            self._model.setData(index, literally(column.tip(row)), qt.Qt.ToolTipRole)
-        if column.is_number:
-            self._model.setData(index, int(qt.Qt.AlignRight | qt.Qt.AlignVCenter), qt.Qt.TextAlignmentRole)
-        if column.swatch is not None:
-            self._model.setData(index, qt.QColor(*column.swatch(row)), qt.Qt.DecorationRole)
-        color: RGB | None = column.color(row) if column.color is not None else None
-        if color is not None:
-            self._model.setData(index, qt.QColor(*color), qt.Qt.ForegroundRole)
-        if column.bold is not None and column.bold(row):
-            self._model.setData(index, self._bold, qt.Qt.FontRole)
+
+def fill_cell(model: Any, index: Any, column: Column, row: Any) -> None:
+    """Put what a column has of a row into a cell of a QStandardItemModel: text, sort key, tooltip, colours."""
+    value = column.value(row)
+    key = column.sort_key(row) if column.sort_key is not None else value
+    model.setData(index, column.text(row) if column.text is not None else str(value), qt.Qt.DisplayRole)
+    model.setData(index, _UNKNOWN if key is None else key, qt.Qt.UserRole)
+    if column.tip is not None:
+        model.setData(index, literally(column.tip(row)), qt.Qt.ToolTipRole)
+    if column.is_number:
+        model.setData(index, int(qt.Qt.AlignRight | qt.Qt.AlignVCenter), qt.Qt.TextAlignmentRole)
+    if column.swatch is not None:
+        model.setData(index, qt.QColor(*column.swatch(row)), qt.Qt.DecorationRole)
+    color: RGB | None = column.color(row) if column.color is not None else None
+    if color is not None:
+        model.setData(index, qt.QColor(*color), qt.Qt.ForegroundRole)
+    if column.bold is not None and column.bold(row):
+        font = qt.QFont()
+        font.setBold(True)
+        model.setData(index, font, qt.Qt.FontRole)
