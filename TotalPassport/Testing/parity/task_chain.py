@@ -16,16 +16,18 @@ from TotalPassportLib.base.files import read_json
 from TotalPassportLib.image.cropping import crop_box, cut_scan, put_back
 from TotalPassportLib.image.grid import canonical_grid, labels_on_stored_grid, resample_ct, to_canonical
 from TotalPassportLib.image.nnunet_resampling import labels_of_logits, resample_image, resampled_shape, thick_axis
-from TotalPassportLib.image.preparation import nonzero_box, normalise
+from TotalPassportLib.image.normalisation import CTNormalisation, Normalisation
+from TotalPassportLib.image.preparation import nonzero_box
 from TotalPassportLib.image.smooth_labels import smooth_labels
 from TotalPassportLib.image.zscore import cut_out, filled, z_score
-from TotalPassportLib.models.description import Normalisation, Part
+from TotalPassportLib.models.description import Part
 from TotalPassportLib.models.nnunet.checkpoint import read_checkpoint, trained_configuration
 from TotalPassportLib.models.nnunet.convert import write_network_files
 from TotalPassportLib.models.nnunet.layout import checkpoints, find_trainer
 from TotalPassportLib.models.nnunet.plans import Plans, read_plans
 from TotalPassportLib.models.task import FAST, FASTEST, NORMAL, AfterWork, Crop, Task, TaskMode, TaskPart, load_task
 from TotalPassportLib.segmentation.after_work import after_work
+from TotalPassportLib.segmentation.cells import Cells
 from TotalPassportLib.segmentation.engines import plain_engine
 from TotalPassportLib.segmentation.logits import LogitsBlender, average_of_folds
 from TotalPassportLib.segmentation.session import NetworkSession
@@ -36,7 +38,7 @@ BODY_SEG = Crop(
 )  # fmt: skip
 THIRD_MARGIN = 20
 """Planes by which the thirds of a scan that is split reach into one another."""
-NO_NUMBERS = Normalisation(-1.0, 1.0, 0.0, 1.0)
+NO_NUMBERS = CTNormalisation(clip_low_hu=-1.0, clip_high_hu=1.0, mean_hu=0.0, std_hu=1.0)
 """The chain normalises itself; a part needs something here."""
 
 
@@ -226,7 +228,7 @@ def network_labels(
     box = nonzero_box(image_zyx)
     image = cut_out(image_zyx, box).transpose(plans.axes)
     if isinstance(plans.normalisation, Normalisation):
-        image = normalise(image, plans.normalisation)
+        image = plans.normalisation.apply(image)
     else:
         image = z_score(image, filled(image) if plans.normalisation.masked else None)
     spacing = [float(spacing_zyx[axis]) for axis in plans.axes]
@@ -246,9 +248,9 @@ def fold_logits(image: np.ndarray, part: Part) -> np.ndarray:
     session, patch = NetworkSession(part, plain_engine()), part.patch_size_zyx
     borders = padding(image.shape, patch)
     padded = np.pad(image, borders)
-    axes = window_axes(image.shape, part)
-    blender = LogitsBlender(axes, gaussian_weights(patch), session.head, len(part.label_values))
-    for start in blender.starts:
+    cells = Cells(window_axes(image.shape, part), patch)
+    blender = LogitsBlender(cells, gaussian_weights(patch), session.head, len(part.label_values))
+    for start in cells.starts:
         window = padded[tuple(slice(first, first + size) for first, size in zip(start, patch, strict=True))]
         blender.add(start, session.run(window))
     inside = tuple(slice(low, size - high) for (low, high), size in zip(borders, padded.shape, strict=True))

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from .blending import ExactBlender
+from .cells import Cells
 
 
 class LogitsBlender(ExactBlender):
     """Blends as `ExactBlender` does, and keeps the logits instead of the labels."""
 
-    def __init__(self, axes: Any, weights: np.ndarray, head: np.ndarray | None, channels: int) -> None:
-        super().__init__(axes, weights, head, channels)
+    def __init__(self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int) -> None:
+        super().__init__(cells, weights, head, channels)
         self.labels = np.zeros((*self.labels.shape, channels), np.float16)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from TotalPassportLib.segmentation.blending import ExactBlender
+from TotalPassportLib.segmentation.cells import Cells
 from TotalPassportLib.segmentation.logits import LogitsBlender, average_of_folds, labels_of_regions
 from TotalPassportLib.segmentation.windows import gaussian_weights, window_starts
 
@@ -13,10 +14,10 @@ PATCH = (8, 8, 8)
 
 def test_the_largest_of_the_logits_are_the_labels() -> None:
     random = np.random.default_rng(5)
-    axes = [window_starts(size, 8, 0.5) for size in (12, 8, 15)]
+    cells = Cells([window_starts(size, 8, 0.5) for size in (12, 8, 15)], PATCH)
     head = random.normal(size=(5, 5)).astype(np.float32)
-    blenders = [kind(axes, gaussian_weights(PATCH), head, 5) for kind in (ExactBlender, LogitsBlender)]
-    for start in blenders[0].starts:
+    blenders = [kind(cells, gaussian_weights(PATCH), head, 5) for kind in (ExactBlender, LogitsBlender)]
+    for start in cells.starts:
         features = random.normal(size=(*PATCH, 4)).astype(np.float32)
         for blender in blenders:
             blender.add(start, features)
