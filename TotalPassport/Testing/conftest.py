@@ -42,14 +42,59 @@ OPTIONAL = "optional:"
 
 _unexpected_skips: list[str] = []
 
-SLOW_FOLDERS = ("parity", "training", "Python")
-"""Whole runs beside the official package, the making of the demo network, and what Slicer's own test runner runs."""
+SLOW = (
+    # Whole runs beside the official package, the making of the demo network, and what Slicer's own test runner runs.
+    "parity",
+    "training",
+    "Python",
+    # Files that take more than some seconds, where others of the same room do not.
+    "repository/test_style.py",
+    "repository/test_suite.py",
+    "test_host/test_module_life.py",
+    "test_host/test_strictness.py",
+    "TotalPassportLib/alignment/test_real_anatomy.py",
+    "TotalPassportLib/benchmark/test_measured_process.py",
+    "TotalPassportLib/cli/test_align.py",
+    "TotalPassportLib/cli/test_benchmark.py",
+    "TotalPassportLib/cli/test_destinations.py",
+    "TotalPassportLib/cli/test_hostile_names.py",
+    "TotalPassportLib/cli/test_main.py",
+    "TotalPassportLib/cli/test_odd_files.py",
+    "TotalPassportLib/cli/test_streams.py",
+    "TotalPassportLib/image/test_nnunet_resampling.py",
+    "TotalPassportLib/passport/test_benchmark.py",
+    "TotalPassportLib/passport/test_contacts.py",
+    "TotalPassportLib/test_job.py",
+    "TotalPassportLib/test_job_models.py",
+    "TotalPassportLib/test_pipeline.py",
+    "TotalPassportLib/test_verification.py",
+    "TotalPassportSlicer/install/test_engine_exchange.py",
+    "TotalPassportSlicer/nodes/test_alignment_nodes.py",
+    "TotalPassportSlicer/nodes/test_ellipsoids.py",
+    "TotalPassportSlicer/nodes/test_results.py",
+    "TotalPassportSlicer/nodes/test_scene.py",
+    "TotalPassportSlicer/panel/test_bad_input.py",
+    "TotalPassportSlicer/panel/test_compare_panel.py",
+    "TotalPassportSlicer/panel/test_download_offer.py",
+    "TotalPassportSlicer/panel/test_engine_panel.py",
+    "TotalPassportSlicer/panel/test_models_panel.py",
+    "TotalPassportSlicer/panel/test_package_work.py",
+    "TotalPassportSlicer/panel/test_passport_from_segmentation.py",
+    "TotalPassportSlicer/panel/test_run_panel.py",
+    "TotalPassportSlicer/test_demo_model.py",
+    "TotalPassportSlicer/test_module.py",
+)
+"""What the quick tests leave out; a path of a file that is not there any more fails the collection."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what lies in the slow folders; elsewhere files and tests mark themselves."""
+    """Mark as slow what lies in the slow folders and files; elsewhere single tests mark themselves."""
+    slow = [TESTING / place for place in SLOW]
+    gone = [str(place) for place in slow if not place.exists()]
+    if gone:
+        raise pytest.UsageError(f"conftest.py calls slow what is not there: {', '.join(gone)}")
     for item in items:
-        if any(item.path.is_relative_to(TESTING / folder) for folder in SLOW_FOLDERS):
+        if any(item.path.is_relative_to(place) for place in slow):
             item.add_marker(pytest.mark.slow)
 
 

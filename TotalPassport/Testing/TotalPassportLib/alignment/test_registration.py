@@ -133,6 +133,7 @@ def test_surfaces_mend_what_centroids_of_uncertain_organs_get_wrong(seed: int) -
     assert error_mm(align(fixed, moving), truth, fixed) < 0.5
 
 
+@pytest.mark.slow
 def test_the_same_passports_give_the_same_alignment_to_the_last_bit() -> None:
     fixed = body()
     moving = swapped(moving_body(motion(), fixed), (2, 3), (75, 76))
@@ -142,6 +143,7 @@ def test_the_same_passports_give_the_same_alignment_to_the_last_bit() -> None:
         assert first.organs == second.organs
 
 
+@pytest.mark.slow
 def test_a_smooth_deformation_is_followed_and_fades_away_from_the_organs() -> None:
     fixed = body(seed=3)
 

@@ -139,6 +139,7 @@ def test_the_same_labels_on_another_grid_have_not_changed(
     assert not comparison.too_coarse
 
 
+@pytest.mark.slow
 def test_the_promise_of_95_percent_holds_on_grids_that_the_factors_were_not_taken_from(
     scan: tuple[np.ndarray, np.ndarray],
 ) -> None:
@@ -147,6 +148,7 @@ def test_the_promise_of_95_percent_holds_on_grids_that_the_factors_were_not_take
     assert flagged_share(found) <= 0.06
 
 
+@pytest.mark.slow
 def test_a_change_of_a_tenth_is_named_on_fine_grids(scan: tuple[np.ndarray, np.ndarray]) -> None:
     before = resampled(scan, 1.5, 1.5, 1.5)
     labels, affine = sampled(*scan, np.full(3, 1.5), np.eye(3), np.random.default_rng(5))
@@ -213,6 +215,7 @@ def test_a_name_that_a_spreadsheet_would_run_is_only_text(first: Passport) -> No
     assert all(row["name"].startswith("'=run(") for row in rows)
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_table_and_writes_the_csv(
     scan: tuple[np.ndarray, np.ndarray], first: Passport, tmp_path: Path
 ) -> None:
@@ -230,6 +233,7 @@ def test_the_command_prints_the_table_and_writes_the_csv(
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "totalpassport-passport/2"}', '{"organs": NaN}'])
+@pytest.mark.slow
 def test_what_is_no_passport_is_refused_with_a_sentence(content: str, first: Passport, tmp_path: Path) -> None:
     write_passport(first, tmp_path / "a.json")
     (tmp_path / "b.json").write_text(content, encoding="utf-8")

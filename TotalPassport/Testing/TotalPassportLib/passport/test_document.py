@@ -162,6 +162,7 @@ def test_numbers_are_rounded_as_the_header_says(passport: Passport) -> None:
             assert np.array_equal(np.round(organ[name], decimals), organ[name]), name
 
 
+@pytest.mark.slow
 def test_the_largest_passport_that_is_read_is_read_or_refused_in_seconds(passport: Passport, tmp_path: Path) -> None:
     document = json.loads(passport_text(passport))
     document["organs"] = {str(label): document["organs"]["5"] for label in range(1, 3000)}
@@ -173,6 +174,7 @@ def test_the_largest_passport_that_is_read_is_read_or_refused_in_seconds(passpor
         read_passport(path)
 
 
+@pytest.mark.slow
 def test_a_passport_that_could_not_be_read_again_is_not_written(
     passport: Passport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
