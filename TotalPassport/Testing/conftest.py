@@ -88,6 +88,12 @@ SLOW = (
 """What the quick tests leave out; a path of a file that is not there any more fails the collection."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Spare the quick tests the reading of what they leave out."""
+    quick = config.getoption("markexpr") == "not slow"
+    return True if quick and collection_path in {TESTING / place for place in SLOW} else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what lies in the slow folders and files; elsewhere single tests mark themselves."""
     slow = [TESTING / place for place in SLOW]

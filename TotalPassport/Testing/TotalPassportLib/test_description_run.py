@@ -77,6 +77,7 @@ def test_another_programs_labels_are_no_spleen(shared: Path, tmp_path: Path) -> 
     assert warnings["names_unknown"] == passport.model["names_note"]
 
 
+@pytest.mark.slow
 def test_assumed_names_are_told_and_recorded(shared: Path, tmp_path: Path) -> None:
     events: list[Event] = []
     passport = described(Path(shutil.copy(shared / "odd" / "shift_0.002.nii.gz", tmp_path)), events)
@@ -86,6 +87,7 @@ def test_assumed_names_are_told_and_recorded(shared: Path, tmp_path: Path) -> No
     assert "names_assumed" in {finding.code for finding in passport.findings}
 
 
+@pytest.mark.slow
 def test_an_empty_stored_name_becomes_the_labels_number(shared: Path, tmp_path: Path) -> None:
     passport = described(Path(shutil.copy(shared / "odd" / "names_empty.nii.gz", tmp_path)))
     assert (passport.organs[1].name, passport.organs[5].name) == ("label 1", "liver")

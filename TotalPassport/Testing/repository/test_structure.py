@@ -83,6 +83,7 @@ def test_a_circle_would_be_found() -> None:
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
+@pytest.mark.slow
 def test_a_room_knows_only_the_rooms_before_it(room: str) -> None:
     known = defaultdict(set)
     for name, others in graph(LIBRARY).items():

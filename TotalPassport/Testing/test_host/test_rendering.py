@@ -49,6 +49,7 @@ def is_dark_grey(red: Any, green: Any, blue: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", ["Red", "Yellow", "Green"])
+@pytest.mark.slow
 def test_a_slice_view_shows_volume_segment_and_point(rendering: Any, shown: Any, tmp_path: Path, name: str) -> None:
     rendering.render_slice_view(name, tmp_path / "slice.png", (300, 200))
     image = pixels(tmp_path / "slice.png")

@@ -76,6 +76,7 @@ def test_an_organ_is_not_taken_for_its_neighbour() -> None:
 
 
 @pytest.mark.parametrize("kind", ["rigid", "similarity", "affine"])
+@pytest.mark.slow
 def test_a_small_shift_and_turn_is_undone_by_surfaces_alone(kind: str) -> None:
     truth = np.eye(4)
     truth[:3, :3] = Rotation.from_rotvec([2, -3, 2.5], degrees=True).as_matrix()

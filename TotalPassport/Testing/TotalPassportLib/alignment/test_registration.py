@@ -40,6 +40,7 @@ def error_mm(alignment: Alignment, truth: np.ndarray, fixed: Passport) -> float:
     ("kind", "scale"),
     [("rigid", 1.0), ("similarity", 1.1), ("affine", np.array([1.1, 0.95, 1.05]))],
 )
+@pytest.mark.slow
 def test_a_body_that_was_moved_is_found_again(kind: str, scale: float | np.ndarray, method: str) -> None:
     truth = motion(scale=scale)
     alignment = align(body(), moving_body(truth, body()), kind, icp=method == "icp")

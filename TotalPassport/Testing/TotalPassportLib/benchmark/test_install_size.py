@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.stand_in_official import write_package
 from TotalPassportLib.base.files import DATA_FOLDER
 from TotalPassportLib.benchmark import install_size
@@ -52,6 +53,7 @@ def test_a_package_that_is_not_installed_ends_it(tmp_path: Path) -> None:
     assert process.stdout == ""
 
 
+@pytest.mark.slow
 def test_our_own_size_has_our_files_and_our_packages() -> None:
     size = our_install_size(DATA_FOLDER.parent)
     found = {entry["name"]: entry["bytes"] for entry in size["packages"]}

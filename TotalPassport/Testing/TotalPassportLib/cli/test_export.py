@@ -23,6 +23,7 @@ def passport(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("ending", "begins"), [("seed.json", '{\n"1": {'), ("csv", "label,name,"), ("mrk.json", "{")])
+@pytest.mark.slow
 def test_a_passport_is_exported_by_the_outputs_ending(ending: str, begins: str, passport: Path, tmp_path: Path) -> None:
     process = run_cli("export", passport, "-o", tmp_path / f"organs.{ending}")
     assert process.returncode == 0, process.stderr
@@ -30,6 +31,7 @@ def test_a_passport_is_exported_by_the_outputs_ending(ending: str, begins: str, 
     assert (tmp_path / f"organs.{ending}").read_text(encoding="utf-8").startswith(begins)
 
 
+@pytest.mark.slow
 def test_other_endings_and_other_files_end_in_one_sentence(passport: Path, tmp_path: Path) -> None:
     (tmp_path / "no.json").write_text("{}", encoding="utf-8")
     for arguments, says in (

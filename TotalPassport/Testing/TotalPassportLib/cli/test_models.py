@@ -150,6 +150,7 @@ def test_weights_that_are_none_are_refused_in_one_sentence(
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_the_whole_life_of_a_downloaded_model(
     capsys: pytest.CaptureFixture[str], site: Site, shared: Path, tiny_ct: Path, tmp_path: Path
 ) -> None:
@@ -175,6 +176,7 @@ def test_the_whole_life_of_a_downloaded_model(
     assert not models(capsys)["fastest"]["installed"]
 
 
+@pytest.mark.slow
 def test_official_weights_are_converted_once_for_all_later_runs(
     shared: Path, tiny_ct: Path, home: Path, tmp_path: Path
 ) -> None:

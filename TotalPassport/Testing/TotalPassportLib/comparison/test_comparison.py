@@ -129,6 +129,7 @@ def resampled(scan: tuple[np.ndarray, np.ndarray], *spacing_mm: float) -> Passpo
 
 
 @pytest.mark.parametrize("spacing_mm", [(0.8, 0.8, 5.0), (4.0, 4.0, 4.0), (1.5, 1.5, 1.5), (1.0, 1.0, 3.0)], ids=str)
+@pytest.mark.slow
 def test_the_same_labels_on_another_grid_have_not_changed(
     scan: tuple[np.ndarray, np.ndarray], first: Passport, spacing_mm: tuple[float, float, float]
 ) -> None:
@@ -166,6 +167,7 @@ def test_scans_that_are_too_unlike_to_judge_say_so(scan: tuple[np.ndarray, np.nd
     assert "The voxels are too coarse for most organs" in comparison_text(comparison)
 
 
+@pytest.mark.slow
 def test_the_floor_falls_with_the_voxels_and_tiny_organs_have_none(
     scan: tuple[np.ndarray, np.ndarray], first: Passport
 ) -> None:
@@ -244,6 +246,7 @@ def test_what_is_no_passport_is_refused_with_a_sentence(content: str, first: Pas
     assert files_below(tmp_path) == ["a.json", "b.json"]
 
 
+@pytest.mark.slow
 def test_a_passport_is_never_overwritten_by_the_table(first: Passport, tmp_path: Path) -> None:
     write_passport(first, tmp_path / "a.json")
     before = (tmp_path / "a.json").read_bytes()

@@ -72,6 +72,7 @@ def stored_shape(directions: np.ndarray, shape: tuple) -> tuple:
     turned=st.booleans(),
     seed=st.integers(0, 99),
 )
+@pytest.mark.slow
 def test_a_ct_is_resampled_to_scipys_very_values(
     shape: tuple, spacing: tuple, target: tuple, dtype: type, turned: bool, seed: int
 ) -> None:

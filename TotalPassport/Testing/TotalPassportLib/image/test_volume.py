@@ -121,6 +121,7 @@ def plain_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @settings(max_examples=100, deadline=None)
 @given(position=st.integers(0, 351), value=st.integers(0, 255))
+@pytest.mark.slow
 def test_no_damaged_header_byte_leads_to_a_defect(
     position: int, value: int, plain_file: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

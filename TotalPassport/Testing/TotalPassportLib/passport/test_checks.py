@@ -87,6 +87,7 @@ def test_a_reflected_body_is_told_once_and_for_all(axis: int, code: str) -> None
 
 @pytest.mark.parametrize(("axis", "code"), WHOLE_SCAN)
 @pytest.mark.parametrize("name", ["example_seg_fast.nii.gz", "example_seg_fast_force_split.nii.gz"])
+@pytest.mark.slow
 def test_real_segmentations_are_fine_as_they_are_and_caught_with_a_wrong_affine(
     axis: int, code: str, name: str, shared: Path
 ) -> None:

@@ -92,6 +92,7 @@ print(json.dumps(points))
 """
 
 
+@pytest.mark.slow
 def test_slicer_reads_the_markups_as_centroids_in_ras(passport: Passport, tmp_path: Path) -> None:
     export_passport(passport, tmp_path / "centroids.mrk.json")
     command = [sys.executable, "-c", SLICER_READS, tmp_path / "centroids.mrk.json"]
@@ -105,6 +106,7 @@ def test_slicer_reads_the_markups_as_centroids_in_ras(passport: Passport, tmp_pa
         assert np.allclose(position, organ.centroid_ras_mm, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_passport_from_a_file_exports_the_same(passport: Passport, tmp_path: Path) -> None:
     write_passport(passport, tmp_path / "p.json")
     read = read_passport(tmp_path / "p.json")

@@ -65,6 +65,7 @@ def affines(origin: float) -> st.SearchStrategy[np.ndarray]:
 
 @settings(max_examples=60, deadline=None)
 @given(affine=affines(1e6), seed=st.integers(0, 10**6))
+@pytest.mark.slow
 def test_any_affine_agrees_with_centred_sums_in_long_doubles(affine: np.ndarray, seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels = (rng.random((9, 8, 7)) < 0.3).astype(np.uint8)
@@ -103,6 +104,7 @@ def stored_otherwise(labels: np.ndarray, affine: np.ndarray, signed: np.ndarray)
 
 
 @pytest.mark.parametrize("directions", [np.eye(3), rotation((0, 0, 90)).round()], ids=["straight", "turned"])
+@pytest.mark.slow
 def test_the_same_anatomy_gives_the_same_text_in_all_48_orientations(directions: np.ndarray) -> None:
     labels, affine = phantom_labels(directions, (2.0, 2.5, 4.0))
     expected = organ_lines(labels, affine)
@@ -187,6 +189,7 @@ def test_an_organ_at_the_edge_keeps_its_volume_and_is_marked() -> None:
     order=st.permutations(range(3)),
     seed=st.integers(0, 10**6),
 )
+@pytest.mark.slow
 def test_the_same_voxels_stored_in_any_way_give_the_same_bytes_for_any_affine(
     angles: tuple, spacing: tuple, shear: float, origin: tuple, flips: tuple, order: list, seed: int
 ) -> None:

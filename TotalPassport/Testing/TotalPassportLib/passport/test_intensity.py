@@ -18,6 +18,7 @@ from TotalPassportLib.passport.intensity import HIGHEST_HU, LOWEST_HU, PERCENTIL
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), whole=st.booleans(), many=st.booleans())
+@pytest.mark.slow
 def test_intensities_are_numpys(seed: int, whole: bool, many: bool) -> None:
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 300 if many else 4, (9, 8, 7)).astype(np.uint16)

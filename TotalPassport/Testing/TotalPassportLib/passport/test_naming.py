@@ -74,6 +74,7 @@ def test_labels_that_nothing_tells_of_are_numbered_and_that_is_said(present: lis
 
 
 @pytest.mark.parametrize("turn", [np.eye(4), MIRRORED, UPSIDE_DOWN], ids=["as it is", "mirrored", "upside down"])
+@pytest.mark.slow
 def test_labels_of_total_are_recognised_by_numbers_and_anatomy(turn: np.ndarray, organs: tuple) -> None:
     voxels, affine = organs
     passport, naming = settled(voxels, turn @ affine)
@@ -93,6 +94,7 @@ def test_labels_of_total_are_recognised_in_half_a_body(half: int, organs: tuple)
 
 
 @pytest.mark.parametrize("order", ["version 1", "AMOS", "a few", "chance"])
+@pytest.mark.slow
 def test_labels_of_others_get_no_names_from_total(order: str, organs: tuple) -> None:
     voxels, affine = organs
     if order == "chance":

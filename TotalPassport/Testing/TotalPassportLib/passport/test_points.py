@@ -21,6 +21,7 @@ def sampled(indices: np.ndarray, linear: np.ndarray, shape: tuple = SHAPE, count
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6), spacing=st.tuples(*[st.floats(0.3, 6)] * 3))
+@pytest.mark.slow
 def test_each_point_is_the_farthest_from_those_before_it(seed: int, spacing: tuple) -> None:
     indices = np.unique(np.random.default_rng(seed).integers(0, 64, (400, 3)), axis=0)
     linear = np.diag(spacing)
@@ -61,6 +62,7 @@ def test_a_large_surface_is_thinned_to_voxel_centres_that_cover_it() -> None:
 
 
 @pytest.mark.parametrize("count", [50, 100, 200, 400])
+@pytest.mark.slow
 def test_a_prefix_covers_the_surface_much_better_than_chance(count: int) -> None:
     surface = shell(28)
     voxels = np.ravel_multi_index(surface.T, SHAPE)

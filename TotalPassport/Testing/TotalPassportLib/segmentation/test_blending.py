@@ -76,6 +76,7 @@ def blended(kind, axes, windows, head, channels) -> np.ndarray:
 
 @pytest.mark.parametrize(("shape", "patch", "step", "channels"), CASES)
 @pytest.mark.parametrize("scale", [0.01, 1.0, 300.0])
+@pytest.mark.slow
 def test_labels_equal_those_of_whole_accumulators_bit_for_bit(
     shape: Size, patch: Size, step: float, channels: int, scale: float
 ) -> None:
@@ -88,6 +89,7 @@ def test_labels_equal_those_of_whole_accumulators_bit_for_bit(
 
 @pytest.mark.parametrize(("shape", "patch", "step", "channels"), CASES)
 @pytest.mark.parametrize("features", [2, 30])
+@pytest.mark.slow
 def test_a_head_outside_the_network_gives_the_labels_of_one_inside(
     shape: Size, patch: Size, step: float, channels: int, features: int
 ) -> None:

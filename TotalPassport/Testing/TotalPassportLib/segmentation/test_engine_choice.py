@@ -179,6 +179,7 @@ def test_a_broken_model_is_told_as_such_even_when_it_is_opened_ahead(small_plain
 
 @needs_openvino
 @pytest.mark.parametrize(("precision", "error"), [("exact", 1e-4), ("turbo", 0.1)])
+@pytest.mark.slow
 def test_openvino_gives_what_the_plain_engine_gives(precision: str, error: float, part: Part) -> None:
     session, warnings = open_one(part, "openvino", precision)
     assert warnings == []

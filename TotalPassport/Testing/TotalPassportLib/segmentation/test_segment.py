@@ -94,6 +94,7 @@ def plain_segmentation(image: np.ndarray, model: ModelDescription) -> np.ndarray
     [((40, 33, 37), 0.5), ((16, 20, 24), 0.8), ((9, 50, 7), 0.8), ((5, 6, 7), 0.8), ((50, 9, 26), 0.3)],
 )
 @pytest.mark.parametrize("kind", ["threshold", "random"])
+@pytest.mark.slow
 def test_labels_equal_those_of_a_plain_implementation(
     shape: tuple[int, int, int], step: float, kind: str, tmp_path: Path
 ) -> None:
@@ -178,6 +179,7 @@ sys.addaudithook(_hear)  # it cannot be taken away again
 
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("hashed", [True, False], ids=["with hashes", "without hashes"])
+@pytest.mark.slow
 def test_a_networks_files_are_read_once_in_a_whole_run(
     hashed: bool, phantom_ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

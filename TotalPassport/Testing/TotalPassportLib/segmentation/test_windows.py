@@ -58,6 +58,7 @@ def test_a_small_volume_is_padded_to_one_patch_with_the_lower_half_in_front(shap
 
 
 @pytest.mark.parametrize("patch", [(16, 20, 24), (112, 112, 128), (8, 64, 8), (1, 1, 1), (128, 128, 128)])
+@pytest.mark.slow
 def test_weights_are_a_gaussian_rounded_by_way_of_single_precision(patch: tuple[int, int, int]) -> None:
     delta = np.zeros(patch)
     delta[tuple(size // 2 for size in patch)] = 1

@@ -71,6 +71,7 @@ def wait_for(condition: Any, application: Any, seconds: float = 20) -> None:
     assert condition()
 
 
+@pytest.mark.slow
 def test_a_run_that_works_tells_its_progress_and_its_result(run: Any, recorder: Recorder) -> None:
     run('for step in range(5): emit(event="progress", stage="infer", fraction=step / 4)\n' + OK)
     assert recorder.states == ["starting", "running", "finishing", "idle"]
@@ -225,6 +226,7 @@ def test_cancelling_twice_is_cancelling_once(run: Any, recorder: Recorder) -> No
     assert len(recorder.outcomes) == 1
 
 
+@pytest.mark.slow
 def test_a_slow_start_is_not_taken_for_a_failure(run: Any, recorder: Recorder) -> None:
     run("time.sleep(1.5)\n" + OK)
     assert recorder.outcomes[0].status.value == "done"

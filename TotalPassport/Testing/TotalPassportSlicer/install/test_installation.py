@@ -92,6 +92,7 @@ def test_installing_holds_every_other_package_where_it_is(
     assert not any(line.startswith("nibabel==") for line in pip_install.constraints)
 
 
+@pytest.mark.slow
 def test_pip_accepts_the_constraints(installation: Any) -> None:
     with installation.pip_commands._constraints_file(()) as path:
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "-q", "-c", str(path), "numpy"]

@@ -35,6 +35,7 @@ def picture_3d(panel: Any, tmp_path: Path) -> np.ndarray:
     return pixels(path)
 
 
+@pytest.mark.slow
 def test_axes_are_seen_in_red_green_and_blue_until_they_are_hidden(shown: Any, tmp_path: Path) -> None:
     from TotalPassportSlicer.nodes.organs import AXIS_COLORS
 
@@ -48,6 +49,7 @@ def test_axes_are_seen_in_red_green_and_blue_until_they_are_hidden(shown: Any, t
     assert share_like(without, AXIS_COLORS[0]) < share_like(with_axes, AXIS_COLORS[0]) / 4
 
 
+@pytest.mark.slow
 def test_organs_are_seen_in_their_colours(shown: Any, tmp_path: Path) -> None:
     shown.ui.showAxesCheckBox.checked = False
     shown.ui.showCentroidsCheckBox.checked = False
@@ -58,6 +60,7 @@ def test_organs_are_seen_in_their_colours(shown: Any, tmp_path: Path) -> None:
     assert share_like(picture_3d(shown, tmp_path), (221, 130, 101)) < 0.001
 
 
+@pytest.mark.slow
 def test_a_slice_shows_the_scan_and_the_organ_that_was_clicked(shown: Any, tmp_path: Path) -> None:
     import slicer
 
@@ -71,6 +74,7 @@ def test_a_slice_shows_the_scan_and_the_organ_that_was_clicked(shown: Any, tmp_p
     assert share_like(picture, (221, 130, 101)) > 0.01
 
 
+@pytest.mark.slow
 def test_the_panel_can_be_seen_and_is_not_blank(shown: Any, tmp_path: Path) -> None:
     path = tmp_path / "panel.png"
     shown.host.grab_widget(shown.widget.parent, path)

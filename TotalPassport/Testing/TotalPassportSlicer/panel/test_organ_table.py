@@ -26,6 +26,7 @@ def checks_cell(panel: Any, organ: str, role: Any) -> Any:
     return panel.ui.organTableView.model().index(panel.table_texts(0).index(organ), 6).data(role)
 
 
+@pytest.mark.slow
 def test_what_concerns_the_whole_scan_stands_above_the_table_in_red(mirrored: Any) -> None:
     from TotalPassportLib.passport.rules import rule_named
 
@@ -36,6 +37,7 @@ def test_what_concerns_the_whole_scan_stands_above_the_table_in_red(mirrored: An
     assert "rgb(204, 41, 41)" in label.styleSheet
 
 
+@pytest.mark.slow
 def test_the_label_goes_with_the_passport_that_it_was_about(mirrored: Any) -> None:
     wrong = mirrored.parameters.passport
     describe(mirrored, "kidney_left", "spleen", "liver")
@@ -46,6 +48,7 @@ def test_the_label_goes_with_the_passport_that_it_was_about(mirrored: Any) -> No
     assert mirrored.ui.findingsLabel.isHidden()
 
 
+@pytest.mark.slow
 def test_a_cell_has_the_colour_of_its_gravest_finding_and_the_sentences_of_all(mirrored: Any) -> None:
     import qt
 
@@ -59,6 +62,7 @@ def test_a_cell_has_the_colour_of_its_gravest_finding_and_the_sentences_of_all(m
         assert finding.message in tip
 
 
+@pytest.mark.slow
 def test_sorting_by_the_checks_brings_the_gravest_to_the_top(panel: Any) -> None:
     import qt
 
@@ -68,6 +72,7 @@ def test_sorting_by_the_checks_brings_the_gravest_to_the_top(panel: Any) -> None
     assert panel.table_texts(0)[2] == "A mass"
 
 
+@pytest.mark.slow
 def test_searching_finds_organs_by_what_the_checks_say(ready: Any) -> None:
     ready.use_child(ready.phantom_child)
     ready.apply_and_wait()

@@ -33,6 +33,7 @@ def named(panel: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", labels_without_a_text_of_their_own())
+@pytest.mark.slow
 def test_labels_show_what_they_are_given(panel: Any, name: str) -> None:
     import qt
 

@@ -160,6 +160,7 @@ def test_it_takes_any_size_that_is_a_multiple_of_its_divisor(cells: tuple[int, i
     np.testing.assert_allclose(result, Reference(PLAIN, weights).forward(image), atol=3e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_normalisation_keeps_its_digits_over_a_whole_patch() -> None:
     """onnxruntime's own operator is off by 3e-4 here, which would change hundreds of labels of a real scan."""
     network = PlainConvUNet(

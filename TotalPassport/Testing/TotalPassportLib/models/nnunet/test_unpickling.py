@@ -163,6 +163,7 @@ def test_values_nested_a_hundred_thousand_times_are_no_trouble(tmp_path: Path, s
 
 
 @pytest.mark.parametrize("operation", [b"}", b"]", b"(", b"N", b"K\x07", b"G12345678"])
+@pytest.mark.slow
 def test_a_flood_of_values_ends_before_memory_does(
     tmp_path: Path, operation: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,6 +134,7 @@ class TestDownload:
         ):
             download_model("fast", stop, cancellation, QUICK)
 
+    @pytest.mark.slow
     def test_a_process_killed_in_the_middle_leaves_only_what_can_be_continued(self, home: Path, site: Site) -> None:
         content = zip_dataset(FAST, os.urandom(500_000))
         site.put(f"{FAST}.zip", content)
