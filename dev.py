@@ -4,7 +4,8 @@
     demo             run the main job on the bundled sample CT with the bundled demo model
     test             run the tests, as many at a time as there are cores (further arguments go to pytest)
     test --quick     run those that are fast, of every room: under a minute
-    test-slicer      run them with the packages of Slicer 5.10, then of 5.12, each in an environment of its own
+    test-slicer      run them with the packages of Slicer 5.10, then of 5.12, each in an environment of its own (--quick
+                     as above)
     lint             check style and types
     parity           run the official TotalSegmentator and TotalPassport side by side (--help tells the options)
     bench-passport   measure passports against their definition computed plainly, label by label
@@ -87,11 +88,7 @@ def test(arguments: list[str]) -> int:
     """Run the tests, or the quick ones; an option of pytest, such as ``-n 0`` for one process, comes after ours."""
     setup([])
     install_system_packages()
-    options = list(IN_PARALLEL)
-    if "--quick" in arguments:
-        arguments = [argument for argument in arguments if argument != "--quick"]
-        options += ["-m", "not slow"]
-    return run(PYTHON, "-m", "pytest", *options, *arguments)
+    return run(PYTHON, "-m", "pytest", *pytest_options(arguments))
 
 
 def test_with_slicers_packages(arguments: list[str]) -> int:
@@ -101,8 +98,14 @@ def test_with_slicers_packages(arguments: list[str]) -> int:
     for version, packages in SLICERS_PACKAGES.items():
         python = make_slicers_environment(version, packages)
         print(f"With the packages of Slicer {version}: {', '.join(packages)}", flush=True)
-        codes.append(run(python, "-m", "pytest", *IN_PARALLEL, *arguments))
+        codes.append(run(python, "-m", "pytest", *pytest_options(arguments)))
     return max(codes)
+
+
+def pytest_options(arguments: list[str]) -> list[str]:
+    """Return what pytest is given: several processes, and our own ``--quick`` in its words."""
+    rest = [argument for argument in arguments if argument != "--quick"]
+    return [*IN_PARALLEL, *(["-m", "not slow"] if len(rest) < len(arguments) else []), *rest]
 
 
 def lint(arguments: list[str]) -> int:
