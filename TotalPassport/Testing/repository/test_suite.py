@@ -74,3 +74,10 @@ def test_the_public_hosts_workflow_runs_the_same_command_with_no_more_rights_tha
     project = (repository / "pyproject.toml").read_text(encoding="utf-8")
     assert versions[0] in project.partition("requires-python")[2].splitlines()[0]
     assert versions == ["3.11", "3.12", "3.13"]
+
+
+def test_what_is_called_slow_is_there(request: pytest.FixtureRequest) -> None:
+    """A file that was renamed would otherwise come back into the quick tests unseen."""
+    rules = request.config.pluginmanager.get_plugin(str(TESTING / "conftest.py"))
+    assert len(rules.SLOW) > 0
+    assert [place for place in rules.SLOW if not (TESTING / place).exists()] == []

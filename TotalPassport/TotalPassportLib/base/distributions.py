@@ -10,10 +10,8 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .files import DATA_FOLDER, read_json
@@ -119,14 +117,16 @@ def _distribution(entry: Mapping[str, Any]) -> Distribution:
 
 
 def _called_alike() -> Iterator[importlib.metadata.Distribution]:
-    # By the names of the folders that pip leaves: to open what every installed package says of itself takes long in
-    # an environment as full as Slicer's, and a window asks often.
-    for entry in sys.path:
-        for pattern in ("*.dist-info", "*.egg-info"):
-            for info in sorted(Path(entry).glob(pattern)):
-                name = canonical(info.name)
-                if name.startswith((MODULE, "ort-nightly")):
-                    yield importlib.metadata.Distribution.at(info)
+    # By the names of the folders that pip leaves, where it left some: to open what every installed package says of
+    # itself takes long in an environment as full as Slicer's, and a window asks often.
+    for package in importlib.metadata.distributions():
+        folder = getattr(package, "_path", None)
+        if (folder is None or _is_alike(folder.name)) and _is_alike(package.metadata["Name"] or ""):
+            yield package
+
+
+def _is_alike(name: str) -> bool:
+    return canonical(name).startswith((MODULE, "ort-nightly"))
 
 
 def _brings_module(package: importlib.metadata.Distribution) -> bool:
