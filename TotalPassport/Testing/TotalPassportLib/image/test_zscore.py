@@ -39,14 +39,15 @@ def test_a_box_is_normalised_as_if_it_were_a_view_of_the_whole(
 
 
 def test_a_plain_copy_would_not_do() -> None:
-    """Sums in single precision depend on how the voxels lie; with which numbers differs between versions of numpy."""
+    """Sums in single precision depend on how the voxels lie; whether it shows differs between versions of numpy."""
     box = (slice(1, 59), slice(2, 69), slice(1, 77))
     plain_copies = []
     for seed in range(8):
         whole = (np.random.default_rng(seed).normal(size=(60, 70, 80)) * 1000 + 500).astype(np.float32)
         plain_copies.append(np.ascontiguousarray(whole[box]).mean() == whole[box].mean())
         assert cut_out(whole, box).mean() == whole[box].mean()
-    assert not all(plain_copies)
+    if all(plain_copies):  # as with 2.0
+        pytest.skip("optional: this version of numpy sums a plain copy alike")
 
 
 def test_with_a_mask_zeros_outside_stay_zeros() -> None:
