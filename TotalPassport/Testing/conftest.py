@@ -86,19 +86,19 @@ SLOW = (
     "TotalPassportSlicer/test_module.py",
 )
 """What the quick tests leave out; all of it exists (repository/test_suite.py)."""
+_SLOW_PATHS = frozenset(TESTING / place for place in SLOW)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Spare the quick tests the reading of what they leave out."""
     quick = config.getoption("markexpr") == "not slow"
-    return True if quick and collection_path in {TESTING / place for place in SLOW} else None
+    return True if quick and collection_path in _SLOW_PATHS else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what lies in the slow folders and files; elsewhere single tests mark themselves."""
-    slow = [TESTING / place for place in SLOW]
     for item in items:
-        if any(item.path.is_relative_to(place) for place in slow):
+        if not _SLOW_PATHS.isdisjoint((item.path, *item.path.parents)):
             item.add_marker(pytest.mark.slow)
 
 

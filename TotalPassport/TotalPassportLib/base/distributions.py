@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,9 +83,9 @@ def installed() -> dict[str, str]:
     Nothing is imported. More than one means that they have written over one another.
     """
     found: dict[str, str] = {}
-    for package in _called_alike():
+    for package in filter(_may_be_one, importlib.metadata.distributions()):
         name = canonical(package.metadata["Name"] or "")
-        if _brings_module(package):
+        if (name.startswith(MODULE) or name == "ort-nightly") and _brings_module(package):
             found.setdefault(name, package.version)  # the first one of a name is the one that Python imports
     return found
 
@@ -116,17 +116,11 @@ def _distribution(entry: Mapping[str, Any]) -> Distribution:
     )
 
 
-def _called_alike() -> Iterator[importlib.metadata.Distribution]:
-    # By the names of the folders that pip leaves, where it left some: to open what every installed package says of
-    # itself takes long in an environment as full as Slicer's, and a window asks often.
-    for package in importlib.metadata.distributions():
-        folder = getattr(package, "_path", None)
-        if (folder is None or _is_alike(folder.name)) and _is_alike(package.metadata["Name"] or ""):
-            yield package
-
-
-def _is_alike(name: str) -> bool:
-    return canonical(name).startswith((MODULE, "ort-nightly"))
+def _may_be_one(package: importlib.metadata.Distribution) -> bool:
+    # By the folder that pip left, where there is one: to open what every installed package says of itself takes long
+    # in an environment as full as Slicer's, and a window asks often.
+    folder = getattr(package, "_path", None)
+    return folder is None or canonical(folder.name).startswith((MODULE, "ort-nightly"))
 
 
 def _brings_module(package: importlib.metadata.Distribution) -> bool:

@@ -13,14 +13,16 @@ Box = tuple[slice, slice, slice]
 
 
 def box_of(mask: np.ndarray, addon_voxels: Sequence[int] = (0, 0, 0)) -> Box | None:
-    """Return the smallest box that holds a mask, wider on all sides but within the array; None if the mask is empty."""
+    """Return the smallest box that holds all but zeros, wider on all sides but within the array; None if all are 0."""
     slices = []
     for axis, (size, addon) in enumerate(zip(mask.shape, addon_voxels, strict=True)):
-        others = tuple(other for other in range(mask.ndim) if other != axis)
-        filled = np.flatnonzero(mask.any(axis=others))
-        if not len(filled):
+        planes = np.moveaxis(mask, axis, 0)
+        # From both ends inwards: most scans are filled to their faces.
+        first = next((number for number in range(size) if planes[number].any()), None)
+        if first is None:
             return None
-        slices.append(slice(max(int(filled[0]) - addon, 0), min(int(filled[-1]) + 1 + addon, size)))
+        last = next(number for number in reversed(range(size)) if planes[number].any())
+        slices.append(slice(max(first - addon, 0), min(last + 1 + addon, size)))
     i, j, k = slices
     return i, j, k
 

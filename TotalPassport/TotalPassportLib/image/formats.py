@@ -49,7 +49,7 @@ def read_image(path: Path) -> StoredImage:
     if path.is_dir():
         raise BadInput(f"'{path}' is a folder.", nifti.HINT)
     require_regular(path)
-    kind = next((kind for kind in FORMATS if path.name.lower().endswith(kind.suffixes)), None)
+    kind = _format_of(path)
     if kind is None:
         names = " or ".join(known.name for known in FORMATS)
         raise BadInput(f"'{path}' is not a {names} file by its name.", nifti.HINT)
@@ -58,7 +58,11 @@ def read_image(path: Path) -> StoredImage:
 
 def is_image_name(path: Path) -> bool:
     """Tell whether a file has a name as images of a known format have."""
-    return any(path.name.lower().endswith(known.suffixes) for known in FORMATS)
+    return _format_of(path) is not None
+
+
+def _format_of(path: Path) -> FileFormat | None:
+    return next((kind for kind in FORMATS if path.name.lower().endswith(kind.suffixes)), None)
 
 
 def stem_of(path: Path) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..base.dataset_labels import LARGEST_LABEL
 from ..base.errors import BadInput
 
-LARGEST_LABEL = 65535
 ROUNDING = 1e-3
 """Labels stored with a scale factor miss whole numbers by its rounding: in float32 by up to 0.004 of a unit at 65535,
 by 1e-5 at 100. Interpolated labels and intensities miss them by more than this nearly everywhere."""

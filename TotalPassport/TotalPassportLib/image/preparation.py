@@ -13,6 +13,7 @@ import numpy as np
 
 from ..base.errors import BadInput
 from ..base.memory import require_memory
+from .cropping import box_of
 from .grid import CanonicalGrid, canonical_grid, resample_ct, sampled_affine, to_canonical
 from .volume import Volume
 
@@ -73,15 +74,5 @@ def prepare(ct: Volume, spacing_mm: tuple[float, float, float]) -> PreparedCT:
 
 def nonzero_box(voxels: np.ndarray) -> tuple[slice, slice, slice]:
     """Return the smallest box that holds every non-zero voxel; the whole array when there is none."""
-    slices = []
-    for axis, size in enumerate(voxels.shape):
-        planes = np.moveaxis(voxels, axis, 0)
-        # From both ends inwards: most scans are filled to their faces.
-        first = next((number for number in range(size) if planes[number].any()), None)
-        if first is None:
-            slices.append(slice(0, size))
-            continue
-        last = next(number for number in reversed(range(size)) if planes[number].any())
-        slices.append(slice(first, last + 1))
-    first_axis, second_axis, third_axis = slices
-    return first_axis, second_axis, third_axis
+    first, second, third = voxels.shape
+    return box_of(voxels) or (slice(0, first), slice(0, second), slice(0, third))

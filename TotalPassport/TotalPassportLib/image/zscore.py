@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-STD_FLOOR = 1e-8
-"""nnU-Net divides by no less than this."""
+from .normalisation import STD_FLOOR
 
 
 def cut_out(voxels: np.ndarray, box: Sequence[slice]) -> np.ndarray:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from ..base.labels import LabelTable
-from ..image.cropping import Box, box_of
+from ..image.cropping import Box
 from ..models.task import AfterWork
+from .cleaning import FACES, keep_pieces
 
 FIRST_VERTEBRA, LAST_VERTEBRA = 1, 24
 """Values of C1 and L5 in the tables of the vertebrae tasks, which count downwards along the spine."""
@@ -63,31 +64,20 @@ def after_work(
 
 
 def _value(table: LabelTable, name: str) -> int:
-    return next(value for value, label in table.items() if label.name == name)
+    label = table.named(name)
+    if label is None:
+        raise ValueError(f"The label table '{table.name}' has no '{name}'.")
+    return label.value
 
 
 def keep_largest_piece(labels: np.ndarray, value: int) -> np.ndarray:
     """Return the labels with only the largest piece of one label, the first of equals."""
-    return _with_pieces(labels, value, lambda sizes: np.arange(len(sizes)) == np.argmax(sizes))
+    return keep_pieces(labels, FACES, lambda sizes: np.arange(len(sizes)) == np.argmax(sizes), value)
 
 
 def remove_pieces_up_to(labels: np.ndarray, value: int, most_voxels: float) -> np.ndarray:
     """Return the labels without those pieces of one label that are no larger than this."""
-    return _with_pieces(labels, value, lambda sizes: sizes > most_voxels)
-
-
-def _with_pieces(labels: np.ndarray, value: int, kept: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Return the labels with the pieces of one label that are chosen by their sizes in voxels."""
-    from scipy import ndimage  # lazily: it takes longer to import than most scans to load, and few runs need it
-
-    box = box_of(labels == value)
-    if box is None:
-        return labels
-    result = labels.copy()
-    pieces, _ = ndimage.label(labels[box] == value)
-    stays = np.concatenate(([True], kept(np.bincount(pieces.ravel())[1:])))  # what is another label stays as it is
-    result[box][~stays[pieces]] = 0
-    return result
+    return keep_pieces(labels, FACES, lambda sizes: sizes > most_voxels, value)
 
 
 def number_vertebrae(labels: np.ndarray, least_voxels: float) -> np.ndarray:

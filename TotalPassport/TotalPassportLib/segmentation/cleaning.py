@@ -24,7 +24,7 @@ def remove_small_blobs(labels: np.ndarray, voxel_volume_mm3: float) -> np.ndarra
     voxel_volume_mm3 : float
         Volume of one voxel.
     """
-    return _keep_pieces(labels, FACES, lambda sizes: sizes > SMALL_BLOB_MM3 / voxel_volume_mm3)
+    return keep_pieces(labels, FACES, lambda sizes: sizes > SMALL_BLOB_MM3 / voxel_volume_mm3)
 
 
 def remove_small_pieces(labels: np.ndarray, least_fraction: float) -> np.ndarray:
@@ -40,17 +40,31 @@ def remove_small_pieces(labels: np.ndarray, least_fraction: float) -> np.ndarray
     least_fraction : float
         0 keeps everything, 1 only the largest.
     """
-    return _keep_pieces(labels, CORNERS, lambda sizes: sizes >= least_fraction * sizes.max())
+    return keep_pieces(labels, CORNERS, lambda sizes: sizes >= least_fraction * sizes.max())
 
 
-def _keep_pieces(labels: np.ndarray, connectivity: int, kept: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Return the labels with the pieces whose place in the list of sizes (voxels) is chosen by ``kept``."""
+def keep_pieces(
+    labels: np.ndarray, connectivity: int, kept: Callable[[np.ndarray], np.ndarray], only: int | None = None
+) -> np.ndarray:
+    """Return the labels with some pieces of each of them, or of one.
+
+    Parameters
+    ----------
+    labels : np.ndarray
+        uint8, of three axes.
+    connectivity : int
+        `FACES` or `CORNERS`.
+    kept : callable
+        Chooses the pieces of one label: the array of their sizes in voxels -> which of them stay.
+    only : int, optional
+        The label whose pieces are chosen; the others stay whole.
+    """
     from scipy import ndimage  # lazily: it takes longer to import than most scans to load, and few runs need it
 
     neighbours = ndimage.generate_binary_structure(3, connectivity)
     cleaned = labels.copy()
     for value, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is None:
+        if box is None or only not in (None, value):
             continue
         pieces, count = ndimage.label(labels[box] == value, neighbours)
         sizes = np.bincount(pieces.ravel(), minlength=count + 1)

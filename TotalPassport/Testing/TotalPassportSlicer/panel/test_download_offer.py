@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import io
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.missing_packages import pretend_missing
 from support.processes import files_below
 from support.web import Site, status, trickle
 from support.weights import FAST
@@ -206,15 +206,7 @@ class TestMissingOnnx:
     @pytest.fixture(autouse=True)
     def missing(self, monkeypatch: pytest.MonkeyPatch) -> set[str]:
         """Pretend that onnx is not installed, for those who ask whether it is."""
-        names, version = {"onnx"}, importlib.metadata.version
-
-        def look_up(name: str) -> str:
-            if name in names:
-                raise importlib.metadata.PackageNotFoundError(name)
-            return version(name)
-
-        monkeypatch.setattr(importlib.metadata, "version", look_up)
-        return names
+        return pretend_missing(monkeypatch, "onnx")
 
     def test_it_is_asked_for_with_its_reason_installed_and_the_download_offered(
         self, chosen: Any, missing: set[str], site: Site

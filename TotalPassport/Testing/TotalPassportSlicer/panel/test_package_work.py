@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.missing_packages import pretend_missing
 
 STARTERS = (
     "applyButton",
@@ -32,15 +32,7 @@ def pip(request: pytest.FixtureRequest, slicer_host: Any) -> Any:
 @pytest.fixture
 def missing(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """A Slicer to which nibabel has to be installed, and that knows it by its metadata only."""
-    names, version = {"nibabel"}, importlib.metadata.version
-
-    def look_up(name: str) -> str:
-        if name in names:
-            raise importlib.metadata.PackageNotFoundError(name)
-        return version(name)
-
-    monkeypatch.setattr(importlib.metadata, "version", look_up)
-    return names
+    return pretend_missing(monkeypatch, "nibabel")
 
 
 @pytest.fixture
