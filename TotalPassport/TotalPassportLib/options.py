@@ -7,15 +7,28 @@ the job file, and a parameter of the panel that bears its name carries it from a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from .base.errors import BadInput
+from .models.task import FAST, FASTEST, NORMAL, Task, load_task
+from .segmentation.cleaning import SMALL_BLOB_MM3
 from .segmentation.engines import AUTO, EXACT, provider_choices
+from .segmentation.task_segmentation import TaskOptions
 
 
-def _option(default: Any, text: str, *, metavar: str = "", values: Callable[[], tuple[str, ...]] | None = None) -> Any:
+def _option(
+    default: Any,
+    text: str,
+    *,
+    metavar: str = "",
+    values: Callable[[], tuple[str, ...]] | None = None,
+    least: float | None = None,
+    most: float | None = None,
+) -> Any:
     """Return a field with what the command line says about it.
 
     Parameters
@@ -28,8 +41,11 @@ def _option(default: Any, text: str, *, metavar: str = "", values: Callable[[], 
         Stands for the value in the command line's help.
     values : callable, optional
         Returns the values to show instead of a ``metavar``, for an option whose values are data.
+    least, most : float, optional
+        Bounds of a number.
     """
-    return field(default=default, metadata={"help": text, "metavar": metavar, "values": values})
+    about = {"help": text, "metavar": metavar, "values": values, "least": least, "most": most}
+    return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +70,26 @@ class RunOptions:
         Remove pieces of at most 200 mm3, as TotalSegmentator's option of that name does.
     preview : bool
         Also write ``<stem>_preview.png``.
+    task : tuple of str
+        Names of tasks, instead of a model's; several of them make one result.
+    fast, fastest : bool
+        The task's mode of that name where it has it.
+    roi_subset, roi_subset_robust : tuple of str
+        As ``roi``, in a scan that is cut to these structures first, by a rough model or a finer one.
+    robust_crop : bool
+        Find what a task's scan is cut to by the finer model.
+    body_seg : bool
+        Cut a CT to the patient first.
+    force_split : bool
+        Run on three parts of the scan, one after the other.
+    higher_order_resampling : bool
+        Smooth labels, of logits that are brought to the scan's grid.
+    resampling_order : int
+        Of the splines on the way to the networks' voxel size, 0 to 5.
+    small_blobs_mm3 : float
+        What ``remove_small_blobs`` removes, at most.
+    weights : str
+        Folders with official weights, separated as in ``PATH``; models whose weights are there are made of them.
 
     Examples
     --------
@@ -83,6 +119,80 @@ class RunOptions:
     statistics_include_incomplete: bool = _option(False, "do not set structures near the border to 0 there")
     remove_small_blobs: bool = _option(False, "remove pieces of at most 200 mm3, as TotalSegmentator does")
     preview: bool = _option(False, "also write <stem>_preview.png")
+    task: tuple[str, ...] = _option(
+        (), "what to segment, instead of a model's name; several tasks make one result", metavar="TASK"
+    )
+    fast: bool = _option(False, "the task's fast mode, where it has one")
+    fastest: bool = _option(False, "the task's fastest mode, where it has one")
+    roi_subset: tuple[str, ...] = _option(
+        (),
+        "as --roi, in a scan that is cut to these structures first, as TotalSegmentator does it",
+        metavar="NAME",
+    )
+    roi_subset_robust: tuple[str, ...] = _option((), "the same, cut by a finer model", metavar="NAME")
+    robust_crop: bool = _option(False, "find what a task's scan is cut to by the finer model")
+    body_seg: bool = _option(False, "cut a CT to the patient first")
+    force_split: bool = _option(False, "run on three parts of the scan, one after the other; needs less memory")
+    higher_order_resampling: bool = _option(False, "smoother labels: the networks' logits are resampled, slowly")
+    resampling_order: int = _option(
+        1, "order of the splines on the way to the networks' voxel size, 0 to 5", metavar="ORDER", least=0, most=5
+    )
+    small_blobs_mm3: float = _option(
+        SMALL_BLOB_MM3, "what --remove-small-blobs removes, at most", metavar="MM3", least=0, most=1e9
+    )
+
+    weights: str = _option(
+        "",
+        "folder with official weights, such as the one in which TotalSegmentator keeps its own, or several as in PATH; "
+        "converted on first use and kept in the cache",
+        metavar="FOLDER",
+    )
+
+    @property
+    def weights_folders(self) -> tuple[Path, ...]:
+        """The folders with weights, in the order in which they are looked into."""
+        return tuple(Path(folder) for folder in self.weights.split(os.pathsep) if folder)
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The structures to keep, by whichever option they are named."""
+        return self.roi_subset_robust or self.roi_subset or self.roi
+
+    @property
+    def of_tasks(self) -> TaskOptions:
+        """What of it is for the tasks' steps."""
+        return TaskOptions(
+            crop_to_wanted=bool(self.roi_subset or self.roi_subset_robust),
+            robust_crop=self.robust_crop or bool(self.roi_subset_robust),
+            body_seg=self.body_seg,
+            higher_order_resampling=self.higher_order_resampling,
+            resampling_order=self.resampling_order,
+            force_split=self.force_split,
+            small_blobs_mm3=self.small_blobs_mm3 if self.remove_small_blobs else 0.0,
+        )
+
+    def models(self) -> tuple[str, ...]:
+        """Return the names of the models to run: the one that is named, or those of the tasks in their modes.
+
+        >>> RunOptions(task=("total", "lung_vessels"), fast=True).models()
+        ('fast', 'lung_vessels')
+
+        Raises
+        ------
+        BadInput
+            There is no such task, or one is named twice.
+        """
+        if not self.task:
+            return (self.model,)
+        tasks = [load_task(name) for name in self.task]
+        if len(set(self.task)) < len(tasks):
+            raise BadInput("A task is named twice.", "Name each task once.")
+        return tuple(task.modes[self.mode_of(task)].model for task in tasks)
+
+    def mode_of(self, task: Task) -> str:
+        """Return the mode that is asked for, or the nearest one that the task has."""
+        asked = [FASTEST, FAST] if self.fastest else [FAST] if self.fast else []
+        return next((mode for mode in asked if mode in task.modes), NORMAL)
 
     @classmethod
     def from_entries(cls, entries: Mapping[str, Any]) -> RunOptions:

@@ -9,40 +9,36 @@ print(result.passport.organs[5].volume_mm3)
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .base.errors import BadInput, as_user_error
+from .base.errors import as_user_error
 from .base.events import Cancellation, EventCallback, Progress, ignore_event, start
 from .base.files import make_folder
-from .base.memory import available_bytes
 from .base.outputs import OutputFiles, check_destination
 from .image.formats import stem_of
-from .image.grid import canonical_grid, labels_on_stored_grid, to_canonical
+from .image.grid import canonical_grid, to_canonical
 from .image.nifti import save_labels
-from .image.preparation import PreparedCT, prepare
 from .image.preview import write_preview
-from .image.volume import Volume, load_ct
-from .models.catalogue import find_model
+from .image.volume import Volume
 from .models.description import ModelDescription
 from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
 from .passport import Passport
 from .passport.document import passport_text
 from .passport.extraction import extract_passport
+from .passport.joining import joined_passport
 from .passport.provenance import source_of, with_provenance
-from .segmentation.cleaning import remove_small_blobs, remove_small_pieces
+from .segmentation.combination import CombinedLabels, combined_labels, numbers_of
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
-from .segmentation.estimate import LONG_SECONDS, Estimate
 from .segmentation.official_statistics import official_statistics, statistics_text
-from .segmentation.segment import ModelGridLabels, needed_parts, segment
+from .segmentation.task_segmentation import ScanLabels
+from .segmentation_run import asked_models, first_network, load_scan, model_finder, segment_scan
 
 RUN_SHARES = {"load": 0.04, "prepare": 0.04, "infer": 0.8, "restore": 0.02, "describe": 0.04, "write": 0.06}
 """Stages of a run and their usual shares of its time."""
@@ -83,26 +79,17 @@ class SegmentedScan:
 
     Attributes
     ----------
-    ct : Volume
+    scan : Volume
         The scan as it was read.
-    prepared : PreparedCT
-        The same on the model's grid.
-    model : ModelDescription
-        What has segmented it.
-    searched : sequence of int
-        The label values that were looked for.
-    found : ModelGridLabels
-        What was found, on the model's grid.
-    labels : numpy.ndarray
-        The same on the scan's grid, uint8 ``[i, j, k]``.
+    found : sequence of ScanLabels
+        What each model has found, in the order in which they were asked for.
+    combined : CombinedLabels
+        The same as one label image, which is written.
     """
 
-    ct: Volume
-    prepared: PreparedCT
-    model: ModelDescription
-    searched: Sequence[int]
-    found: ModelGridLabels
-    labels: np.ndarray
+    scan: Volume
+    found: Sequence[ScanLabels]
+    combined: CombinedLabels
 
 
 def run(
@@ -140,69 +127,36 @@ def run(
     progress = start(RUN_SHARES, on_event, cancellation)
     with as_user_error(), ExitStack() as stack:
         with progress.stage("load"):
-            model = find_model(options.model)
-            wanted = wanted_labels(model, options.roi)
+            find = model_finder(options, on_event, progress.cancellation)
+            asked = asked_models(options, find)
             networks = stack.enter_context(NetworkOpener(options.provider, options.precision, progress.warn))
-            # Opening a network takes about as long as loading a CT, and mostly one core.
-            networks.prepare(needed_parts(model, wanted)[0])
-            ct = load_ct(ct_path, progress.warn)
+            # Opening a network takes about as long as loading a scan, and mostly one core.
+            networks.prepare(first_network(asked, options, find))
+            scan = load_scan(ct_path, asked, progress)
             paths = OutputPaths.in_folder(make_folder(Path(output_folder)), stem_of(ct_path), options)
             _require_writable(paths, ct_path)
-        with progress.stage("prepare"):
-            prepared = prepare(ct, model.spacing_mm)
-        with progress.stage("infer"):
-            found = segment(
-                prepared,
-                model,
-                networks,
-                on_window=progress.step,
-                wanted=wanted,
-                on_estimate=partial(_report_estimate, progress, available_bytes()),
-            )
-        with progress.stage("restore"):
-            found = _cleaned(found, model, options)
-            segmented = SegmentedScan(
-                ct=ct,
-                prepared=prepared,
-                model=model,
-                searched=wanted or model.label_values,
-                found=found,
-                labels=labels_on_stored_grid(found.voxels, prepared.grid),
-            )
+        found = segment_scan(scan, asked, networks, options, find=find, progress=progress)
+        segmented = SegmentedScan(scan=scan, found=found, combined=combined_labels(found))
         with progress.stage("describe"):
             measured, statistics = _measure(segmented, options, progress)
-            running = _running(found, options.precision)
+            ran = _ran(found)
             passport = with_provenance(
-                measured, source=source_of(ct), model=_identity(model, networks), running=running
+                measured,
+                source=source_of(scan),
+                model=_identity([each.model for each in asked], networks),
+                running={**ran, "precision": options.precision, "onnxruntime": version_of_onnxruntime()},
             )
         with progress.stage("write"):
             _write(paths, segmented, passport, statistics)
         return RunResult(
             paths=paths,
             passport=passport,
-            provider=found.provider,
+            provider=ran["provider"],
             precision=options.precision,
-            arithmetic=found.arithmetic,
+            arithmetic=ran["arithmetic"],
             seconds=progress.seconds,
-            network_seconds=found.network_seconds,
+            network_seconds=sum(each.on_model_grid.network_seconds for each in found if each.on_model_grid),
         )
-
-
-def wanted_labels(model: ModelDescription, roi: Sequence[str]) -> list[int]:
-    """Return the label values of structures by name; empty if none is named.
-
-    Raises
-    ------
-    BadInput
-        The model does not find a structure of such a name.
-    """
-    values = {model.labels[value].name: value for value in model.label_values}
-    for name in roi:
-        if name not in values:
-            close = difflib.get_close_matches(name, values, n=3)
-            hint = f"Did you mean {' or '.join(close)}?" if close else f"It finds {', '.join(values)}."
-            raise BadInput(f"The model '{model.name}' finds no structure called '{name}'.", hint)
-    return sorted(values[name] for name in roi)
 
 
 def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
@@ -211,89 +165,98 @@ def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
         check_destination(path, ct_path)
 
 
-def _report_estimate(progress: Progress, free_bytes: int | None, estimate: Estimate) -> None:
-    """Say what the run will take, with a way out if that is too much."""
-    progress.estimate(estimate.windows, estimate.seconds, estimate.memory_bytes)
-    way_out = "choose a model with larger voxels, such as 'fast', or crop the scan"
-    if free_bytes is not None and estimate.further_bytes > free_bytes:
-        progress.warn(
-            "low_memory",
-            f"This run needs about {estimate.further_bytes / 2**30:.1f} GB of memory, but only "
-            f"{free_bytes / 2**30:.1f} GB are free; it may fail or become very slow. Close other programs, {way_out}.",
-        )
-    if estimate.seconds > LONG_SECONDS:
-        progress.warn(
-            "long_run",
-            f"This will take about {estimate.seconds / 60:.0f} minutes on this computer; if that is too "
-            f"long, {way_out}.",
-        )
-
-
-def _cleaned(found: ModelGridLabels, model: ModelDescription, options: RunOptions) -> ModelGridLabels:
-    voxels = found.voxels
-    if model.least_piece_fraction > 0:
-        voxels = remove_small_pieces(voxels, model.least_piece_fraction)
-    if options.remove_small_blobs:
-        voxels = remove_small_blobs(voxels, float(np.prod(model.spacing_mm)))
-    return replace(found, voxels=voxels)
-
-
-def _identity(model: ModelDescription, networks: NetworkOpener) -> dict[str, Any]:
-    """Return which model it was, for the passport; a network that has run was hashed when it was opened."""
-    digests = [part.sha256 or networks.files(part).sha256 for part in model.parts]
-    return {"name": model.name, "version": model.version, "networks_sha256": digests}
-
-
-def _running(found: ModelGridLabels, precision: str) -> dict[str, str]:
-    """Return what the networks ran on, for the passport."""
+def _identity(models: Sequence[ModelDescription], networks: NetworkOpener) -> dict[str, Any]:
+    """Return which models they were, for the passport; a network that has run was hashed when it was opened."""
+    documents: list[dict[str, Any]] = [
+        {
+            "name": model.name,
+            "version": model.version,
+            "networks_sha256": [part.sha256 or networks.files(part).sha256 for part in model.parts],
+            **({"task": model.task.name} if model.task is not None else {}),
+        }
+        for model in models
+    ]
+    if len(documents) == 1:
+        return documents[0]
     return {
-        "provider": found.provider,
-        "precision": precision,
-        "arithmetic": found.arithmetic,
-        "onnxruntime": version_of_onnxruntime(),
+        "name": "+".join(document["name"] for document in documents),
+        "version": "+".join(document["version"] for document in documents),
+        "networks_sha256": [digest for document in documents for digest in document["networks_sha256"]],
+        "tasks": documents,
+        "shared_voxels": f"of the later task: {', '.join(document['name'] for document in documents)}",
     }
 
 
-def _measure(scan: SegmentedScan, options: RunOptions, progress: Progress) -> tuple[Passport, str | None]:
+def _ran(found: Sequence[ScanLabels]) -> dict[str, str]:
+    """Return what the networks ran on."""
+    results = [each.on_model_grid for each in found if each.on_model_grid is not None]
+    return {
+        name: "+".join(dict.fromkeys(kind for result in results for kind in getattr(result, name).split("+"))) or "none"
+        for name in ("provider", "arithmetic")
+    }
+
+
+def _measure(segmented: SegmentedScan, options: RunOptions, progress: Progress) -> tuple[Passport, str | None]:
     """Return the passport of what was found, and the text of the file of statistics if that was asked for."""
-    hounsfield = scan.prepared.fill_whole_grid()
-    passport = extract_passport(
-        scan.found.voxels, scan.found.affine, scan.model.labels, hounsfield, progress.step, scan.searched
-    )
+    passports = [_passport_of(segmented.scan, each, progress) for each in segmented.found]
+    combined = segmented.combined
+    if len(passports) == 1:
+        passport = passports[0]
+    else:
+        numbers = [numbers_of(each) for each in segmented.found]
+        passport = joined_passport(passports, numbers, combined.table, combined.searched)
     if not passport.organs:
         progress.warn("nothing_found", "The model found no organ in this scan.")
     if not options.statistics:
         return passport, None
-    if scan.model.statistics_grid == "model":
-        labels, spacing_mm = scan.found.voxels, scan.model.spacing_mm
-    else:
-        # Its voxel sizes are the header's, which need not be quite the affine's.
-        labels, hounsfield, spacing_mm = scan.labels, scan.ct.voxels, scan.ct.nominal_spacing_mm
-    statistics = official_statistics(
-        labels=labels,
-        hounsfield=hounsfield,
-        voxel_volume_mm3=float(np.prod(spacing_mm)),
-        table=scan.model.labels,
-        values=scan.searched,
-        include_incomplete=options.statistics_include_incomplete,
-    )
+    statistics: dict[str, dict[str, float]] = {}
+    for each in segmented.found:
+        statistics |= _statistics(segmented.scan, each, options)
     return passport, statistics_text(statistics)
 
 
-def _write(paths: OutputPaths, scan: SegmentedScan, passport: Passport, statistics: str | None) -> None:
+def _passport_of(scan: Volume, found: ScanLabels, progress: Progress) -> Passport:
+    on_model_grid, prepared = found.on_model_grid, found.prepared
+    if on_model_grid is None or prepared is None or found.box is not None:
+        labels, affine, intensities = found.voxels, scan.affine, scan.voxels
+    else:
+        labels, affine, intensities = on_model_grid.voxels, on_model_grid.affine, prepared.fill_whole_grid()
+    return extract_passport(labels, affine, found.model.labels, intensities, progress.step, found.searched)
+
+
+def _statistics(scan: Volume, found: ScanLabels, options: RunOptions) -> dict[str, dict[str, float]]:
+    if found.model.statistics_grid == "model" and found.prepared is not None and found.on_model_grid is not None:
+        labels, hounsfield = found.on_model_grid.voxels, found.prepared.fill_whole_grid()
+        spacing_mm: Any = found.prepared.spacing_mm.astype(np.float64)
+    else:
+        # Its voxel sizes are the header's, which need not be quite the affine's.
+        labels, hounsfield, spacing_mm = found.voxels, scan.voxels, scan.nominal_spacing_mm
+    return official_statistics(
+        labels=labels,
+        hounsfield=hounsfield,
+        voxel_volume_mm3=float(np.prod(spacing_mm)),
+        table=found.model.labels,
+        values=found.searched,
+        include_incomplete=options.statistics_include_incomplete,
+    )
+
+
+def _write(paths: OutputPaths, segmented: SegmentedScan, passport: Passport, statistics: str | None) -> None:
     """Write all files; they get their names together at the end."""
-    ct, table = scan.ct, scan.model.labels
-    with OutputFiles(inputs=[ct.path]) as files:
-        save_labels(files.path(paths.segmentation), scan.labels, like=ct, table=table, values=scan.searched)
+    scan, combined = segmented.scan, segmented.combined
+    with OutputFiles(inputs=[scan.path]) as files:
+        save_labels(
+            files.path(paths.segmentation), combined.voxels, like=scan, table=combined.table, values=combined.searched
+        )
         files.path(paths.passport).write_text(passport_text(passport), encoding="utf-8")
         if paths.statistics is not None and statistics is not None:
             files.path(paths.statistics).write_text(statistics, encoding="utf-8")
         if paths.preview is not None:
-            grid = canonical_grid(ct.affine, ct.voxels.shape)
+            grid = canonical_grid(scan.affine, scan.voxels.shape)
             write_preview(
                 files.path(paths.preview),
-                ct=to_canonical(ct.voxels, grid),
-                labels=to_canonical(scan.labels, grid),
+                ct=to_canonical(scan.voxels, grid),
+                labels=to_canonical(combined.voxels, grid),
                 affine=grid.affine,
-                table=table,
+                table=combined.table,
             )

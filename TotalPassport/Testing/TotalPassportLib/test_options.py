@@ -25,9 +25,21 @@ OTHERS: dict[str, Any] = {
     "statistics_include_incomplete": True,
     "remove_small_blobs": True,
     "preview": True,
+    "task": ("total", "lung_vessels"),
+    "fast": True,
+    "fastest": True,
+    "roi_subset": ("liver",),
+    "roi_subset_robust": ("spleen",),
+    "robust_crop": True,
+    "body_seg": True,
+    "force_split": True,
+    "higher_order_resampling": True,
+    "resampling_order": 3,
+    "small_blobs_mm3": 12.5,
+    "weights": "weights",
 }
 """A value beside the default of every option."""
-KINDS = {bool: "boolean", str: "string", tuple[str, ...]: "array"}
+KINDS = {bool: "boolean", str: "string", tuple[str, ...]: "array", int: "integer", float: "number"}
 
 
 def schema_properties() -> dict[str, dict[str, Any]]:
@@ -74,7 +86,7 @@ def test_every_option_has_an_argument_on_the_command_line() -> None:
     assert RunOptions.from_entries(vars(parser.parse_args([]))) == RunOptions()
     arguments: list[str] = []
     for name, value in OTHERS.items():
-        values = [] if value is True else list(value) if isinstance(value, tuple) else [value]
+        values = [] if value is True else list(value) if isinstance(value, tuple) else [str(value)]
         arguments += [f"--{name.replace('_', '-')}", *values]
     assert RunOptions.from_entries(vars(parser.parse_args(arguments))) == RunOptions(**OTHERS)
     text = "".join(parser.format_help().split())

@@ -124,6 +124,15 @@ class Progress:
         self._report(1, 1)
         self._finished_share += self._shares[name]
 
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Count time inside the present stage as that of another one, which takes turns with it."""
+        start = time.perf_counter()
+        yield
+        taken = time.perf_counter() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + taken
+        self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) - taken
+
     def step(self, done: int, total: int) -> None:
         """Report that ``done`` of ``total`` steps of the present stage are finished.
 

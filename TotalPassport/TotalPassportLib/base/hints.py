@@ -40,6 +40,7 @@ class HintCode(enum.StrEnum):
     MEASURE_AGAIN_OR_OMIT_ICP = "measure_again_or_omit_icp"
     CHOOSE_MODEL = "choose_model"
     GIVE_WEIGHTS = "give_weights"
+    GET_LICENSED_WEIGHTS = "get_licensed_weights"
 
 
 NEUTRAL: Mapping[HintCode, str] = {
@@ -91,6 +92,10 @@ NEUTRAL: Mapping[HintCode, str] = {
     HintCode.MEASURE_AGAIN: "Measure the segmentation again with describe().",
     HintCode.MEASURE_AGAIN_OR_OMIT_ICP: "Measure the segmentation again with describe(). Or leave ICP out.",
     HintCode.CHOOSE_MODEL: "Choose one of the models {models}.",
+    HintCode.GET_LICENSED_WEIGHTS: (
+        "Its weights ({datasets:dataset|datasets}) come from TotalSegmentator's authors to who has a licence: {terms}. "
+        "import_models([path]) brings in the file or folder of '{model}'."
+    ),
     HintCode.GIVE_WEIGHTS: "Give the folder with the weights; then both programs run the same ones.",
 }
 """The words for who calls the library from Python. The fields of each text are the arguments of its code."""

@@ -135,7 +135,7 @@ def _show_model(options: argparse.Namespace) -> None:
     print(f"{shown_name(entry.title)}\n{shown_name(entry.description, LONGEST_SENTENCE)}\n")
     lines = {
         "licence": entry.licence,
-        "voxel size": " x ".join(f"{size:g}" for size in entry.spacing_mm) + " mm",
+        "voxel size": _spacing_text(entry),
         "installed": facts["folder"] or "no",
         "size": f"{facts['installed_bytes'] / 1e6:.1f} MB" if entry.installed else None,
         "download": f"about {entry.approximate_bytes / 1e6:.0f} MB" if entry.datasets else None,
@@ -146,11 +146,17 @@ def _show_model(options: argparse.Namespace) -> None:
         if value is not None:
             print(f"  {key:12}{shown_name(str(value), LONGEST_SENTENCE)}")
     for dataset in entry.datasets:
-        print(f"\n  {dataset.folder}\n    {dataset.url}")
+        print(f"\n  {dataset.folder}\n    {dataset.url or 'not published: a licence is needed'}")
         for name in ("archive", "checkpoint", "plans"):
             print(f"    {name + ' SHA-256':20}{getattr(dataset, name).sha256 or 'recorded when it first comes'}")
     if not entry.installed:
         print(f"\n{hint_text(entry.needs)}")
+
+
+def _spacing_text(entry: Any) -> str:
+    if entry.spacing_mm is None:
+        return "the scan's own"
+    return " x ".join(f"{size:g}" for size in entry.spacing_mm) + " mm"
 
 
 def _download_model(options: argparse.Namespace) -> None:

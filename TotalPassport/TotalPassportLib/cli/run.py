@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,13 +25,6 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilo
     )
     parser.add_argument("ct", type=Path, metavar="CT", help="the scan, .nii or .nii.gz; convert DICOM with dcm2niix")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results")
-    parser.add_argument(
-        "--weights",
-        type=Path,
-        metavar="FOLDER",
-        help="official weights for --model fast, fastest or full, such as the folder in which TotalSegmentator keeps "
-        "its own; converted on first use and kept in the cache",
-    )
     add_options(parser, notes={"model": "; 'totalpassport models list' shows which are installed"})
     parser.set_defaults(command=_run)
 
@@ -42,10 +34,6 @@ def _run(arguments: argparse.Namespace) -> None:
 
     options = RunOptions.from_entries(vars(arguments))
     with ProgressBar() as bar:
-        if arguments.weights is not None:
-            from ..models.transfer.weights import weights_model
-
-            options = replace(options, model=str(weights_model(options.model, arguments.weights, bar.show)))
         result = pipeline.run(arguments.ct, arguments.output, options, on_event=bar.show)
     print(summary_text(result))
     print_files(result)

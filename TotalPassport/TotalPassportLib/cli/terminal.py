@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import Field, fields
 from pathlib import Path
@@ -52,10 +52,26 @@ def _argument(option: Field[Any], kind: Any, note: str) -> dict[str, Any]:
     if kind == tuple[str, ...]:
         return {"nargs": "+", "default": [], "metavar": option.metadata["metavar"], "help": text}
     argument = {"default": option.default, "help": f"{text} (default: %(default)s)"}
+    if kind in (int, float):
+        return {**argument, "type": _number(kind, option.metadata), "metavar": option.metadata["metavar"]}
     if get_args(kind):
         return {**argument, "choices": get_args(kind)}
     values = option.metadata["values"]
     return {**argument, "metavar": f"{{{','.join(values())}}}" if values else option.metadata["metavar"]}
+
+
+def _number(kind: type, bounds: Mapping[str, Any]) -> Callable[[str], float]:
+    """Return what makes a number of an argument and refuses what is out of bounds."""
+    least, most = bounds["least"], bounds["most"]
+
+    def number(text: str) -> float:
+        value: float = kind(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"must be from {least:g} to {most:g}")
+        return value
+
+    number.__name__ = "whole number" if kind is int else "number"  # argparse names it where the text is none
+    return number
 
 
 @contextmanager

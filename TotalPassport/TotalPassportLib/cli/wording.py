@@ -57,6 +57,10 @@ IN_THE_SHELL: Mapping[HintCode, str] = {
         "Measure the segmentation again with 'totalpassport passport'. Or leave ICP out."
     ),
     HintCode.CHOOSE_MODEL: "Choose --model {models}.",
+    HintCode.GET_LICENSED_WEIGHTS: (
+        "Its weights ({datasets:dataset|datasets}) come from TotalSegmentator's authors to who has a licence: {terms}. "
+        "'totalpassport models import PATH' brings in the file or folder of '{model}'."
+    ),
     HintCode.GIVE_WEIGHTS: "Add --weights FOLDER; then both programs run the same ones.",
 }
 

@@ -50,17 +50,21 @@ def from_canonical(voxels: np.ndarray, grid: CanonicalGrid) -> np.ndarray:
     return stored[tuple(slice(None, None, int(flip)) for flip in grid.orientation[:, 1])]
 
 
-def resample_ct(voxels: np.ndarray, spacing_mm: np.ndarray, target_mm: tuple[float, float, float]) -> np.ndarray:
-    """Resample a CT linearly to the target spacing.
+def resample_ct(
+    voxels: np.ndarray, spacing_mm: np.ndarray, target_mm: tuple[float, float, float], order: int = 1
+) -> np.ndarray:
+    """Resample a scan to the target spacing, linearly if not told otherwise.
 
     Parameters
     ----------
     voxels : np.ndarray
-        Real array ``[right, anterior, superior]`` in Hounsfield units.
+        Real array ``[right, anterior, superior]``.
     spacing_mm : np.ndarray
         float32 voxel sizes in the same order.
     target_mm : tuple[float, float, float]
         Wanted voxel sizes.
+    order : int
+        Of the splines, 0 to 5; another one than 1 takes scipy's own way, with float64 of the whole scan.
 
     Returns
     -------
@@ -70,6 +74,11 @@ def resample_ct(voxels: np.ndarray, spacing_mm: np.ndarray, target_mm: tuple[flo
     zoom = spacing_mm / np.asarray(target_mm)
     if np.array_equal(spacing_mm, np.asarray(target_mm)):
         return voxels
+    if order != 1:
+        from scipy import ndimage  # lazily: it takes longer to import than most scans to load, and few runs need it
+
+        resampled = ndimage.zoom(voxels.astype(np.float64), zoom, order=order, mode="nearest")
+        return np.asarray(resampled.astype(np.int32))
     targets = [round(size * factor) for size, factor in zip(voxels.shape, zoom, strict=True)]
     right, anterior, superior = (_Samples.of(*sizes) for sizes in zip(voxels.shape, targets, strict=True))
     resampled = np.empty(targets[::-1], np.int32)

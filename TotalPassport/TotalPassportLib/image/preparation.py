@@ -1,4 +1,4 @@
-"""From a CT as loaded to what a network sees.
+"""From a scan as loaded to what a network sees.
 
 The steps and their order are nnU-Net's: crop to the box that holds anything, then normalise (see `normalisation`).
 Here, and undone only in `segmentation`, axes are turned from ``[x, y, z]`` (right, anterior, superior) to the networks'
@@ -16,6 +16,10 @@ from ..base.memory import require_memory
 from .cropping import box_of
 from .grid import CanonicalGrid, canonical_grid, resample_ct, sampled_affine, to_canonical
 from .volume import Volume
+from .zscore import cut_out
+
+THIRD_MARGIN = 20
+"""Planes by which the thirds of a scan that is split reach into one another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +29,7 @@ class PreparedCT:
     Attributes
     ----------
     hounsfield_zyx : numpy.ndarray
-        float32 ``[z, y, x]``, cropped to the box.
+        float32 ``[z, y, x]``, cropped to the box; lies in memory as `zscore.cut_out` makes it.
     box_zyx : tuple of slice
         The box that holds anything, in the whole grid at the model's spacing.
     shape_zyx : tuple of int
@@ -34,6 +38,8 @@ class PreparedCT:
         float64 4 x 4, voxel indices ``[x, y, z]`` of the whole grid to RAS mm, true to the sampling.
     grid : CanonicalGrid
         The grid that the CT came on.
+    spacing_mm : numpy.ndarray
+        float32 ``[3]``, the nominal voxel sizes of the prepared grid along x, y, z.
     """
 
     hounsfield_zyx: np.ndarray
@@ -41,6 +47,51 @@ class PreparedCT:
     shape_zyx: tuple[int, int, int]
     affine: np.ndarray
     grid: CanonicalGrid
+    spacing_mm: np.ndarray
+
+    @classmethod
+    def of(
+        cls, voxels_zyx: np.ndarray, *, affine: np.ndarray, grid: CanonicalGrid, spacing_mm: np.ndarray
+    ) -> PreparedCT:
+        """Return a scan on the model's grid, ``[z, y, x]``, cropped to its box."""
+        box = nonzero_box(voxels_zyx)
+        z, y, x = voxels_zyx.shape
+        return cls(
+            hounsfield_zyx=cut_out(voxels_zyx, box),
+            box_zyx=box,
+            shape_zyx=(z, y, x),
+            affine=affine,
+            grid=grid,
+            spacing_mm=spacing_mm,
+        )
+
+    def thirds(self) -> list[tuple[PreparedCT, slice]]:
+        """Return the scan in three parts along z that overlap, and which planes of each count; from below.
+
+        That is TotalSegmentator's ``force_split``. The margins are its own, and the planes at the borders are not quite
+        where one would expect them; its labels depend on that.
+
+        Raises
+        ------
+        BadInput
+            The scan has too few planes.
+        """
+        third = self.shape_zyx[0] // 3
+        if third < THIRD_MARGIN - 1:
+            raise BadInput(
+                f"A scan of {self.shape_zyx[0]} planes on the model's grid is too short to be split in three.",
+                "Leave the splitting out; it only saves memory.",
+            )
+        whole = self.fill_whole_grid().transpose(2, 1, 0)
+        planes = (
+            (slice(0, third + THIRD_MARGIN), slice(0, third)),
+            (slice(third + 1 - THIRD_MARGIN, 2 * third + THIRD_MARGIN), slice(THIRD_MARGIN - 1, -THIRD_MARGIN)),
+            (slice(2 * third + 1 - THIRD_MARGIN, None), slice(THIRD_MARGIN - 1, None)),
+        )
+        return [
+            (PreparedCT.of(whole[read], affine=self.affine, grid=self.grid, spacing_mm=self.spacing_mm), kept)
+            for read, kept in planes
+        ]
 
     def fill_whole_grid(self) -> np.ndarray:
         """Return the CT on the whole grid, a new float32 ``[x, y, z]``; outside the box it is 0, by its definition."""
@@ -49,26 +100,34 @@ class PreparedCT:
         return whole.transpose(2, 1, 0)
 
 
-def prepare(ct: Volume, spacing_mm: tuple[float, float, float]) -> PreparedCT:
-    """Bring a CT to canonical orientation and the model's spacing, cropped to the box of its non-zero voxels."""
+def prepare(ct: Volume, spacing_mm: tuple[float, float, float] | None, order: int = 1) -> PreparedCT:
+    """Bring a scan to canonical orientation and the model's spacing, cropped to the box of its non-zero voxels.
+
+    Parameters
+    ----------
+    ct : Volume
+        The scan.
+    spacing_mm : tuple of float, optional
+        Wanted voxel sizes along R, A, S; None keeps the scan's own, and its fractions.
+    order : int
+        Of the splines between voxels.
+    """
     grid = canonical_grid(ct.affine, ct.voxels.shape)
     stored_mm = ct.spacing_mm[grid.stored_axes]
+    if spacing_mm is None:
+        turned = to_canonical(ct.voxels, grid).transpose(2, 1, 0)
+        return PreparedCT.of(turned, affine=grid.affine, grid=grid, spacing_mm=stored_mm)
     # The int32 result and its float32 copy: known before anything is allocated.
     sizes = np.round(np.array(grid.shape) * stored_mm / np.array(spacing_mm))
     if sizes.min() < 1:
         raise BadInput(f"'{ct.path}' is smaller than one voxel of the model.", "Give a larger scan.")
     require_memory(8 * float(np.prod(sizes)), f"Resampling '{ct.path.name}'")
-    resampled = resample_ct(to_canonical(ct.voxels, grid), stored_mm, spacing_mm)
-    turned = resampled.transpose(2, 1, 0)
-    box = nonzero_box(turned)
-    cropped = np.ascontiguousarray(turned[box], dtype=np.float32)
-    z, y, x = turned.shape
-    return PreparedCT(
-        hounsfield_zyx=cropped,
-        box_zyx=box,
-        shape_zyx=(z, y, x),
+    resampled = resample_ct(to_canonical(ct.voxels, grid), stored_mm, spacing_mm, order)
+    return PreparedCT.of(
+        resampled.transpose(2, 1, 0),
         affine=sampled_affine(grid, resampled.shape),
         grid=grid,
+        spacing_mm=np.asarray(spacing_mm, np.float32),
     )
 
 

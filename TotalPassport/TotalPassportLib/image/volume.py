@@ -101,6 +101,22 @@ def load_ct(path: Path, warn: Callable[[str, str], None] | None = None) -> Volum
     return volume
 
 
+def load_mr(path: Path) -> Volume:
+    """Load an MR image and check that it can be segmented; its intensities have no unit.
+
+    Raises
+    ------
+    BadInput, OutOfMemory
+        As `load_ct` does.
+    """
+    volume = _load(path, modality="MR", intensity_unit="arbitrary")
+    _check_ct_geometry(volume)
+    lowest, highest = _value_range(volume)
+    if lowest == highest:
+        raise BadInput(f"All voxels of '{path}' have the value {lowest:g}.", "Choose a scan that shows something.")
+    return volume
+
+
 def load_segmentation(path: Path) -> Volume:
     """Load a label image; the voxels are unsigned integers.
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .normalisation import STD_FLOOR
+STD_FLOOR = 1e-8
+"""nnU-Net divides by no less than this."""
 
 
 def cut_out(voxels: np.ndarray, box: Sequence[slice]) -> np.ndarray:

@@ -19,33 +19,33 @@ from ..base.paths import models_folder
 from .description import DESCRIPTION_FILE, ModelDescription
 from .nnunet.layout import dataset_number
 from .reading import read_model
+from .task import NORMAL, ExpectedFile, Task, TaskMode, TaskPart, list_tasks, mode_of_model, model_title
 
 CATALOGUE_VARIABLE = "TOTALPASSPORT_CATALOGUE"
 """Names a catalogue file of one's own, such as a hospital's with addresses of a mirror; its models come before ours."""
+USUAL_ARCHIVE_BYTES, LARGEST_ARCHIVE_BYTES = 230_000_000, 4 * 2**30
+"""Of weights of which no size has been published; the largest ones that are known have five folds and 1.2 GB."""
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 """What a model may be called; it is also the name of its folder."""
 
 
-@dataclass(frozen=True)
-class ExpectedFile:
-    """What is known of a file before it comes; None is recorded when the file is first seen."""
-
-    size_bytes: int | None
-    sha256: str | None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Released weights of one network: where they are, and what is known of them."""
+    """Released weights of one network: where they are, and what is known of them.
+
+    ``url`` is None where nobody may publish them. ``trainer_folder`` is which training of several in one archive is
+    meant, where that is known.
+    """
 
     folder: str
     part: str
-    url: str
+    url: str | None
     approximate_bytes: int
     largest_bytes: int
     archive: ExpectedFile
     checkpoint: ExpectedFile
     plans: ExpectedFile
+    trainer_folder: str | None = None
 
     @property
     def number(self) -> int:
@@ -84,16 +84,22 @@ class Verification:
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogueEntry:
-    """One model by name; ``spacing_mm`` is along R, A, S, ``datasets`` are what it is converted from, if anything."""
+    """One model by name.
+
+    ``spacing_mm`` is along R, A, S, None where scans keep their voxels. ``datasets`` are what it is converted from, if
+    anything. ``task`` and ``mode`` say which task it is for, if any.
+    """
 
     name: str
     title: str
     description: str
     licence: str
-    spacing_mm: tuple[float, float, float]
+    spacing_mm: tuple[float, float, float] | None
     bundled_folder: Path | None = None
     datasets: tuple[Dataset, ...] = ()
     verification: Verification | None = None
+    task: Task | None = None
+    mode: str = NORMAL
 
     @property
     def folder(self) -> Path:
@@ -119,10 +125,22 @@ class CatalogueEntry:
         return sum(dataset.archive.size_bytes or dataset.approximate_bytes for dataset in self.datasets)
 
     @property
+    def licensed(self) -> bool:
+        """Whether its weights come only from a file that the user has."""
+        return any(dataset.url is None for dataset in self.datasets)
+
+    @property
     def needs(self) -> Hint | str:
         """What to do when it is not installed."""
         if not self.datasets:
             return "It comes with TotalPassport; install TotalPassport again."
+        if self.licensed and self.task is not None:
+            return Hint(
+                HintCode.GET_LICENSED_WEIGHTS,
+                model=self.name,
+                terms=self.task.licence.terms_url,
+                datasets=[dataset.number for dataset in self.datasets],
+            )
         return Hint(
             HintCode.DOWNLOAD_MODEL,
             model=self.name,
@@ -158,7 +176,39 @@ def _with_others(*entries: CatalogueEntry) -> tuple[CatalogueEntry, ...]:
 def bundled_catalogue() -> tuple[CatalogueEntry, ...]:
     """Return the models of the catalogue that comes with TotalPassport."""
     document = read_json(DATA_FOLDER / "catalogue.json", ModelError)
-    return tuple(_entry_from(entry) for entry in document["models"])
+    ours = tuple(_entry_from(entry) for entry in document["models"])
+    known = {entry.name for entry in ours}
+    modes = ((task, mode) for task in list_tasks() for mode in task.modes if task.modes[mode].model not in known)
+    return (*ours, *(_entry_of_task(task, mode) for task, mode in modes))
+
+
+def _entry_of_task(task: Task, mode_name: str) -> CatalogueEntry:
+    mode = task.mode(mode_name)
+    return CatalogueEntry(
+        name=mode.model,
+        title=model_title(task, mode_name),
+        description=task.description,
+        licence=task.licence.name,
+        spacing_mm=mode.spacing_mm,
+        datasets=tuple(_dataset_of(part, mode) for part in mode.parts),
+        task=task,
+        mode=mode_name,
+    )
+
+
+def _dataset_of(part: TaskPart, mode: TaskMode) -> Dataset:
+    weights = part.weights
+    return Dataset(
+        folder=weights.folder,
+        part=part.name,
+        url=weights.url,
+        approximate_bytes=weights.archive.size_bytes or USUAL_ARCHIVE_BYTES,
+        largest_bytes=LARGEST_ARCHIVE_BYTES,
+        archive=weights.archive,
+        checkpoint=weights.checkpoint,
+        plans=weights.plans,
+        trainer_folder=mode.trainer_folder,
+    )
 
 
 def read_catalogue(path: Path) -> tuple[CatalogueEntry, ...]:
@@ -176,6 +226,7 @@ def read_catalogue(path: Path) -> tuple[CatalogueEntry, ...]:
 
 def _entry_from(entry: dict[str, Any]) -> CatalogueEntry:
     right, anterior, superior = entry["spacing_mm"]
+    known = mode_of_model(entry["name"])
     return CatalogueEntry(
         name=entry["name"],
         title=entry["title"],
@@ -185,6 +236,8 @@ def _entry_from(entry: dict[str, Any]) -> CatalogueEntry:
         bundled_folder=DATA_FOLDER / entry["bundled_folder"] if entry["bundled_folder"] else None,
         datasets=tuple(_dataset_from(dataset) for dataset in entry["datasets"]),
         verification=_verification_from(entry["verification"]) if "verification" in entry else None,
+        task=known[0] if known else None,
+        mode=known[1] if known else NORMAL,
     )
 
 
@@ -211,13 +264,16 @@ def _installed_entry(folder: Path) -> CatalogueEntry:
     """Describe an installed model from its own description, of which nothing may be sound."""
     try:
         document = read_json(folder / DESCRIPTION_FILE, ModelError)
-        right, anterior, superior = (float(value) for value in document["spacing_mm"])
+        spacing_mm = None
+        if document["spacing_mm"] is not None:
+            right, anterior, superior = (float(value) for value in document["spacing_mm"])
+            spacing_mm = (right, anterior, superior)
         return CatalogueEntry(
             name=folder.name,
             title=str(document["title"]),
             description=str(document.get("intended_use") or "A model of your own."),
             licence=str(document["licence"] or "unknown"),
-            spacing_mm=(right, anterior, superior),
+            spacing_mm=spacing_mm,
         )
     except (ModelError, LookupError, TypeError, ValueError, AttributeError):
         return CatalogueEntry(
@@ -225,7 +281,7 @@ def _installed_entry(folder: Path) -> CatalogueEntry:
             title=folder.name,
             description="Its description is damaged.",
             licence="unknown",
-            spacing_mm=(0.0, 0.0, 0.0),
+            spacing_mm=None,
         )
 
 

@@ -10,13 +10,16 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import ModelError
+from ..base.errors import BadInput, ModelError
 from ..base.files import sha256_of, validate
 from ..base.labels import LabelTable, bundled_tables, load_label_table, table_from_document
 from ..image.normalisation import Normalisation, normalisation_from_document
+from .task import CT, Task, TaskMode, load_task, task_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,15 +27,18 @@ if TYPE_CHECKING:
 DESCRIPTION_FILE = "model.json"
 METADATA_KEY = "totalpassport_model"
 SCHEMA_VERSION = "totalpassport-model/1"
+CORRECT_IT = "Correct the description or convert the model again."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """One network of a model.
 
-    ``label_values[c]`` is the label value of output channel ``c``; channel 0 is background. Sizes are in voxels,
-    ``[z, y, x]``. ``step`` is the largest step between windows as a fraction of the patch. A network with a ``head``
-    (see `read_head`) gives features, one without gives logits. ``gigaflop_per_window`` is what one run of it takes.
+    ``label_values[c]`` is the label value of output channel ``c``; channel 0 is background, unless the channels are
+    ``regions``. Sizes are in voxels along the network's axes, of which ``axes`` says which of z, y, x each is.
+    ``step`` is the largest step between windows as a fraction of the patch. A network with a ``head`` (see
+    `read_head`) gives features, one without gives logits. ``gigaflop_per_window`` is what one run of it takes.
+    ``spacing_mm`` is the voxel size of its own input along R, A, S. Networks of one ``name`` are folds.
     """
 
     name: str
@@ -46,15 +52,19 @@ class Part:
     head: Path | None = None
     head_sha256: str | None = None
     gigaflop_per_window: float | None = None
+    spacing_mm: tuple[float, float, float] | None = None
+    axes: tuple[int, int, int] = (0, 1, 2)
+    regions: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelDescription:
     """A model that can be run.
 
-    ``spacing_mm`` is in canonical axis order (R, A, S). ``statistics_grid`` is ``input`` or ``model``: where statistics
-    in TotalSegmentator's manner are taken. Pieces smaller than ``least_piece_fraction`` of
-    their structure's largest piece are removed.
+    ``spacing_mm`` is in canonical axis order (R, A, S), None where a scan keeps its voxels. ``statistics_grid`` is
+    ``input`` or ``model``: where statistics in TotalSegmentator's manner are taken. Pieces smaller than
+    ``least_piece_fraction`` of their structure's largest piece are removed. ``modality`` is `CT` or `MR`. ``task`` and
+    ``mode`` name the task whose crops and after-work belong to it, if any.
     """
 
     name: str
@@ -63,16 +73,24 @@ class ModelDescription:
     licence: str
     intended_use: str
     source: str
-    spacing_mm: tuple[float, float, float]
+    spacing_mm: tuple[float, float, float] | None
     labels: LabelTable
     parts: tuple[Part, ...]
     statistics_grid: str = "input"
     least_piece_fraction: float = 0.0
+    modality: str = CT
+    task: Task | None = None
+    mode: TaskMode | None = None
 
     @property
     def label_values(self) -> list[int]:
         """Values of every structure that it can find, ascending."""
         return sorted({value for part in self.parts for value in part.label_values} - {0})
+
+    @property
+    def folds(self) -> list[tuple[Part, ...]]:
+        """The networks by parts: more than one where a part is the average of several."""
+        return [tuple(networks) for _, networks in groupby(self.parts, key=attrgetter("name"))]
 
 
 def model_from_document(document: Any, what: str, folder: Path, network: Path | None) -> ModelDescription:
@@ -99,7 +117,11 @@ def model_from_document(document: Any, what: str, folder: Path, network: Path | 
     parts = tuple(_part_from(entry, folder, network, what) for entry in document["parts"])
     for part in parts:
         _check_part(part, labels, what)
-    right, anterior, superior = (float(value) for value in document["spacing_mm"])
+    _check_folds(parts, what)
+    spacing_mm = _spacing(document["spacing_mm"])
+    if spacing_mm is None and not all(part.spacing_mm for part in parts):
+        raise ModelError(f"{what} has no spacing_mm, and neither has each of its parts.", CORRECT_IT)
+    task, mode = _task_from(document.get("task"), what)
     return ModelDescription(
         name=document["name"],
         title=document["title"],
@@ -107,17 +129,39 @@ def model_from_document(document: Any, what: str, folder: Path, network: Path | 
         licence=document["licence"],
         intended_use=document.get("intended_use", ""),
         source=document.get("source", ""),
-        spacing_mm=(right, anterior, superior),
+        spacing_mm=spacing_mm,
         labels=labels,
         parts=parts,
         statistics_grid=document.get("statistics_grid", "input"),
         least_piece_fraction=float(document.get("least_piece_fraction", 0.0)),
+        modality=document.get("modality", CT),
+        task=task,
+        mode=mode,
     )
+
+
+def _spacing(values: list[float] | None) -> tuple[float, float, float] | None:
+    if values is None:
+        return None
+    right, anterior, superior = (float(value) for value in values)
+    return right, anterior, superior
+
+
+def _task_from(entry: Mapping[str, str] | None, what: str) -> tuple[Task | None, TaskMode | None]:
+    if entry is None:
+        return None, None
+    try:
+        task = load_task(entry["name"])
+        return task, task.mode(entry["mode"])
+    except BadInput as error:
+        raise ModelError(f"{what} belongs to no task that is known: {error.message}", CORRECT_IT) from error
 
 
 def _labels_from(document: Mapping[str, Any], what: str) -> LabelTable:
     labels = document["labels"]
     if isinstance(labels, str):
+        if labels in task_names():
+            return load_task(labels).labels
         if labels not in bundled_tables():
             raise ModelError(f"{what} names an unknown label table '{labels}'.", "Write the labels into the model.")
         return load_label_table(labels)
@@ -141,6 +185,9 @@ def _part_from(entry: Mapping[str, Any], folder: Path, network: Path | None, wha
         head=folder / entry["head"]["file"] if "head" in entry else None,
         head_sha256=entry["head"]["sha256"] if "head" in entry else None,
         gigaflop_per_window=entry.get("gigaflop_per_window"),
+        spacing_mm=_spacing(entry.get("spacing_mm")),
+        axes=_triple(entry.get("axes", [0, 1, 2])),
+        regions=entry.get("regions", False),
     )
 
 
@@ -150,8 +197,10 @@ def _triple(values: list[int]) -> tuple[int, int, int]:
 
 
 def _check_part(part: Part, labels: LabelTable, what: str) -> None:
-    hint = "Correct the description or convert the model again."
-    if part.label_values[0] != 0:
+    hint = CORRECT_IT
+    if part.regions and 0 in part.label_values:
+        raise ModelError(f"{what}: no region of part '{part.name}' may be background (0).", hint)
+    if not part.regions and (part.label_values[0] != 0 or len(part.label_values) < 2):
         raise ModelError(f"{what}: the first channel of part '{part.name}' must be background (0).", hint)
     unknown = [value for value in part.label_values if value and value not in labels]
     if unknown:
@@ -160,6 +209,18 @@ def _check_part(part: Part, labels: LabelTable, what: str) -> None:
         raise ModelError(f"{what}: the patch of part '{part.name}' is not a multiple of its divisor.", hint)
     if contradiction := part.normalisation.contradiction():
         raise ModelError(f"{what}: {contradiction} in part '{part.name}'.", hint)
+
+
+def _check_folds(parts: tuple[Part, ...], what: str) -> None:
+    """Refuse networks of one name that are not trained for the same."""
+
+    def kind(part: Part) -> tuple[Any, ...]:
+        sizes = (part.patch_size_zyx, part.divisor_zyx, part.step, part.spacing_mm, part.axes)
+        return (*sizes, part.normalisation, part.label_values, part.regions)
+
+    for name, networks in groupby(parts, key=attrgetter("name")):
+        if len({kind(network) for network in networks}) > 1:
+            raise ModelError(f"{what}: the networks of part '{name}' are no folds of one training.", CORRECT_IT)
 
 
 def verify_file(file: Path, sha256: str | None) -> str:

@@ -28,8 +28,8 @@ ALL_FOLDS = "all"
 
 
 @dataclass(frozen=True)
-class Pin:
-    """What a file must be like, as far as that has been published."""
+class ExpectedFile:
+    """What is known of a file before it comes; None is recorded when the file is first seen."""
 
     size_bytes: int | None = None
     sha256: str | None = None
@@ -51,9 +51,9 @@ class ReleasedWeights:
     number: int
     folder: str
     url: str | None
-    archive: Pin
-    checkpoint: Pin
-    plans: Pin
+    archive: ExpectedFile
+    checkpoint: ExpectedFile
+    plans: ExpectedFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +219,24 @@ def load_task(name: str) -> Task:
     raise BadInput(f"There is no task '{name}'.", hint)
 
 
+@cache
+def mode_of_model(model: str) -> tuple[Task, str] | None:
+    """Return the task and the mode whose networks make a model of this name, None if it is no task's."""
+    modes = ((task, name) for task in list_tasks() for name in task.modes)
+    return next(((task, name) for task, name in modes if task.modes[name].model == model), None)
+
+
+def model_title(task: Task, mode: str) -> str:
+    """Return what to call the model of a task's mode.
+
+    >>> model_title(load_task("total_mr"), "fast")
+    'TotalSegmentator: Whole body (MR), fast, 3 mm'
+    """
+    spacing = task.mode(mode).spacing_mm
+    size = f", {min(spacing):.3g} mm" if spacing else ""
+    return f"TotalSegmentator: {task.title}{'' if mode == NORMAL else f', {mode}'}{size}"
+
+
 def structure_of(number: int) -> tuple[Task, int] | None:
     """Return the task and the value that a number (`Task.number`) stands for; None if it stands for nothing."""
     slot, value = divmod(number, LABELS_PER_SLOT)
@@ -296,12 +314,12 @@ def _after(entry: Mapping[str, Any]) -> AfterWork:
 
 def _part(entry: Mapping[str, Any]) -> TaskPart:
     dataset, values = entry["dataset"], entry.get("label_values")
-    pins = {file: Pin(**dataset.get(file, {})) for file in ("checkpoint", "plans")}
+    pins = {file: ExpectedFile(**dataset.get(file, {})) for file in ("checkpoint", "plans")}
     weights = ReleasedWeights(
         number=dataset["number"],
         folder=dataset["folder"],
         url=dataset["url"],
-        archive=Pin(**dataset["archive"]),
+        archive=ExpectedFile(**dataset["archive"]),
         **pins,
     )
     return TaskPart(name=entry["name"], label_values=None if values is None else tuple(values), weights=weights)

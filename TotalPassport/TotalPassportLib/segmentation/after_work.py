@@ -22,7 +22,7 @@ def after_work(
     labels: np.ndarray,
     steps: Iterable[AfterWork],
     table: LabelTable,
-    spacing_mm: Sequence[float],
+    spacing_mm: Sequence[float] | np.ndarray,
     mask_of: Callable[[AfterWork], np.ndarray],
 ) -> np.ndarray:
     """Return the labels after all steps, in their order.
@@ -117,7 +117,9 @@ def _labels_touch(labels: np.ndarray) -> bool:
     return False
 
 
-def dilate_into_background(labels: np.ndarray, spacing_mm: Sequence[float], radius_mm: float) -> np.ndarray:
+def dilate_into_background(
+    labels: np.ndarray, spacing_mm: Sequence[float] | np.ndarray, radius_mm: float
+) -> np.ndarray:
     """Return the labels, each grown by a ball where there was background; smaller values are served first.
 
     The ball's voxels are counted from its lower end, so that it is lopsided where the radius is no whole number of
@@ -148,7 +150,7 @@ def _wider(box: Box, reach: Sequence[int], shape: Sequence[int]) -> Box:
     return i, j, k
 
 
-def dilated(mask: np.ndarray, spacing_mm: Sequence[float], distance_mm: float) -> np.ndarray:
+def dilated(mask: np.ndarray, spacing_mm: Sequence[float] | np.ndarray, distance_mm: float) -> np.ndarray:
     """Return a mask that has grown by a distance, counted in whole voxels of the mean size from face to face.
 
     A distance of less than a voxel is none; TotalSegmentator would let the mask fill the scan.

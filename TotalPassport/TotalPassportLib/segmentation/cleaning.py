@@ -12,8 +12,8 @@ FACES, CORNERS = 1, 3
 """Which neighbours belong to one piece: those that share a face, or those that touch at all (scipy's connectivity)."""
 
 
-def remove_small_blobs(labels: np.ndarray, voxel_volume_mm3: float) -> np.ndarray:
-    """Return the labels without pieces of at most `SMALL_BLOB_MM3`, each label on its own, as TotalSegmentator does.
+def remove_small_blobs(labels: np.ndarray, voxel_volume_mm3: float, largest_mm3: float = SMALL_BLOB_MM3) -> np.ndarray:
+    """Return the labels without small pieces, each label on its own, as TotalSegmentator does.
 
     Voxels that share a face make one piece.
 
@@ -23,8 +23,10 @@ def remove_small_blobs(labels: np.ndarray, voxel_volume_mm3: float) -> np.ndarra
         uint8 ``[x, y, z]``.
     voxel_volume_mm3 : float
         Volume of one voxel.
+    largest_mm3 : float
+        Pieces up to this volume are removed.
     """
-    return keep_pieces(labels, FACES, lambda sizes: sizes > SMALL_BLOB_MM3 / voxel_volume_mm3)
+    return keep_pieces(labels, FACES, lambda sizes: sizes > largest_mm3 / voxel_volume_mm3)
 
 
 def remove_small_pieces(labels: np.ndarray, least_fraction: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One model, of one or several parts, on one prepared CT: the label volume at the model's resolution."""
+"""One model, of one or several parts, on one prepared scan: the label volume on the grid of that scan."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from math import prod
 
 import numpy as np
 
-from ..base.memory import require_memory, resident_bytes, return_free_memory
+from ..base.memory import resident_bytes
 from ..image.preparation import PreparedCT
 from ..models.description import ModelDescription, Part
-from .blending import ExactBlender, TurboBlender
 from .engine_choice import NetworkOpener
-from .engines import EXACT
-from .estimate import Estimate, WindowCost, estimate, measured
+from .estimate import Estimate, WindowCost, estimate
 from .part_plan import PartPlan
-from .session import NetworkSession
-from .windows import gaussian_weights
+from .part_run import PartRun
 
 StepCallback = Callable[[int, int], None]
 EstimateCallback = Callable[[Estimate], None]
@@ -54,6 +51,7 @@ def segment(
     on_window: StepCallback,
     wanted: Collection[int] = (),
     on_estimate: EstimateCallback = lambda estimate: None,
+    smooth: bool = False,
 ) -> ModelGridLabels:
     """Run the parts of a model; a later part overwrites an earlier one where it finds something.
 
@@ -71,25 +69,26 @@ def segment(
         Label values to keep, all if empty; parts that have none of them do not run.
     on_estimate : callable
         Called once, when the first window has shown what a window takes.
+    smooth : bool
+        Of networks that work at another voxel size: bring their labels back by `smooth_labels`.
 
     Raises
     ------
     ModelError, OutOfMemory, Cancelled, BadInput
         See `NetworkOpener.open` and the callbacks.
     """
-    shape = ct.hounsfield_zyx.shape
-    plans = [PartPlan.of(shape, part, networks.files(part), networks.precision) for part in needed_parts(model, wanted)]
+    plans = part_plans(ct, model, networks, wanted)
     progress = WindowProgress(plans, prod(ct.grid.shape), on_window, on_estimate)
     labels_zyx = np.zeros(ct.shape_zyx, np.uint8)
     inside = labels_zyx[ct.box_zyx]
     engines, seconds = [], 0.0
     for plan in plans:
-        session = networks.open(plan.part)
-        found = _labels_of_part(ct, plan, session, progress.window_done)
+        run = PartRun(plan, networks, progress.window_done)
+        found = run.labels(ct.hounsfield_zyx, smooth=smooth)
         np.copyto(inside, found, where=found != 0)
-        engines.append(session.engine)
-        seconds += session.seconds
-        del session, found  # one network is gone before the next one comes
+        engines += run.engines
+        seconds += run.seconds
+        del found
     return ModelGridLabels(
         voxels=_kept(labels_zyx, wanted).transpose(2, 1, 0),
         affine=ct.affine,
@@ -100,8 +99,20 @@ def segment(
 
 
 def needed_parts(model: ModelDescription, wanted: Collection[int]) -> list[Part]:
-    """Return the parts that can find any of the wanted label values; all of them where none is named."""
+    """Return the networks that can find any of the wanted label values; all of them where none is named."""
     return [part for part in model.parts if not wanted or not set(part.label_values).isdisjoint(wanted)]
+
+
+def part_plans(
+    ct: PreparedCT, model: ModelDescription, networks: NetworkOpener, wanted: Collection[int]
+) -> list[PartPlan]:
+    """Return what each part that has any of the wanted label values comes to, all of them where none is named."""
+    needed = set(needed_parts(model, wanted))
+    return [
+        PartPlan.of(ct.hounsfield_zyx.shape, ct.spacing_mm[::-1], folds, networks.files(folds[0]), networks.precision)
+        for folds in model.folds
+        if folds[0] in needed
+    ]
 
 
 class WindowProgress:
@@ -138,23 +149,3 @@ def _kept(labels: np.ndarray, wanted: Collection[int]) -> np.ndarray:
     kept = np.zeros(256, np.uint8)
     kept[list(wanted)] = list(wanted)
     return np.asarray(kept[labels])
-
-
-def _labels_of_part(
-    ct: PreparedCT, plan: PartPlan, session: NetworkSession, on_window: Callable[[WindowCost], None]
-) -> np.ndarray:
-    """Return label values ``[z, y, x]`` of one part in the CT's box."""
-    part, patch = plan.part, plan.part.patch_size_zyx
-    image = np.pad(part.normalisation.apply(ct.hounsfield_zyx), plan.borders)
-    require_memory(plan.held_bytes, f"Collecting the results of part '{part.name}'")
-    kind = ExactBlender if plan.precision == EXACT else TurboBlender
-    blender = kind(plan.cells, gaussian_weights(patch), session.head, len(part.label_values))
-    for start in plan.cells.starts:
-        window = image[tuple(slice(first, first + size) for first, size in zip(start, patch, strict=True))]
-        with measured() as cost:
-            blender.add(start, session.run(window))
-            return_free_memory()  # cells come and go in all sizes, and would leave holes of hundreds of megabytes
-        on_window(cost)
-    labels = np.asarray(part.label_values, np.uint8)[blender.labels]
-    unpadded = tuple(slice(low, size - high) for (low, high), size in zip(plan.borders, image.shape, strict=True))
-    return np.asarray(labels[unpadded])

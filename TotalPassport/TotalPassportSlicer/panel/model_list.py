@@ -95,19 +95,19 @@ def in_bytes(count: int) -> str:
 def about(entry: CatalogueEntry) -> str:
     """Return what a model is: its description, and the size of the voxels that it works at."""
     lines = [entry.description]
-    if all(entry.spacing_mm):
+    if entry.spacing_mm:
         lines.append(_("Voxel size: {sizes} mm").format(sizes=" × ".join(f"{size:g}" for size in entry.spacing_mm)))
     return "\n".join(lines)
 
 
 def addresses(entry: CatalogueEntry) -> str:
     """Return where a model's weights are, an address a line."""
-    return "\n".join(dataset.url for dataset in entry.datasets)
+    return "\n".join(dataset.url for dataset in entry.datasets if dataset.url)
 
 
 def hosts(entry: CatalogueEntry) -> str:
     """Return the computers that a model's weights come from."""
-    return _listed(urlsplit(dataset.url).hostname or "" for dataset in entry.datasets)
+    return _listed(urlsplit(dataset.url).hostname or "" for dataset in entry.datasets if dataset.url)
 
 
 def titles(entries: Iterable[CatalogueEntry]) -> str:

@@ -74,6 +74,10 @@ def _texts_of_models() -> dict[HintCode, str]:
         HintCode.NAME_ONE_MODEL: _("Import one of them alone."),
         HintCode.GIVE_PUBLISHED_FILES: _("Get that file with a browser, on any machine, and give its folder."),
         HintCode.CHOOSE_MODEL: _("Choose one of the models {models}."),
+        HintCode.GET_LICENSED_WEIGHTS: _(
+            "Its weights ({datasets:dataset|datasets}) come from TotalSegmentator's authors to who has a licence: "
+            "{terms}. 'Import file…' in the section Models brings in the file or folder of '{model}'."
+        ),
         HintCode.GIVE_WEIGHTS: _("Give the folder with the weights."),
     }
 

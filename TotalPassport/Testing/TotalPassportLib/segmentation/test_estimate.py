@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.networks import write_model
-from TotalPassportLib import pipeline
 from TotalPassportLib.base.events import Event
 from TotalPassportLib.base.memory import peak_bytes, resident_bytes
 from TotalPassportLib.models.description import Part
@@ -15,7 +14,7 @@ from TotalPassportLib.models.network_files import NetworkFiles
 from TotalPassportLib.models.reading import read_model
 from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run
-from TotalPassportLib.segmentation.estimate import Estimate, WindowCost, estimate, measured
+from TotalPassportLib.segmentation.estimate import LONG_SECONDS, Estimate, WindowCost, estimate, measured
 from TotalPassportLib.segmentation.part_plan import PartPlan
 
 MEGABYTE = 2**20
@@ -28,7 +27,7 @@ def part(tmp_path: Path) -> Part:
 
 
 def plan_of(shape: tuple[int, int, int], part: Part) -> PartPlan:
-    return PartPlan.of(shape, part, NetworkFiles(part), "exact")
+    return PartPlan.of(shape, np.full(3, 3.0, np.float32), (part,), NetworkFiles(part), "exact")
 
 
 def test_windows_overlap_as_the_part_says_and_a_small_scan_has_one(part: Part) -> None:
@@ -113,4 +112,4 @@ def test_a_run_that_takes_too_much_warns_with_a_way_out(
     assert warning["code"] == code
     assert sentence in warning["message"]
     assert "choose a model with larger voxels" in warning["message"]
-    assert pipeline.LONG_SECONDS < 3000
+    assert LONG_SECONDS < 3000

@@ -43,6 +43,7 @@ def prepared(hounsfield_zyx: np.ndarray, box: tuple[slice, slice, slice] | None 
         shape_zyx=shape,
         affine=affine,
         grid=canonical_grid(affine, shape[::-1]),
+        spacing_mm=np.full(3, 3.0, np.float32),
     )
 
 

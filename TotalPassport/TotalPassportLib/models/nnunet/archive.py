@@ -16,7 +16,7 @@ from typing import NoReturn
 from ...base.errors import ModelError
 from ...base.events import StepCallback
 from ...base.files import make_folder, require_regular
-from .layout import CHECKPOINT, DATASET_FOLDER, NEEDED_FILES
+from .layout import CHECKPOINT, DATASET_FOLDER, FOLD_CHECKPOINT, NEEDED_FILES
 
 MOST_MEMBERS = 10_000
 LARGEST_DIRECTORY_BYTES = 4 * 2**20
@@ -143,10 +143,10 @@ def _printable(name: str) -> str:
 
 
 def _is_needed(name: str) -> bool:
-    """Whether a name is one of ``Dataset.../<trainer>/`` + `NEEDED_FILES`."""
+    """Whether a name is one of ``Dataset.../<trainer>/`` + `NEEDED_FILES`, or the checkpoint of a further fold."""
     folder, _, rest = name.partition("/")
     trainer, _, rest = rest.partition("/")
-    if rest not in NEEDED_FILES or not DATASET_FOLDER.match(folder):
+    if (rest not in NEEDED_FILES and not FOLD_CHECKPOINT.fullmatch(rest)) or not DATASET_FOLDER.match(folder):
         return False
     return bool(FOLDER_NAME.fullmatch(folder) and FOLDER_NAME.fullmatch(trainer))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...base.errors import ModelError
+from ..task import CT, MR
 
 MOST_CLASSES = 256
 BACKGROUND, IGNORE = 0, "ignore"
@@ -102,6 +103,16 @@ def read_channels(dataset: Mapping[str, Any]) -> Channels:
     if sorted(values.values()) != list(range(len(values))):
         raise _cannot_use("the values of 'labels' must be 0, 1, 2, ... without gaps")
     return Channels(names=tuple(sorted(values, key=values.__getitem__)))
+
+
+def read_modality(dataset: Any) -> str:
+    """Return what a network's scans are made by: `CT`, or `MR` for all that is not called CT.
+
+    nnU-Net decides by the same word how an image is normalised.
+    """
+    names = dataset.get("channel_names", dataset.get("modality")) if isinstance(dataset, dict) else None
+    name = names.get("0") if isinstance(names, dict) else None
+    return CT if isinstance(name, str) and name.strip().lower() == "ct" else MR
 
 
 def _regions(dataset: Mapping[str, Any], labels: Mapping[str, Any]) -> Channels:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,19 +19,22 @@ import numpy as np
 from ...base.errors import BadInput, ModelError, os_error
 from ...base.events import StepCallback
 from ...base.files import make_folder, read_json
-from ...base.labels import LabelTable, load_label_table
+from ...base.labels import load_label_table, table_from_names
 from ...base.temporaries import folder_beside, rename_folder
-from ...image.normalisation import CTNormalisation
-from ..catalogue import list_models
 from ..description import DESCRIPTION_FILE, SCHEMA_VERSION
 from ..reading import read_model
+from ..task import ALL_FOLDS, model_title
 from .architecture import UNet
-from .checkpoint import read_checkpoint
+from .checkpoint import read_checkpoint, trained_configuration
+from .conventions import read_modality
 from .graph import write_head, write_network
-from .layout import NEEDED_FILES, dataset_number, find_datasets, release
+from .layout import NEEDED_FILES, checkpoints, find_datasets
 from .plans import Plans, read_plans
+from .released import ReleasedParts, released_parts
 
 PLANS, DATASET, CHECKPOINT = NEEDED_FILES
+LONGEST_NAME = 100
+"""Characters of a structure's name that are kept."""
 
 
 def convert_official_folder(
@@ -85,40 +89,153 @@ def _trainers(folder: Path) -> list[Path]:
 
 def _write_model(trainers: Sequence[Path], folder: Path, name: str, part_done: StepCallback) -> None:
     # All plans first: a mistake in the last of five should not show only after a minute of work.
-    plans = [_plans(trainer) for trainer in trainers]
-    table = load_label_table(release().labels)
-    values = [_label_values(trainer, plan, table) for trainer, plan in zip(trainers, plans, strict=True)]
-    head = _head(trainers, plans, name)
+    datasets = [_dataset_name(trainer) for trainer in trainers]
+    if len(set(datasets)) != len(datasets):
+        raise ModelError("The same dataset was given twice.", "Give one trainer's folder for each dataset.")
+    trained = [_trained_network(trainer) for trainer in trainers]
+    channels = [len(network.plans.class_names) for network in trained]
+    released = released_parts(datasets, channels, name)
+    model = OfficialModel(trained, released) if released else OwnModel(trained)
+    values = model.label_values()
+    head = model.head(name)
     folder.mkdir()
     parts: list[dict[str, Any]] = []
-    for trainer, plan, label_values in zip(trainers, plans, values, strict=True):
-        network = folder / f"{_file_name(_dataset_name(trainer))}.onnx"
-        parts.append(_write_part(trainer, plan, label_values, network))
-        part_done(len(parts), len(trainers))
+    for done, (network, of_channels) in enumerate(zip(trained, values, strict=True), start=1):
+        parts += _write_parts(network, of_channels, model.folds(network), model.step, folder)
+        part_done(done, len(trained))
     text = json.dumps({**head, "parts": parts}, indent=1)
     (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
     read_model(folder)  # if it cannot be read, it must not appear
 
 
-def _plans(trainer: Path) -> Plans:
+@dataclass(frozen=True, kw_only=True)
+class TrainedNetwork:
+    """A trainer's folder with its plans."""
+
+    trainer: Path
+    plans: Plans
+    modality: str
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset's folder."""
+        return _dataset_name(self.trainer)
+
+
+def _trained_network(trainer: Path) -> TrainedNetwork:
     plans, dataset = (read_json(trainer / file, ModelError) for file in (PLANS, DATASET))
-    *_, configuration = trainer.absolute().name.split("__")  # trainer__plans__configuration
-    read = read_plans(plans, dataset, configuration if "__" in trainer.absolute().name else "3d_fullres")
-    return _runnable(read)
+    folder, first = trainer.absolute().name, trainer / CHECKPOINT
+    # What the checkpoint was trained with counts; the folder is trainer__plans__configuration, if nobody renamed it.
+    named = folder.split("__")[-1] if "__" in folder else "3d_fullres"
+    configuration = (trained_configuration(first) if first.is_file() else None) or named
+    return TrainedNetwork(
+        trainer=trainer, plans=read_plans(plans, dataset, configuration), modality=read_modality(dataset)
+    )
 
 
-def _runnable(plans: Plans) -> Plans:
-    """Refuse what can be converted, but not run yet."""
-    if not isinstance(plans.normalisation, CTNormalisation) or plans.axes != (0, 1, 2) or plans.channels.region_values:
-        raise ModelError(
-            "The network was not made for CT, reorders the axes or finds regions, which cannot be run.",
-            "Only networks for TotalSegmentator's task 'total' can be converted.",
-        )
-    return plans
+class OfficialModel:
+    """Released weights: what they are for is known."""
+
+    def __init__(self, trained: Sequence[TrainedNetwork], released: ReleasedParts) -> None:
+        self._trained, self._released = trained, released
+        self.step = released.mode.step
+
+    def label_values(self) -> list[tuple[int, ...]]:
+        """Return the label value of every channel of each part."""
+        try:
+            return self._released.label_values([len(network.plans.class_names) for network in self._trained])
+        except BadInput as error:
+            raise ModelError(error.message, error.hint) from error
+
+    def folds(self, network: TrainedNetwork) -> list[Path]:
+        """Return the checkpoints that a part is the average of."""
+        return checkpoints(network.trainer, self._released.mode.folds)
+
+    def head(self, name: str) -> dict[str, Any]:
+        """Return what the description says about the model as a whole."""
+        task, mode = self._released.task, self._released.mode
+        known = self._released.whole and name in ("", mode.model)
+        name = mode.model if known else _file_name(name or self._trained[0].dataset)
+        mode_name = next(key for key, value in task.modes.items() if value is mode)
+        return {
+            "schema": SCHEMA_VERSION, "name": name, "title": model_title(task, mode_name) if known else name,
+            "version": "1", "licence": task.licence.name if known else "", "intended_use": "",
+            "source": _origin(self._trained), "spacing_mm": mode.spacing_mm, "modality": task.modality,
+            "task": {"name": task.name, "mode": mode_name}, "labels": task.name,
+            "statistics_grid": mode.statistics_grid,
+        }  # fmt: skip
+
+
+class OwnModel:
+    """Networks that somebody has trained with nnU-Net: they run as nnU-Net runs them."""
+
+    step = 0.5
+    """Between windows, by the patch: nnU-Net's own."""
+
+    def __init__(self, trained: Sequence[TrainedNetwork]) -> None:
+        self._trained = trained
+        self._total = load_label_table("total")
+
+    @property
+    def _strange(self) -> list[str]:
+        """Structures that `total` does not have; if it has all of them, they have its values too."""
+        names = (name for network in self._trained for name in _structures(network))
+        return [name for name in names if self._total.named(name) is None]
+
+    def label_values(self) -> list[tuple[int, ...]]:
+        """Return the label value of every channel of each part."""
+        strange = self._strange
+        if len(self._trained) > 1 and strange:
+            raise ModelError(
+                f"Networks are put together by TotalSegmentator's structures, and {strange[0][:50]!r} is none of them.",
+                "Convert each network on its own.",
+            )
+        return [self._values(network) for network in self._trained]
+
+    def _values(self, network: TrainedNetwork) -> tuple[int, ...]:
+        channels = network.plans.channels
+        if self._strange:
+            return channels.region_values or tuple(range(len(channels.names)))
+        values = tuple(label.value for name in _structures(network) if (label := self._total.named(name)))
+        return values if channels.region_values else (0, *values)
+
+    def folds(self, network: TrainedNetwork) -> list[Path]:
+        """Return the checkpoints that a part is the average of: all that are there, as nnU-Net does."""
+        return checkpoints(network.trainer, ALL_FOLDS)
+
+    def head(self, name: str) -> dict[str, Any]:
+        """Return what the description says about the model as a whole."""
+        name = _file_name(name or self._trained[0].dataset)
+        modalities = sorted({network.modality for network in self._trained})
+        if len(modalities) > 1:
+            raise ModelError("Some of the networks are for CT and some for MR.", "Convert each network on its own.")
+        return {
+            "schema": SCHEMA_VERSION, "name": name, "title": name, "version": "1", "licence": "", "intended_use": "",
+            "source": _origin(self._trained), "spacing_mm": None, "modality": modalities[0],
+            "labels": self._own_labels() if self._strange else "total", "statistics_grid": "input",
+        }  # fmt: skip
+
+    def _own_labels(self) -> list[dict[str, Any]]:
+        (network,) = self._trained
+        channels = network.plans.channels
+        values = channels.region_values or range(1, len(channels.names))
+        names = {value: name[:LONGEST_NAME] for value, name in zip(values, _structures(network), strict=True)}
+        labels = table_from_names(names, network.dataset).values()
+        return [{key: fact for key, fact in asdict(label).items() if fact is not None} for label in labels]
+
+
+def _structures(network: TrainedNetwork) -> tuple[str, ...]:
+    """Return the names of a network's channels without the background."""
+    channels = network.plans.channels
+    return channels.names if channels.region_values else channels.names[1:]
 
 
 def _dataset_name(trainer: Path) -> str:
     return trainer.absolute().parent.name
+
+
+def _origin(trained: Sequence[TrainedNetwork]) -> str:
+    return f"Converted from {', '.join(network.dataset for network in trained)}"[:2000]
 
 
 def _file_name(text: str) -> str:
@@ -126,64 +243,23 @@ def _file_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text).lstrip("_.-")[:100] or "model"
 
 
-def _head(trainers: Sequence[Path], plans: Sequence[Plans], name: str) -> dict[str, Any]:
-    """What the description says about the model as a whole."""
-    datasets = [_dataset_name(trainer) for trainer in trainers]
-    if len(set(datasets)) != len(datasets):
-        raise ModelError("The same dataset was given twice.", "Give one trainer's folder for each dataset.")
-    spacings = sorted({plan.spacing_mm for plan in plans})
-    if len(spacings) > 1:
-        raise ModelError(
-            f"The networks work at different resolutions ({spacings[0][0]:g} and {spacings[-1][0]:g} mm).",
-            "Choose datasets that belong together, such as 291 to 295.",
-        )
-    known = [entry for entry in list_models() if [dataset.folder for dataset in entry.datasets] == datasets]
-    released = known[0] if known and name in ("", known[0].name) else None
-    name = released.name if released else _file_name(name or datasets[0])
-    return {
-        "schema": SCHEMA_VERSION, "name": name, "title": released.title if released else name, "version": "1",
-        "licence": released.licence if released else "", "intended_use": "",
-        "source": f"Converted from {', '.join(datasets)}"[:2000], "spacing_mm": spacings[0],
-        "labels": release().labels, "statistics_grid": _statistics_grid(datasets),
-    }  # fmt: skip
-
-
-def _statistics_grid(datasets: Sequence[str]) -> str:
-    """Where TotalSegmentator would take its statistics; on the input's grid where it has no say."""
-    known = [release().datasets.get(dataset_number(dataset) or 0) for dataset in datasets]
-    grids = {dataset.statistics_grid for dataset in known if dataset is not None}
-    return "model" if grids == {"model"} else "input"
-
-
-def _label_values(trainer: Path, plans: Plans, table: LabelTable) -> list[int]:
-    """The label value of each channel: by the names of the classes, or by the dataset if it is a released one."""
-    names = plans.class_names[1:]
-    known = [label.value for label in map(table.named, names) if label is not None]
-    if len(known) == len(names):
-        return [0, *known]
-    official = release().datasets.get(dataset_number(_dataset_name(trainer)) or 0)
-    if official is not None and len(official.label_values) == len(names):
-        return [0, *official.label_values]
-    strange = next(name for name in names if table.named(name) is None)
-    raise ModelError(
-        f"The network of '{_dataset_name(trainer)}' segments structures that the label table '{table.name}' does not "
-        f"have, such as {strange[:50]!r}.",
-        "Only networks for TotalSegmentator's task 'total' can be converted.",
-    )
-
-
-def _write_part(trainer: Path, plans: Plans, label_values: list[int], file: Path) -> dict[str, Any]:
-    scheme = plans.normalisation
-    assert isinstance(scheme, CTNormalisation)  # `_runnable`
-    return {
-        "name": _dataset_name(trainer)[:100],
-        **write_network_files(plans.architecture, read_checkpoint(trainer / CHECKPOINT), file),
-        "patch_size_zyx": plans.patch_size_zyx, "divisor_zyx": plans.architecture.divisor_zyx,
-        "step": release().step,
+def _write_parts(
+    network: TrainedNetwork, label_values: Sequence[int], folds: Sequence[Path], step: float, folder: Path
+) -> list[dict[str, Any]]:
+    """Write the networks of one part, one for each fold, and return their descriptions."""
+    plans, name = network.plans, _file_name(network.dataset)
+    shared = {
+        "patch_size_zyx": plans.patch_size_zyx, "divisor_zyx": plans.architecture.divisor_zyx, "step": step,
         "gigaflop_per_window": round(plans.architecture.gigaflop(plans.patch_size_zyx), 3),
-        "normalisation": scheme.document(),
-        "label_values": label_values,
+        "normalisation": plans.normalisation.document(), "spacing_mm": plans.spacing_mm, "axes": plans.axes,
+        "regions": plans.channels.region_values is not None, "label_values": label_values,
     }  # fmt: skip
+    parts = []
+    for fold, checkpoint in enumerate(folds):
+        file = folder / (f"{name}-fold{fold}.onnx" if len(folds) > 1 else f"{name}.onnx")
+        written = write_network_files(plans.architecture, read_checkpoint(checkpoint), file)
+        parts.append({"name": network.dataset[:100], **written, **shared})
+    return parts
 
 
 def write_network_files(

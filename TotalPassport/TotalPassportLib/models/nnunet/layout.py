@@ -8,50 +8,14 @@ Dataset297_TotalSegmentator_total_3mm_1559subj/
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
-
-from ...base.files import DATA_FOLDER, read_json
 
 CHECKPOINT = "checkpoint_final.pth"
 NEEDED_FILES = ("plans.json", "dataset.json", f"fold_0/{CHECKPOINT}")
-"""All that is read of a dataset, below its trainer's folder."""
+"""What every dataset has, below its trainer's folder; some have further folds."""
+FOLD_CHECKPOINT = re.compile(rf"fold_\d{{1,2}}/{re.escape(CHECKPOINT)}")
 DATASET_FOLDER = re.compile(r"Dataset(\d{3,5})(?:_|$)")
-OFFICIAL_DATASETS_FILE = DATA_FOLDER / "official_datasets.json"
-
-
-@dataclass(frozen=True)
-class ReleasedDataset:
-    """What TotalSegmentator does with a dataset of its own.
-
-    ``label_values`` are those of the network's classes, background left out; ``statistics_grid`` is ``input`` or
-    ``model``.
-    """
-
-    label_values: range
-    statistics_grid: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Release:
-    """Every released dataset by its number, the label table they share, and the step between windows."""
-
-    labels: str
-    step: float
-    datasets: Mapping[int, ReleasedDataset]
-
-
-@cache
-def release() -> Release:
-    """Return what is known of TotalSegmentator's release."""
-    document = read_json(OFFICIAL_DATASETS_FILE)
-    datasets = {
-        entry["number"]: ReleasedDataset(range(entry["first_label"], entry["last_label"] + 1), entry["statistics_grid"])
-        for entry in document["datasets"]
-    }
-    return Release(labels=document["labels"], step=document["step"], datasets=datasets)
 
 
 def dataset_number(name: str) -> int | None:
@@ -103,6 +67,12 @@ def find_trainer(path: Path, number: int, trainer_folder: str) -> Path | None:
     datasets = [path] if dataset_number(path.name) is not None else _subfolders(path)
     candidates = [dataset / trainer_folder for dataset in datasets if dataset_number(dataset.name) == number]
     return next((folder for folder in candidates if (folder / "plans.json").is_file()), None)
+
+
+def weight_files(trainer: Path) -> list[str]:
+    """Return the names, below a trainer's folder, of all files that are read of it: those of further folds too."""
+    folds = [path.relative_to(trainer).as_posix() for path in checkpoints(trainer, "all")]
+    return list(dict.fromkeys([*NEEDED_FILES, *folds]))
 
 
 def checkpoints(trainer: Path, folds: str | Sequence[int]) -> list[Path]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ...base.errors import ModelError
-from ...image.normalisation import STD_FLOOR, CTNormalisation
+from ...image.normalisation import CTNormalisation, Normalisation, ZScoreNormalisation
+from ...image.zscore import STD_FLOOR
 from .architecture import PlainConvUNet, ResidualEncoderUNet, UNet
 from .conventions import Channels, in_zyx, read_axes, read_channels, uses_mask
 from .layers import Triple
@@ -29,13 +30,6 @@ _READ_ARGUMENTS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class ZScore:
-    """nnU-Net's scheme for MR: mean 0 and deviation 1, of the filled voxels alone if ``masked``."""
-
-    masked: bool
-
-
 @dataclass(frozen=True, kw_only=True)
 class Plans:
     """What plans.json and dataset.json say about one network.
@@ -48,7 +42,7 @@ class Plans:
         Voxel size of its input along R, A, S.
     patch_size_zyx : Triple
         Voxels, a multiple of the architecture's divisor, along the network's own axes.
-    normalisation : CTNormalisation | ZScore
+    normalisation : Normalisation
         Of its input.
     channels : Channels
         What its output means.
@@ -59,7 +53,7 @@ class Plans:
     architecture: UNet
     spacing_mm: tuple[float, float, float]
     patch_size_zyx: Triple
-    normalisation: CTNormalisation | ZScore
+    normalisation: Normalisation
     channels: Channels
     axes: Triple = (0, 1, 2)
 
@@ -152,7 +146,7 @@ def _configuration(plans: Mapping[str, Any], name: str) -> dict[str, Any]:
 def _check_images(dataset: Mapping[str, Any]) -> None:
     images = _typed(dataset.get("channel_names", dataset.get("modality")), dict, "'channel_names'")
     if len(images) != 1:
-        raise _cannot_use(f"it wants {len(images)} images for each patient instead of one CT")
+        raise _cannot_use(f"it wants {len(images)} images for each patient instead of one")
 
 
 def _patch(settings: Mapping[str, Any], architecture: UNet) -> Triple:
@@ -172,10 +166,10 @@ def _spacing(settings: Mapping[str, Any]) -> list[float]:
     return [_in_range(value, "'spacing'", 0.2, 20.0) for value in spacing]
 
 
-def _normalisation(plans: Mapping[str, Any], settings: Mapping[str, Any]) -> CTNormalisation | ZScore:
+def _normalisation(plans: Mapping[str, Any], settings: Mapping[str, Any]) -> Normalisation:
     schemes = _required(settings, "normalization_schemes", list)
     if schemes == ["ZScoreNormalization"]:
-        return ZScore(uses_mask(settings))
+        return ZScoreNormalisation(masked=uses_mask(settings))
     if schemes != ["CTNormalization"]:
         raise _cannot_use('its \'normalization_schemes\' are neither ["CTNormalization"] nor ["ZScoreNormalization"]')
     return _ct_normalisation(plans)

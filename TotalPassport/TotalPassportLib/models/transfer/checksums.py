@@ -16,8 +16,9 @@ from ...base.hints import Hint, HintCode
 from ...base.locking import exclusive
 from ...base.outputs import atomic_write
 from ...base.paths import cache_folder, home_folder
-from ..catalogue import CatalogueEntry, Dataset, ExpectedFile
+from ..catalogue import CatalogueEntry, Dataset
 from ..nnunet.layout import NEEDED_FILES
+from ..task import ExpectedFile
 
 FIRST_SEEN_FILE = "first-seen.json"
 """In the home: hashes of released files, which outlive the models made of them."""

@@ -34,6 +34,7 @@ from .weights import (
     fingerprint_weights,
     require_datasets,
     share_of,
+    trainer_of,
 )
 
 DOWNLOAD_SHARES = {"download": 0.85, "unpack": 0.03, "check": 0.02, "convert": 0.1}
@@ -95,6 +96,8 @@ def download_model(
     progress = start_progress(DOWNLOAD_SHARES, on_event, cancellation)
     if entry.installed:
         return entry.folder
+    if entry.licensed:
+        raise ModelError(f"The weights of '{name}' are not published: a licence is needed for them.", entry.needs)
     with workspace(name, progress) as work:
         if entry.installed:  # by the process that we waited for
             return entry.folder
@@ -108,7 +111,7 @@ def _use_totalsegmentators(entry: CatalogueEntry, work: Path, progress: Progress
         datasets = find_datasets(folder)
         if not dataset_numbers(entry) <= set(datasets):
             continue
-        weights = [fingerprint_weights(datasets[dataset.number]) for dataset in entry.datasets]
+        weights = [fingerprint_weights(trainer_of(dataset, datasets)) for dataset in entry.datasets]
         try:
             check_released(entry, weights)
         except ModelError as error:
@@ -160,6 +163,7 @@ def _fetch_all(entry: CatalogueEntry, archives: Sequence[Path], progress: Progre
 
 
 def _archive_source(dataset: Dataset) -> Source:
+    assert dataset.url is not None  # `download_model` refuses those
     return Source(
         url=dataset.url,
         largest_bytes=dataset.largest_bytes,
@@ -176,19 +180,20 @@ def _unpack_and_check(entry: CatalogueEntry, archives: Sequence[Path], work: Pat
     with progress.stage("check"):
         pairs = zip(entry.datasets, archives, strict=True)
         weights = [
-            fingerprint_weights(_trainer_of(dataset, trainers), dataset.url, archive) for dataset, archive in pairs
+            fingerprint_weights(_trainer_in_archive(dataset, trainers), dataset.url, archive)
+            for dataset, archive in pairs
         ]
         check_released(entry, weights)
     return weights
 
 
-def _trainer_of(dataset: Dataset, trainers: Mapping[int, Path]) -> Path:
+def _trainer_in_archive(dataset: Dataset, trainers: Mapping[int, Path]) -> Path:
     if dataset.number not in trainers:
         raise ModelError(
             f"The archive from {dataset.url} does not hold {dataset.folder}.",
             "The release has changed; look for a newer TotalPassport.",
         )
-    return trainers[dataset.number]
+    return trainer_of(dataset, trainers)
 
 
 def import_models(
@@ -321,7 +326,7 @@ def _plan_conversions(trainers: Mapping[int, Path], name: str | None) -> list[Co
 
 
 def _parts(entry: CatalogueEntry, trainers: Mapping[int, Path]) -> tuple[Path, ...]:
-    return tuple(trainers[dataset.number].absolute() for dataset in entry.datasets)
+    return tuple(trainer_of(dataset, trainers) for dataset in entry.datasets)
 
 
 def _install_official(

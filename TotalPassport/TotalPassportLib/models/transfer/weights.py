@@ -15,16 +15,20 @@ from ...base.hints import Hint, HintCode
 from ...base.outputs import atomic_write
 from ...base.paths import cache_folder
 from ...base.temporaries import rename_folder
-from ..catalogue import CatalogueEntry, find_entry, list_models
+from ..catalogue import CatalogueEntry, Dataset, find_entry, list_models
 from ..description import DESCRIPTION_FILE
 from ..nnunet.archive import unpack_weights
-from ..nnunet.layout import NEEDED_FILES, OFFICIAL_DATASETS_FILE, dataset_number, find_datasets
+from ..nnunet.layout import NEEDED_FILES, dataset_number, find_datasets, is_trainer_folder, weight_files
 from ..store import workspace
+from ..task import TASKS_FOLDER
 from .checksums import Weights, fingerprint_of
 
 HASHES_FILE = "hashes.json"
 CONVERTER_FOLDER = Path(__file__).parents[1] / "nnunet"
-CONVERTER_MODULES = ("architecture", "checkpoint", "convert", "graph", "layers", "plans", "unpickling")
+CONVERTER_MODULES = (
+    "architecture", "checkpoint", "conventions", "convert", "graph", "layers", "layout", "plans", "released",
+    "unpickling",
+)  # fmt: skip
 MOST_HASHES = 500
 """Hashes that are remembered; the oldest are forgotten first."""
 
@@ -60,13 +64,20 @@ def share_of(step: StepCallback, index: int, count: int) -> StepCallback:
 def fingerprint_weights(trainer: Path, url: str | None = None, archive: Path | None = None) -> Weights:
     """Return the files of one dataset with their hashes."""
     trainer = trainer.absolute()
-    files = {name: fingerprint_of(trainer / name) for name in NEEDED_FILES}
+    files = {name: fingerprint_of(trainer / name) for name in weight_files(trainer)}
     return Weights(folder=trainer, files=files, url=url, archive=fingerprint_of(archive) if archive else None)
 
 
 def dataset_numbers(entry: CatalogueEntry) -> set[int]:
     """Return the numbers of the datasets that a model is made of."""
     return {dataset.number for dataset in entry.datasets}
+
+
+def trainer_of(dataset: Dataset, found: Mapping[int, Path]) -> Path:
+    """Return the folder of the training that is meant by a dataset that was found: there may be several in one."""
+    folder = found[dataset.number].absolute()
+    meant = folder.parent / dataset.trainer_folder if dataset.trainer_folder else folder
+    return meant if is_trainer_folder(meant) else folder
 
 
 def complete_models(numbers: set[int]) -> list[CatalogueEntry]:
@@ -116,7 +127,7 @@ def weights_model(
         raise ModelError(f"There is no weights folder '{folder}'.", "Give the folder that holds the dataset folders.")
     datasets = find_datasets(folder)
     require_datasets(entry, datasets, f"The weights folder '{folder}'")
-    trainers = [datasets[dataset.number].absolute() for dataset in entry.datasets]
+    trainers = [trainer_of(dataset, datasets) for dataset in entry.datasets]
     progress = Progress({"convert": 1.0}, on_event, cancellation or Cancellation())
     key = f"{name}-{_content_key(trainers)}"
     target = cache_folder() / "weights" / key
@@ -129,6 +140,30 @@ def weights_model(
             make_folder(target.parent)
             rename_folder(work / "model", target)
     return target
+
+
+def find_weights_model(
+    name: str,
+    folders: Sequence[Path],
+    on_event: EventCallback = ignore_event,
+    cancellation: Cancellation | None = None,
+) -> Path | None:
+    """Return a model made of the weights in the first of some folders that has all of them.
+
+    Returns
+    -------
+    The model's folder; None for a model that is not made of official weights.
+
+    Raises
+    ------
+    ModelError
+        None of the folders has all of its weights.
+    """
+    entry = next((entry for entry in list_models() if entry.name == name), None)
+    if entry is None or not entry.datasets:
+        return None
+    whole = (folder for folder in folders if dataset_numbers(entry) <= set(find_datasets(folder)))
+    return weights_model(name, next(whole, folders[0]), on_event, cancellation)
 
 
 def convert(name: str, trainers: Sequence[Path], destination: Path, step: StepCallback) -> None:
@@ -150,7 +185,7 @@ def _content_key(trainers: Sequence[Path]) -> str:
     known = _read_hashes()
     digest = hashlib.sha256(_converter_identity())
     for trainer in trainers:
-        for name in NEEDED_FILES:
+        for name in weight_files(trainer):
             digest.update(_quick_hash(trainer / name, known).encode())
     _write_hashes(known)
     return digest.hexdigest()[:32]
@@ -158,7 +193,7 @@ def _content_key(trainers: Sequence[Path]) -> str:
 
 def _converter_identity() -> bytes:
     """Return what changes when the conversion may change, so that models of an older one are not used."""
-    files = (*(CONVERTER_FOLDER / f"{module}.py" for module in CONVERTER_MODULES), OFFICIAL_DATASETS_FILE)
+    files = (*(CONVERTER_FOLDER / f"{module}.py" for module in CONVERTER_MODULES), *sorted(TASKS_FOLDER.glob("*.json")))
     return __version__.encode() + b"".join(file.read_bytes() for file in files if file.exists())
 
 

@@ -45,7 +45,7 @@ def test_of_an_official_archive_only_what_is_needed_is_unpacked(tmp_path: Path, 
         f"{TRAINER}/dataset_fingerprint.json": b"{}",
         f"{TRAINER}/fold_0/progress.png": b"picture",
         f"{TRAINER}/fold_0/checkpoint_best.pth": b"best",
-        f"{TRAINER}/fold_1/checkpoint_final.pth": b"another fold",
+        f"{TRAINER}/fold_x/checkpoint_final.pth": b"no fold",
         f"__MACOSX/{TRAINER}/._plans.json": b"",
         "README.md": b"",
     }
@@ -53,6 +53,12 @@ def test_of_an_official_archive_only_what_is_needed_is_unpacked(tmp_path: Path, 
     assert unpack(archive, destination) == [destination / DATASET]
     assert files_below(destination) == sorted(OFFICIAL)
     assert all((destination / name).read_bytes() == content for name, content in OFFICIAL.items())
+
+
+def test_further_folds_are_unpacked_too(tmp_path: Path, destination: Path) -> None:
+    folds = {f"{TRAINER}/fold_{fold}/checkpoint_final.pth": b"another fold" for fold in (1, 4)}
+    unpack(make_zip(tmp_path / "official.zip", {**folds, **OFFICIAL}), destination)
+    assert files_below(destination) == sorted({**folds, **OFFICIAL})
 
 
 def test_several_datasets_in_one_archive_are_all_unpacked(tmp_path: Path, destination: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,18 @@ CARDIAC = "Dataset293_TotalSegmentator_part3_cardiac_1559subj"
 ORGANS = ("spleen", "liver")
 
 
+def tiny_network(channels: int) -> PlainConvUNet:
+    return PlainConvUNet(
+        input_channels=1, output_channels=channels, features_per_stage=(4, 8), strides=((1, 1, 1), (2, 2, 2)),
+        kernel_sizes=((3, 3, 3),) * 2, n_conv_per_stage=(1, 1), n_conv_per_stage_decoder=(1,),
+    )  # fmt: skip
+
+
 def write_weights(
     folder: Path, dataset: str = "Dataset801_tiny", names: tuple[str, ...] = ORGANS, **changes: Any
 ) -> Path:
     """Write a tiny network in official layout and return the trainer's folder."""
-    network = PlainConvUNet(
-        input_channels=1, output_channels=len(names) + 1, features_per_stage=(4, 8), strides=((1, 1, 1), (2, 2, 2)),
-        kernel_sizes=((3, 3, 3),) * 2, n_conv_per_stage=(1, 1), n_conv_per_stage_decoder=(1,),
-    )  # fmt: skip
+    network = tiny_network(len(names) + 1)
     settings = {
         "patch_size": [16, 16, 16], "spacing": [3.0, 3.0, 3.0], "normalization_schemes": ["CTNormalization"],
         "UNet_class_name": "PlainConvUNet", "UNet_base_num_features": 4, "unet_max_num_features": 8,
@@ -67,8 +72,7 @@ def test_a_converted_model_can_be_read_and_run(tmp_path: Path) -> None:
     model = read_model(tmp_path / "model")
     (part,) = model.parts
     verify_network(part)
-    assert model.spacing_mm == (3.0, 3.0, 3.0)
-    assert (part.patch_size_zyx, part.divisor_zyx, part.step) == ((16, 16, 16), (2, 2, 2), 0.8)
+    assert (part.patch_size_zyx, part.divisor_zyx) == ((16, 16, 16), (2, 2, 2))
     assert (part.normalisation.mean_hu, part.normalisation.clip_low_hu) == (20.0, -900.0)
     assert logits_of(part, (16, 18, 20)).shape == (1, 16, 18, 20, 3)
 
@@ -84,10 +88,50 @@ def test_a_released_network_with_other_names_is_read_as_totalsegmentator_reads_i
     assert read_model(tmp_path / "model").parts[0].label_values == (0, *range(51, 69))
 
 
-def test_structures_that_are_in_no_table_are_refused(tmp_path: Path) -> None:
+def test_a_network_of_ones_own_runs_as_nnunet_runs_it(tmp_path: Path) -> None:
+    """It resamples by nnU-Net's rules, in steps of half a window, with all folds that there are."""
+    trainer = write_weights(tmp_path)
+    (trainer / "fold_3").mkdir()
+    shutil.copy(trainer / "fold_0" / "checkpoint_final.pth", trainer / "fold_3")
+    convert_official_folder(trainer, tmp_path / "model")
+    model = read_model(tmp_path / "model")
+    assert (model.spacing_mm, model.task) == (None, None)
+    assert [len(folds) for folds in model.folds] == [2]
+    assert {(part.step, part.spacing_mm) for part in model.parts} == {(0.5, (3.0, 3.0, 3.0))}
+
+
+def test_structures_that_are_in_no_table_make_a_table_of_their_own(tmp_path: Path) -> None:
     trainer = write_weights(tmp_path, names=("spleen", "tail"))
+    convert_official_folder(trainer, tmp_path / "model")
+    model = read_model(tmp_path / "model")
+    assert [(value, label.name) for value, label in model.labels.items()] == [(1, "spleen"), (2, "tail")]
+    assert model.parts[0].label_values == (0, 1, 2)
+
+
+def test_several_networks_share_totals_numbers_or_stay_apart(tmp_path: Path) -> None:
+    trainers = [
+        write_weights(tmp_path, f"Dataset80{number}_some", names)
+        for number, names in enumerate((("liver",), ("spleen",), ("tail",)))
+    ]
+    convert_official_folder(trainers[:2], tmp_path / "model")
+    assert read_model(tmp_path / "model").label_values == [1, 5]
+
     with pytest.raises(ModelError, match="'tail'"):
-        convert_official_folder(trainer, tmp_path / "model")
+        convert_official_folder(trainers[1:], tmp_path / "other")
+
+
+def test_regions_keep_their_values(tmp_path: Path) -> None:
+    trainer = write_weights(tmp_path, names=("whole", "core"))
+    dataset = {
+        "channel_names": {"0": "MRI"}, "labels": {"background": 0, "whole": [1, 2], "core": 2},
+        "regions_class_order": [1, 2],
+    }  # fmt: skip
+    (trainer / "dataset.json").write_text(json.dumps(dataset), encoding="utf-8")
+    write_checkpoint(trainer / "fold_0" / "checkpoint_final.pth", random_weights(tiny_network(2)))
+    convert_official_folder(trainer, tmp_path / "model")
+    model = read_model(tmp_path / "model")
+    assert (model.parts[0].regions, model.parts[0].label_values, model.modality) == (True, (1, 2), "MR")
+    assert {value: label.name for value, label in model.labels.items()} == {1: "whole", 2: "core"}
 
 
 def test_the_five_released_networks_become_one_model_of_five_parts(shared: Path, tmp_path: Path) -> None:
@@ -150,11 +194,11 @@ def test_the_same_weights_give_the_same_files(tmp_path: Path) -> None:
     assert one == two
 
 
-def test_networks_of_different_resolutions_are_not_mixed(tmp_path: Path) -> None:
+def test_networks_of_different_resolutions_each_keep_theirs(tmp_path: Path) -> None:
     fine = write_weights(tmp_path, "Dataset801_fine", spacing=[1.5, 1.5, 1.5])
     coarse = write_weights(tmp_path, "Dataset802_coarse")
-    with pytest.raises(ModelError, match=r"1\.5 and 3 mm"):
-        convert_official_folder([fine, coarse], tmp_path / "model")
+    convert_official_folder([fine, coarse], tmp_path / "model")
+    assert [part.spacing_mm for part in read_model(tmp_path / "model").parts] == [(1.5,) * 3, (3.0,) * 3]
 
 
 def test_the_same_dataset_is_not_taken_twice(tmp_path: Path) -> None:
@@ -226,4 +270,4 @@ def test_plans_say_the_same_as_the_model(tmp_path: Path) -> None:
     documents = [json.loads((trainer / name).read_text(encoding="utf-8")) for name in ("plans.json", "dataset.json")]
     plans, model = read_plans(*documents), read_model(tmp_path / "model")
     assert model.parts[0].normalisation == plans.normalisation
-    assert model.spacing_mm == plans.spacing_mm
+    assert model.parts[0].spacing_mm == plans.spacing_mm

@@ -228,7 +228,7 @@ def test_a_network_class_is_never_imported() -> None:
     [
         ([], "dataset.json"),
         ({}, "channel_names"),
-        ({**DATASET, "channel_names": {"0": "CT", "1": "PET"}}, "one CT"),
+        ({**DATASET, "channel_names": {"0": "CT", "1": "PET"}}, "instead of one"),
         ({"channel_names": {"0": "CT"}}, "'labels' must be an object"),
         ({**DATASET, "labels": {}}, "labels"),
         ({**DATASET, "labels": {"background": 0, "spleen": 2}}, "without gaps"),

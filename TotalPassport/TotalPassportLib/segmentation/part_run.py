@@ -1,0 +1,101 @@
+"""Running one part of a model on one scan: from intensities to label values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+
+from ..base.memory import require_memory, return_free_memory
+from ..image.nnunet_resampling import labels_of_logits, resample_image
+from ..image.smooth_labels import smooth_labels
+from ..models.description import Part
+from .blending import Blender, ExactBlender, TurboBlender
+from .engine_choice import NetworkOpener
+from .engines import EXACT, Engine
+from .estimate import WindowCost, measured
+from .logits import LogitsBlender, average_of_folds, labels_of_regions
+from .part_plan import PartPlan
+from .session import NetworkSession
+from .windows import gaussian_weights
+
+
+class PartRun:
+    """One run of a part.
+
+    Parameters
+    ----------
+    plan : PartPlan
+        What it comes to.
+    networks : NetworkOpener
+        Opens its networks, one at a time.
+    on_window : callable
+        Called with the cost of each window.
+
+    Attributes
+    ----------
+    engines : list of Engine
+        What has run each network so far.
+    seconds : float
+        Wall time inside them.
+    """
+
+    def __init__(self, plan: PartPlan, networks: NetworkOpener, on_window: Callable[[WindowCost], None]) -> None:
+        self._plan, self._networks, self._on_window = plan, networks, on_window
+        self.engines: list[Engine] = []
+        self.seconds = 0.0
+
+    def labels(self, intensities_zyx: np.ndarray, *, smooth: bool = False) -> np.ndarray:
+        """Return the label value of every voxel, uint8 ``[z, y, x]``; for ``smooth`` see `segment.segment`."""
+        plan, part = self._plan, self._plan.part
+        # Axes are turned before the normalisation, as nnU-Net does: the last bits of a mean depend on it.
+        image = part.normalisation.apply(intensities_zyx.transpose(part.axes))
+        found = self._by_logits(image, smooth=smooth) if plan.needs_logits else self._by_windows(image)
+        return found.transpose(np.argsort(part.axes))
+
+    def _by_windows(self, image: np.ndarray) -> np.ndarray:
+        kind = ExactBlender if self._plan.precision == EXACT else TurboBlender
+        blender = self._blended(self._plan.part, image, kind)
+        return np.asarray(self._values()[self._unpadded(blender.labels)])
+
+    def _by_logits(self, image: np.ndarray, *, smooth: bool) -> np.ndarray:
+        plan, part = self._plan, self._plan.part
+        resampled = resample_image(image, plan.network_shape, plan.thick_before)
+        logits = average_of_folds(self._logits_of_folds(resampled))
+        if part.regions:
+            choose = partial(labels_of_regions, values=part.label_values)
+            return labels_of_logits(logits, plan.image_shape, plan.thick_after, choose)
+        way_back = smooth_labels if smooth and plan.network_shape != plan.image_shape else labels_of_logits
+        return np.asarray(self._values()[way_back(logits, plan.image_shape, plan.thick_after)])
+
+    def _logits_of_folds(self, image: np.ndarray) -> Iterator[np.ndarray]:
+        for fold in self._plan.folds:
+            blender = self._blended(fold, image, LogitsBlender)
+            assert isinstance(blender, LogitsBlender)
+            yield self._unpadded(blender.logits)
+            del blender
+
+    def _blended(self, part: Part, image: np.ndarray, kind: type[Blender]) -> Blender:
+        """Run one network on all windows of an image on its grid; it is gone when the next one comes."""
+        plan, patch = self._plan, part.patch_size_zyx
+        session: NetworkSession = self._networks.open(part)
+        padded = np.pad(image, plan.borders)
+        require_memory(plan.held_bytes, f"Collecting the results of part '{part.name}'")
+        blender = kind(plan.cells, gaussian_weights(patch), session.head, len(part.label_values))
+        for start in plan.cells.starts:
+            window = padded[tuple(slice(first, first + size) for first, size in zip(start, patch, strict=True))]
+            with measured() as cost:
+                blender.add(start, session.run(window))
+                return_free_memory()  # cells come and go in all sizes, and would leave holes of hundreds of megabytes
+            self._on_window(cost)
+        self.engines.append(session.engine)
+        self.seconds += session.seconds
+        return blender
+
+    def _unpadded(self, array: np.ndarray) -> np.ndarray:
+        sizes = zip(self._plan.borders, array.shape[:3], strict=True)
+        return array[tuple(slice(low, size - high) for (low, high), size in sizes)]
+
+    def _values(self) -> np.ndarray:
+        return np.asarray(self._plan.part.label_values, np.uint8)

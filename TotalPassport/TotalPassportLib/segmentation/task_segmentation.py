@@ -1,0 +1,296 @@
+"""A model on a whole scan, with what its task needs besides its networks: a crop by a rough model, and after-work.
+
+The steps and their order are TotalSegmentator's. What a rough model has found is kept: several tasks may share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from ..base.errors import BadInput
+from ..image.cropping import Box, crop_box, cut_scan, put_back
+from ..image.grid import labels_on_stored_grid
+from ..image.preparation import PreparedCT, prepare
+from ..image.volume import Volume
+from ..models.description import ModelDescription
+from ..models.task import CT, FAST, NORMAL, AfterWork, Crop, load_task
+from .after_work import after_work
+from .cleaning import remove_small_blobs, remove_small_pieces
+from .engine_choice import NetworkOpener
+from .estimate import Estimate
+from .segment import ModelGridLabels, StepCallback, segment
+
+BODY_CROP = Crop(
+    task="body", mode=FAST, robust_mode=FAST, structures=("body_trunc", "body_extremities"), addon_mm=3.0
+)  # fmt: skip
+"""TotalSegmentator's ``body_seg``: the scan is cut to the patient."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """How a model is run beside what its task says; each is TotalSegmentator's option of that name.
+
+    Attributes
+    ----------
+    crop_to_wanted : bool
+        Cut the scan to the wanted structures first (``roi_subset``).
+    robust_crop : bool
+        Find what the scan is cut to by a finer model.
+    body_seg : bool
+        Cut a CT to the patient, where it is not cut to anything else.
+    higher_order_resampling : bool
+        Smooth labels: the networks' logits are brought to the scan's grid.
+    resampling_order : int
+        Of the splines on the way to the networks' grid, 0 to 5.
+    force_split : bool
+        Run on three parts of the scan, one after the other.
+    small_blobs_mm3 : float
+        Pieces up to this volume are removed; 0 for none.
+    """
+
+    crop_to_wanted: bool = False
+    robust_crop: bool = False
+    body_seg: bool = False
+    higher_order_resampling: bool = False
+    resampling_order: int = 1
+    force_split: bool = False
+    small_blobs_mm3: float = 0.0
+
+
+PLAIN = TaskOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanLabels:
+    """What a model has found in a scan.
+
+    Attributes
+    ----------
+    model : ModelDescription
+        What has found it.
+    searched : tuple of int
+        The label values that were looked for.
+    voxels : numpy.ndarray
+        uint8 on the scan's grid, ``[i, j, k]``.
+    prepared, on_model_grid
+        The scan on the model's grid, and the labels there; None where nothing was left after cropping.
+    box : tuple of slice, optional
+        What the scan was cut to, on its own grid; None if it was not.
+    """
+
+    model: ModelDescription
+    searched: tuple[int, ...]
+    voxels: np.ndarray
+    prepared: PreparedCT | None
+    on_model_grid: ModelGridLabels | None
+    box: Box | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCallbacks:
+    """What a run tells: windows done of all, and what all of them will take. Asked for anew for every network's run."""
+
+    on_window: StepCallback
+    on_estimate: Callable[[Estimate], None] = lambda estimate: None
+
+
+class TaskSegmentation:
+    """Runs models on one scan.
+
+    Parameters
+    ----------
+    scan : Volume
+        The scan as it was loaded.
+    networks : NetworkOpener
+        Opens networks where they are to run.
+    find : callable
+        Returns a model by its name: rough models, and those that after-work needs.
+    callbacks : callable
+        Given the name of a model that is about to run, returns where it reports to.
+    stage : callable
+        Given ``prepare``, ``infer`` or ``restore``, returns the context in which that is done.
+    """
+
+    def __init__(
+        self,
+        scan: Volume,
+        networks: NetworkOpener,
+        find: Callable[[str], ModelDescription],
+        callbacks: Callable[[str], RunCallbacks],
+        stage: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
+    ) -> None:
+        self._scan, self._networks, self._find, self._callbacks = scan, networks, find, callbacks
+        self._stage = stage
+        self._kept: dict[tuple[str, TaskOptions], np.ndarray] = {}
+
+    def run(self, model: ModelDescription, wanted: Collection[int] = (), options: TaskOptions = PLAIN) -> ScanLabels:
+        """Return what a model finds.
+
+        Parameters
+        ----------
+        model : ModelDescription
+            The model; its task, if it has one, says what belongs to it.
+        wanted : collection of int
+            Label values to keep, all if empty.
+        options : TaskOptions
+            What is asked for beside.
+
+        Raises
+        ------
+        BadInput
+            The scan is of the wrong kind for what is asked for.
+        ModelError, OutOfMemory, Cancelled
+            See `segment`.
+        """
+        searched = tuple(sorted(wanted)) or tuple(model.label_values)
+        crop = crop_of(model, searched if wanted else (), options)
+        box = None
+        if crop is not None:
+            box = self._box(crop, options)
+            if box is None:
+                return ScanLabels(
+                    model=model, searched=searched, voxels=np.zeros(self._scan.voxels.shape, np.uint8),
+                    prepared=None, on_model_grid=None, box=None,
+                )  # fmt: skip
+        with self._stage("prepare"):
+            prepared = self._prepared(model, box, options)
+        with self._stage("infer"):
+            found = self._segmented(model, prepared, wanted, options)
+        with self._stage("restore"):
+            found = self._tidied(found, model, prepared, options)
+            voxels = labels_on_stored_grid(found.voxels, prepared.grid)
+            if box is not None:
+                voxels = put_back(voxels, box, self._scan.voxels.shape)
+        voxels = self._after_work_on_scan(voxels, model, crop, options)
+        if not wanted:
+            self._kept[model.name, options] = voxels
+        return ScanLabels(
+            model=model, searched=searched, voxels=voxels, prepared=prepared, on_model_grid=found, box=box
+        )
+
+    def _box(self, crop: Crop, options: TaskOptions) -> Box | None:
+        table = load_task(crop.task).labels
+        values = [label.value for label in table.values() if label.name in crop.structures]
+        return crop_box(self._rough(crop, options), values, self._scan.spacing_mm, crop.addon_mm)
+
+    def _rough(self, crop: Crop, options: TaskOptions) -> np.ndarray:
+        """Return what the model of a crop finds in the whole scan."""
+        return self._run_once(crop.task, crop.robust_mode if options.robust_crop else crop.mode, options)
+
+    def _run_once(self, task: str, mode: str, options: TaskOptions = PLAIN) -> np.ndarray:
+        """Return what a task finds in the whole scan, from what is kept if it ran before."""
+        name, plain = load_task(task).mode(mode).model, TaskOptions(resampling_order=options.resampling_order)
+        if (name, plain) not in self._kept:
+            self.run(self._find(name), options=plain)
+        return self._kept[name, plain]
+
+    def _prepared(self, model: ModelDescription, box: Box | None, options: TaskOptions) -> PreparedCT:
+        scan = self._scan
+        if box is not None:
+            voxels, affine = cut_scan(scan.voxels, scan.affine, box)
+            scan = replace(scan, voxels=voxels, affine=affine)
+        spacing_mm = None if options.higher_order_resampling else model.spacing_mm
+        return prepare(scan, spacing_mm, options.resampling_order)
+
+    def _segmented(
+        self, model: ModelDescription, prepared: PreparedCT, wanted: Collection[int], options: TaskOptions
+    ) -> ModelGridLabels:
+        """Return the labels on the model's grid."""
+        callbacks = self._callbacks(model.name)
+        run = partial(
+            segment, model=model, networks=self._networks, wanted=wanted, on_estimate=callbacks.on_estimate,
+            smooth=options.higher_order_resampling,
+        )  # fmt: skip
+        if options.force_split:
+            return _joined(prepared, run, callbacks)
+        return run(prepared, on_window=callbacks.on_window)
+
+    def _tidied(
+        self, found: ModelGridLabels, model: ModelDescription, prepared: PreparedCT, options: TaskOptions
+    ) -> ModelGridLabels:
+        """Return the labels on the model's grid after all that is done with them there."""
+        voxels, spacing_mm = found.voxels, prepared.spacing_mm
+        voxels = after_work(voxels, _steps(model, "model"), model.labels, spacing_mm, _no_mask)
+        if model.least_piece_fraction > 0:
+            voxels = remove_small_pieces(voxels, model.least_piece_fraction)
+        if options.small_blobs_mm3 > 0:
+            voxels = remove_small_blobs(voxels, float(np.prod(spacing_mm, dtype=np.float64)), options.small_blobs_mm3)
+        return replace(found, voxels=voxels)
+
+    def _after_work_on_scan(
+        self, voxels: np.ndarray, model: ModelDescription, crop: Crop | None, options: TaskOptions
+    ) -> np.ndarray:
+        def mask_of(step: AfterWork) -> np.ndarray:
+            if step.step == "keep_inside_task":
+                task, structures = step.settings["task"], [step.settings["structure"]]
+                found = self._run_once(task, NORMAL)
+            else:
+                assert crop is not None  # only tasks with a crop have this step
+                task, structures = crop.task, step.settings["structures"]
+                found = self._rough(crop, options)
+            wanted = [label.value for label in load_task(task).labels.values() if label.name in structures]
+            return np.isin(found, wanted)
+
+        return after_work(voxels, _steps(model, "input"), model.labels, self._scan.spacing_mm, mask_of)
+
+
+def crop_of(model: ModelDescription, wanted: Sequence[int], options: TaskOptions) -> Crop | None:
+    """Return what a scan is cut to before a model runs, None if it is not cut.
+
+    Raises
+    ------
+    BadInput
+        A crop to some structures was asked for, and the model's task has none.
+    """
+    if model.mode is not None and model.mode.crop is not None:
+        return model.mode.crop
+    if options.crop_to_wanted and wanted:
+        crop = model.task.roi_crop if model.task is not None else None
+        if crop is None:
+            raise BadInput(
+                f"The model '{model.name}' has no rough model that finds some of its structures first.",
+                "Use --roi, which keeps only the structures that you name.",
+            )
+        return replace(crop, structures=tuple(model.labels[value].name for value in wanted))
+    if options.body_seg and model.modality == CT:
+        return BODY_CROP
+    return None
+
+
+def models_needed(model: ModelDescription, wanted: Sequence[int], options: TaskOptions) -> list[str]:
+    """Return the names of the other models that a model's run needs, those of crops first."""
+    crop = crop_of(model, wanted, options)
+    needed = []
+    if crop is not None:
+        needed.append(load_task(crop.task).mode(crop.robust_mode if options.robust_crop else crop.mode).model)
+    tasks = [step.settings["task"] for step in _steps(model, "input") if step.step == "keep_inside_task"]
+    return [*needed, *(load_task(task).mode(NORMAL).model for task in tasks)]
+
+
+def _steps(model: ModelDescription, grid: str) -> list[AfterWork]:
+    return [step for step in model.mode.after if step.grid == grid] if model.mode is not None else []
+
+
+def _no_mask(step: AfterWork) -> np.ndarray:
+    raise ValueError(f"The after-work '{step.step}' is none of the model's grid.")
+
+
+def _joined(prepared: PreparedCT, run: Callable[..., ModelGridLabels], callbacks: RunCallbacks) -> ModelGridLabels:
+    """Return the labels of three parts of a scan, put together."""
+    thirds = prepared.thirds()
+    results = []
+    for number, (third, kept) in enumerate(thirds):
+
+        def on_window(done: int, total: int, number: int = number) -> None:
+            callbacks.on_window(number * total + done, len(thirds) * total)
+
+        found = run(third, on_window=on_window)
+        results.append(replace(found, voxels=found.voxels[:, :, kept]))
+    whole = np.concatenate([result.voxels for result in results], axis=2)
+    seconds = sum(result.network_seconds for result in results)
+    return replace(results[0], voxels=whole, affine=prepared.affine, network_seconds=seconds)

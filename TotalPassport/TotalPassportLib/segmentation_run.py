@@ -1,0 +1,219 @@
+"""From a scan and what is asked for to labels: which models, on which scan, one after the other.
+
+The way through one model is `segmentation.task_segmentation`; here are the several of a run, and what they share.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from .base.errors import BadInput
+from .base.events import Cancellation, EventCallback, Progress
+from .base.memory import available_bytes
+from .image.volume import Volume, load_ct, load_mr
+from .models.catalogue import find_model
+from .models.description import ModelDescription, Part
+from .models.task import CT, MR, load_task
+from .models.transfer.weights import find_weights_model
+from .options import RunOptions
+from .segmentation.engine_choice import NetworkOpener
+from .segmentation.estimate import LONG_SECONDS, Estimate
+from .segmentation.runs_progress import RunsProgress, planned_runs
+from .segmentation.segment import needed_parts
+from .segmentation.task_segmentation import (
+    RunCallbacks,
+    ScanLabels,
+    TaskOptions,
+    TaskSegmentation,
+    crop_of,
+    models_needed,
+)
+
+Find = Callable[[str], ModelDescription]
+LEAST_MR_RANGE, WIDENED_MR_RANGE = 20.0, 1000.0
+"""An MR of a smaller range of values is multiplied to this one before fractions are cut off, as TotalSegmentator does
+with them: an image of 0 to 1 would become nothing. Its networks see z-scores, which are the same."""
+LOWEST_MR = -500.0
+"""A scan with values below this is hardly an MR."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedModel:
+    """A model that a run is asked for, and the label values to keep, all if there are none."""
+
+    model: ModelDescription
+    wanted: tuple[int, ...]
+
+
+def model_finder(options: RunOptions, on_event: EventCallback, cancellation: Cancellation) -> Find:
+    """Return what finds a run's models by their names: made of the weights that it is given, or installed.
+
+    Each is read once.
+    """
+
+    @cache
+    def find(name: str) -> ModelDescription:
+        if options.weights:
+            folder = find_weights_model(name, options.weights_folders, on_event, cancellation)
+            if folder is not None:
+                return find_model(str(folder))
+        return find_model(name)
+
+    return find
+
+
+def asked_models(options: RunOptions, find: Find) -> list[AskedModel]:
+    """Return the models that a run is asked for.
+
+    Raises
+    ------
+    BadInput
+        None of them finds a structure of a name that is to be kept, or some are for CT and some for MR.
+    ModelError
+        One of them is not there.
+    """
+    models = [find(name) for name in options.models()]
+    if len({model.modality for model in models}) > 1:
+        kinds = ", ".join(f"{model.name} for {model.modality}" for model in models)
+        raise BadInput(f"No scan suits all of these tasks: {kinds}.", "Ask for tasks of one kind of scan.")
+    wanted = [wanted_labels(model, options.wanted) for model in models]
+    if options.wanted:
+        _require_known(models, options.wanted)
+    return [
+        AskedModel(model=model, wanted=tuple(values))
+        for model, values in zip(models, wanted, strict=True)
+        if values or not options.wanted
+    ]
+
+
+def wanted_labels(model: ModelDescription, names: Sequence[str]) -> list[int]:
+    """Return the label values of those of some structures that a model finds."""
+    values = {model.labels[value].name: value for value in model.label_values}
+    return sorted(values[name] for name in names if name in values)
+
+
+def _require_known(models: Sequence[ModelDescription], names: Sequence[str]) -> None:
+    known = [model.labels[value].name for model in models for value in model.label_values]
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=3)
+            hint = f"Did you mean {' or '.join(close)}?" if close else f"It finds {', '.join(known)}."
+            who = f"The model '{models[0].name}' finds" if len(models) == 1 else "These tasks find"
+            raise BadInput(f"{who} no structure called '{name}'.", hint)
+
+
+def first_network(asked: Sequence[AskedModel], options: RunOptions, find: Find) -> Part:
+    """Return the network that will run first: that of the rough model, where a scan is cropped."""
+    model, wanted, tasks = asked[0].model, asked[0].wanted, options.of_tasks
+    while crop_of(model, wanted, tasks) is not None:
+        model, wanted, tasks = find(models_needed(model, wanted, tasks)[0]), (), TaskOptions()
+    return needed_parts(model, wanted)[0]
+
+
+def load_scan(path: Path, asked: Sequence[AskedModel], progress: Progress) -> Volume:
+    """Load the scan that some models are for.
+
+    Raises
+    ------
+    BadInput, OutOfMemory
+        See `load_ct`.
+    """
+    if asked[0].model.modality == CT:
+        return load_ct(path, progress.warn)
+    scan = load_mr(path)
+    if float(scan.voxels.min()) < LOWEST_MR:
+        progress.warn(
+            "not_mr",
+            f"'{path.name}' has values below {LOWEST_MR:g}, as a CT has and an MR hardly; '{asked[0].model.name}' is "
+            "for MR, and the result may mean nothing.",
+        )
+    return scan
+
+
+def segment_scan(
+    scan: Volume,
+    asked: Sequence[AskedModel],
+    networks: NetworkOpener,
+    options: RunOptions,
+    *,
+    find: Find,
+    progress: Progress,
+) -> list[ScanLabels]:
+    """Return what each of the models finds, in their order.
+
+    Raises
+    ------
+    TotalPassportError
+        See `TaskSegmentation`.
+    """
+    tasks = options.of_tasks
+    _tell_modes(options, progress)
+    estimate = partial(_report_estimate, progress, available_bytes())
+    network_scan = _widened(scan, progress)
+    if _is_plain(asked, options):
+        callbacks = RunCallbacks(on_window=progress.step, on_estimate=estimate)
+        segmentation = TaskSegmentation(network_scan, networks, find, lambda name: callbacks, progress.stage)
+        return [segmentation.run(asked[0].model, asked[0].wanted, tasks)]
+    runs = planned_runs(scan, [(each.model, each.wanted) for each in asked], tasks, find)
+    shared = RunsProgress(runs, progress.step, estimate)
+    segmentation = TaskSegmentation(network_scan, networks, find, shared.callbacks, progress.timed)
+    with progress.stage("infer"):
+        return [segmentation.run(each.model, each.wanted, tasks) for each in asked]
+
+
+def _is_plain(asked: Sequence[AskedModel], options: RunOptions) -> bool:
+    """Whether one model runs once, so that its windows are the steps that are told."""
+    first, *others = asked
+    tasks = options.of_tasks
+    if others or tasks.force_split:
+        return False
+    return crop_of(first.model, first.wanted, tasks) is None and not models_needed(first.model, first.wanted, tasks)
+
+
+def _tell_modes(options: RunOptions, progress: Progress) -> None:
+    """Say which tasks run in another mode than the one that was asked for."""
+    asked = "fastest" if options.fastest else "fast" if options.fast else None
+    for name in options.task if asked else ():
+        task = load_task(name)
+        mode = options.mode_of(task)
+        if mode != asked:
+            progress.warn("other_mode", f"The task '{name}' has no {asked} mode; it runs in its {mode} one.")
+
+
+def _widened(scan: Volume, progress: Progress) -> Volume:
+    """Return the scan as the networks are to see it, see `LEAST_MR_RANGE`."""
+    if scan.modality != MR:
+        return scan
+    width = float(scan.voxels.max()) - float(scan.voxels.min())
+    if width >= LEAST_MR_RANGE:
+        return scan
+    progress.warn(
+        "widened_mr",
+        f"The values of '{scan.path.name}' span only {width:g}; for the networks they were multiplied so that "
+        "fractions count, which TotalSegmentator would cut off.",
+    )
+    return replace(scan, voxels=scan.voxels * np.float32(WIDENED_MR_RANGE / width))
+
+
+def _report_estimate(progress: Progress, free_bytes: int | None, estimate: Estimate) -> None:
+    """Say what the run will take, with a way out if that is too much."""
+    progress.estimate(estimate.windows, estimate.seconds, estimate.memory_bytes)
+    way_out = "choose a model with larger voxels, such as 'fast', or crop the scan"
+    if free_bytes is not None and estimate.further_bytes > free_bytes:
+        progress.warn(
+            "low_memory",
+            f"This run needs about {estimate.further_bytes / 2**30:.1f} GB of memory, but only "
+            f"{free_bytes / 2**30:.1f} GB are free; it may fail or become very slow. Close other programs, {way_out}.",
+        )
+    if estimate.seconds > LONG_SECONDS:
+        progress.warn(
+            "long_run",
+            f"This will take about {estimate.seconds / 60:.0f} minutes on this computer; if that is too "
+            f"long, {way_out}.",
+        )
