@@ -26,7 +26,7 @@ from .base.memory import available_bytes
 from .base.outputs import OutputFiles, check_destination
 from .image.formats import stem_of
 from .image.grid import canonical_grid, labels_on_stored_grid, to_canonical
-from .image.nifti import save_labels
+from .image.nifti import affine_in_label_file, save_labels
 from .image.preparation import PreparedCT, prepare
 from .image.preview import write_preview
 from .image.volume import Volume, load_ct
@@ -36,6 +36,8 @@ from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
 from .passport import Passport
 from .passport.document import passport_text
 from .passport.extraction import extract_passport
+from .passport.measuring import measure_labels
+from .passport.organ import MODEL_GRID
 from .passport.provenance import source_of, with_provenance
 from .segmentation.cleaning import remove_small_blobs, remove_small_pieces
 from .segmentation.engine_choice import NetworkOpener
@@ -173,7 +175,11 @@ def run(
             measured, statistics = _measure(segmented, options, progress)
             running = _running(found, options.precision)
             passport = with_provenance(
-                measured, source=source_of(ct), model=_identity(model, networks), running=running
+                measured,
+                source=source_of(ct),
+                model=_identity(model, networks),
+                running=running,
+                measured_on=options.measure_on,
             )
         with progress.stage("write"):
             _write(paths, segmented, passport, statistics)
@@ -256,16 +262,20 @@ def _running(found: ModelGridLabels, precision: str) -> dict[str, str]:
 
 def _measure(scan: SegmentedScan, options: RunOptions, progress: Progress) -> tuple[Passport, str | None]:
     """Return the passport of what was found, and the text of the file of statistics if that was asked for."""
-    hounsfield = scan.prepared.fill_whole_grid()
-    passport = extract_passport(
-        scan.found.voxels, scan.found.affine, scan.model.labels, hounsfield, progress.step, scan.searched
-    )
+    table, found = scan.model.labels, scan.found
+    if options.measure_on == MODEL_GRID:
+        hounsfield = scan.prepared.fill_whole_grid()
+        passport = extract_passport(found.voxels, found.affine, table, hounsfield, progress.step, scan.searched)
+    else:
+        written = replace(scan.ct, voxels=scan.labels, affine=affine_in_label_file(scan.ct))
+        passport = measure_labels(written, table, ct=scan.ct, searched=scan.searched, on_organ=progress.step)
     if not passport.organs:
         progress.warn("nothing_found", "The model found no organ in this scan.")
     if not options.statistics:
         return passport, None
     if scan.model.statistics_grid == "model":
-        labels, spacing_mm = scan.found.voxels, scan.model.spacing_mm
+        labels, spacing_mm = found.voxels, scan.model.spacing_mm
+        hounsfield = scan.prepared.fill_whole_grid()
     else:
         # Its voxel sizes are the header's, which need not be quite the affine's.
         labels, hounsfield, spacing_mm = scan.labels, scan.ct.voxels, scan.ct.nominal_spacing_mm
@@ -273,7 +283,7 @@ def _measure(scan: SegmentedScan, options: RunOptions, progress: Progress) -> tu
         labels=labels,
         hounsfield=hounsfield,
         voxel_volume_mm3=float(np.prod(spacing_mm)),
-        table=scan.model.labels,
+        table=table,
         values=scan.searched,
         include_incomplete=options.statistics_include_incomplete,
     )
