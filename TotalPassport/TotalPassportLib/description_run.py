@@ -20,10 +20,10 @@ from .image.formats import stem_of
 from .image.label_names import stored_label_names
 from .image.label_voxels import looks_like_intensities, present_labels
 from .image.mask_folder import MaskFolder
-from .image.volume import Volume, load_ct, load_segmentation, voxels_on_grid_of
+from .image.volume import Volume, check_same_grid, load_ct, load_segmentation
 from .passport import Passport, write_passport
-from .passport.extraction import extract_passport
 from .passport.mask_extraction import extract_masks
+from .passport.measuring import measure_labels
 from .passport.naming import HOW_TO_NAME, Naming, name_labels, settle
 from .passport.provenance import source_of, with_provenance
 
@@ -91,7 +91,8 @@ def describe(
 def _describe_file(
     segmentation: Volume, *, given: LabelTable | None, ct: Volume | None, progress: Progress
 ) -> tuple[Passport, Naming]:
-    hounsfield = None if ct is None else voxels_on_grid_of(ct, segmentation)
+    if ct is not None:
+        check_same_grid(ct, segmentation)
     present, stored = present_labels(segmentation.voxels), stored_label_names(segmentation.header)
     if given is None and not stored and looks_like_intensities(segmentation.voxels, present):
         raise BadInput(
@@ -100,14 +101,7 @@ def _describe_file(
             f"Give the scan's segmentation. If these are labels nevertheless: {HOW_TO_NAME}",
         )
     naming = name_labels(present, given=given, stored=stored, file_stem=stem_of(segmentation.path))
-    passport = extract_passport(
-        segmentation.voxels,
-        segmentation.affine,
-        naming.table,
-        hounsfield=hounsfield,
-        on_organ=progress.step,
-        searched=naming.searched,
-    )
+    passport = measure_labels(segmentation, naming.table, ct=ct, searched=naming.searched, on_organ=progress.step)
     return settle(passport, naming)
 
 

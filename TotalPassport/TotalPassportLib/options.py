@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from .base.errors import BadInput
 from .models.task import FAST, FASTEST, NORMAL, Task, load_task
+from .passport.organ import INPUT_GRID
 from .segmentation.cleaning import SMALL_BLOB_MM3
 from .segmentation.engines import AUTO, EXACT, provider_choices
 from .segmentation.task_segmentation import TaskOptions
@@ -68,6 +69,9 @@ class RunOptions:
         Do not set structures near the border to 0 in it.
     remove_small_blobs : bool
         Remove pieces of at most 200 mm3, as TotalSegmentator's option of that name does.
+    measure_on : {"input", "model"}
+        What the passport measures: the segmentation as it is written, on the scan's grid, or what the network has
+        found, on the network's own grid, which is coarser and quicker.
     preview : bool
         Also write ``<stem>_preview.png``.
     task : tuple of str
@@ -118,6 +122,11 @@ class RunOptions:
     )
     statistics_include_incomplete: bool = _option(False, "do not set structures near the border to 0 there")
     remove_small_blobs: bool = _option(False, "remove pieces of at most 200 mm3, as TotalSegmentator does")
+    measure_on: Literal["input", "model"] = _option(
+        INPUT_GRID,
+        "input: the passport measures the segmentation as it is written, on the scan's grid; model: what the network "
+        "found on its own grid, before it is brought onto the scan's",
+    )
     preview: bool = _option(False, "also write <stem>_preview.png")
     task: tuple[str, ...] = _option(
         (), "what to segment, instead of a model's name; several tasks make one result", metavar="TASK"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from .base.files import make_folder
 from .base.outputs import OutputFiles, check_destination
 from .image.formats import stem_of
 from .image.grid import canonical_grid, to_canonical
-from .image.nifti import save_labels
+from .image.nifti import affine_in_label_file, save_labels
 from .image.preview import write_preview
 from .image.volume import Volume
 from .models.description import ModelDescription
@@ -32,6 +32,8 @@ from .passport import Passport
 from .passport.document import passport_text
 from .passport.extraction import extract_passport
 from .passport.joining import joined_passport
+from .passport.measuring import measure_labels
+from .passport.organ import INPUT_GRID, MODEL_GRID, MeasuredOn
 from .passport.provenance import source_of, with_provenance
 from .segmentation.combination import CombinedLabels, combined_labels, numbers_of
 from .segmentation.engine_choice import NetworkOpener
@@ -145,6 +147,7 @@ def run(
                 source=source_of(scan),
                 model=_identity([each.model for each in asked], networks),
                 running={**ran, "precision": options.precision, "onnxruntime": version_of_onnxruntime()},
+                measured_on=_measured_on(found, options),
             )
         with progress.stage("write"):
             _write(paths, segmented, passport, statistics)
@@ -198,7 +201,8 @@ def _ran(found: Sequence[ScanLabels]) -> dict[str, str]:
 
 def _measure(segmented: SegmentedScan, options: RunOptions, progress: Progress) -> tuple[Passport, str | None]:
     """Return the passport of what was found, and the text of the file of statistics if that was asked for."""
-    passports = [_passport_of(segmented.scan, each, progress) for each in segmented.found]
+    measured_on = _measured_on(segmented.found, options)
+    passports = [_passport_of(segmented.scan, each, measured_on, progress) for each in segmented.found]
     combined = segmented.combined
     if len(passports) == 1:
         passport = passports[0]
@@ -215,13 +219,19 @@ def _measure(segmented: SegmentedScan, options: RunOptions, progress: Progress) 
     return passport, statistics_text(statistics)
 
 
-def _passport_of(scan: Volume, found: ScanLabels, progress: Progress) -> Passport:
-    on_model_grid, prepared = found.on_model_grid, found.prepared
-    if on_model_grid is None or prepared is None or found.box is not None:
-        labels, affine, intensities = found.voxels, scan.affine, scan.voxels
-    else:
-        labels, affine, intensities = on_model_grid.voxels, on_model_grid.affine, prepared.fill_whole_grid()
-    return extract_passport(labels, affine, found.model.labels, intensities, progress.step, found.searched)
+def _measured_on(found: Sequence[ScanLabels], options: RunOptions) -> MeasuredOn:
+    """Return whose grid is measured on: a network's can be only where it covers the whole scan."""
+    whole = all(each.on_model_grid is not None and each.box is None for each in found)
+    return MODEL_GRID if options.measure_on == MODEL_GRID and len(found) == 1 and whole else INPUT_GRID
+
+
+def _passport_of(scan: Volume, found: ScanLabels, measured_on: MeasuredOn, progress: Progress) -> Passport:
+    table, searched = found.model.labels, found.searched
+    if measured_on == MODEL_GRID and found.on_model_grid is not None and found.prepared is not None:
+        labels, intensities = found.on_model_grid, found.prepared.fill_whole_grid()
+        return extract_passport(labels.voxels, labels.affine, table, intensities, progress.step, searched)
+    written = replace(scan, voxels=found.voxels, affine=affine_in_label_file(scan))
+    return measure_labels(written, table, ct=scan, searched=searched, on_organ=progress.step)
 
 
 def _statistics(scan: Volume, found: ScanLabels, options: RunOptions) -> dict[str, dict[str, float]]:

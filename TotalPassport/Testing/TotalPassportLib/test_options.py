@@ -24,6 +24,7 @@ OTHERS: dict[str, Any] = {
     "statistics": True,
     "statistics_include_incomplete": True,
     "remove_small_blobs": True,
+    "measure_on": "model",
     "preview": True,
     "task": ("total", "lung_vessels"),
     "fast": True,

@@ -80,7 +80,7 @@ def save_labels(
     path : Path
         The file to write.
     labels : numpy.ndarray
-        uint8 ``[i, j, k]``.
+        uint8 or uint16 ``[i, j, k]``.
     like : Volume
         The image that was segmented.
     table : LabelTable
@@ -88,18 +88,33 @@ def save_labels(
     values : collection of int, optional
         The labels to name, such as all that were looked for; by default those that are there.
     """
-    stored_as_nifti = isinstance(like.header, nibabel.Nifti1Header)  # also of NIfTI-2
-    header = like.header.copy() if stored_as_nifti else nibabel.Nifti1Header()
-    header.set_data_dtype(np.uint8)
-    header.extensions.clear()
+    header = _label_header(like)
+    header.set_data_dtype(labels.dtype)
     kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
-    image = kind(labels.astype(np.uint8, copy=False), like.affine, header)
+    image = kind(labels, like.affine, header)
     image.header.set_slope_inter(1, 0)
     if values is None:
         values = np.flatnonzero(np.bincount(labels.ravel(order="K"), minlength=256)[1:]) + 1
     names = label_names_xml(table, [int(value) for value in values])
     image.header.extensions.append(nibabel.nifti1.Nifti1Extension(CARET_XML, names))
     nibabel.save(image, path)
+
+
+def affine_in_label_file(like: Volume) -> np.ndarray:
+    """Return the affine, float64 ``[4, 4]``, that the file of `save_labels` has: a header holds single precision."""
+    return np.asarray(_label_header(like).get_best_affine(), np.float64)
+
+
+def _label_header(like: Volume) -> Any:
+    """Return the input's header if that was a NIfTI file, without its extensions; else a new one of its geometry."""
+    if isinstance(like.header, nibabel.Nifti1Header):  # also of NIfTI-2
+        header = like.header.copy()
+        header.extensions.clear()
+    else:
+        header = nibabel.Nifti1Header()
+        header.set_sform(like.affine, code="aligned")
+        header.set_qform(like.affine, code="unknown")  # brings the voxel sizes along
+    return header
 
 
 def _read(path: Path) -> tuple[Any, np.ndarray]:

@@ -118,6 +118,7 @@ def read_passport(path: Path) -> Passport:
         model=document["model"],
         software=document["software"],
         findings=tuple(_finding(entry, organs) for entry in document.get("findings", ())),
+        measured_on=document["geometry"].get("measured_on"),
     )
 
 
@@ -162,11 +163,12 @@ def _block(name: str, brackets: str, lines: list[str]) -> str:
 
 def _geometry(passport: Passport) -> dict[str, Any]:
     spacing_mm = np.linalg.norm(passport.affine[:3, :3], axis=0)
-    return {
+    geometry = {
         "shape": list(passport.shape),
         "affine": rounded(passport.affine),
         "spacing_mm": rounded(spacing_mm),
     }
+    return geometry | ({} if passport.measured_on is None else {"measured_on": passport.measured_on})
 
 
 def _finding_document(finding: Finding) -> dict[str, Any]:

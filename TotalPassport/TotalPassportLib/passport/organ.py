@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from ..base.labels import Terminology
 from .axes import axis_separation
 from .rules import Finding, load_rules
+
+MeasuredOn = Literal["input", "model"]
+INPUT_GRID: Final = "input"
+MODEL_GRID: Final = "model"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +136,11 @@ CHECKS: Mapping[str, str] = {rule.code: rule.explanation for rule in load_rules(
 class Passport:
     """The organs of one scan, ordered by label, and where they come from.
 
-    ``shape`` and ``affine`` are those of the label image that was measured (voxel indices to RAS mm). ``source``,
-    ``model`` and ``software`` are free-form records of provenance; ``created`` is a UTC time stamp, ISO 8601.
-    ``findings`` is what the checks found, the gravest first; `OrganPassport.checks` holds the same by organ.
+    ``shape`` and ``affine`` are those of the label image that was measured (voxel indices to RAS mm). ``measured_on``
+    says whose grid that is: ``input``, that of the segmentation's file and so of its scan, or ``model``, the network's;
+    None where an older version wrote the passport, which took the network's in a run. ``source``, ``model`` and
+    ``software`` are free-form records of provenance; ``created`` is a UTC time stamp, ISO 8601. ``findings`` is what
+    the checks found, the gravest first; `OrganPassport.checks` holds the same by organ.
     """
 
     organs: Mapping[int, OrganPassport]
@@ -145,3 +151,4 @@ class Passport:
     model: Mapping[str, Any] = field(default_factory=dict)
     software: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    measured_on: MeasuredOn | None = None

@@ -10,7 +10,7 @@ from typing import Any
 from .. import __version__
 from ..base.files import sha256_of
 from ..image.volume import Volume
-from .organ import Passport
+from .organ import INPUT_GRID, MeasuredOn, Passport
 
 
 def source_of(image: Volume) -> dict[str, Any]:
@@ -23,7 +23,12 @@ def source_of(image: Volume) -> dict[str, Any]:
 
 
 def with_provenance(
-    passport: Passport, *, source: Mapping[str, Any], model: Mapping[str, Any], running: Mapping[str, Any]
+    passport: Passport,
+    *,
+    source: Mapping[str, Any],
+    model: Mapping[str, Any],
+    running: Mapping[str, Any],
+    measured_on: MeasuredOn = INPUT_GRID,
 ) -> Passport:
     """Return the passport with its header.
 
@@ -37,11 +42,14 @@ def with_provenance(
         What found the organs, or named them.
     running : mapping
         What is to be said of the software besides its name and version.
+    measured_on : {"input", "model"}
+        Whose grid it was measured on, see `Passport`.
     """
     return replace(
         passport,
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         source=source,
         model=model,
+        measured_on=measured_on,
         software={"name": "TotalPassport", "version": __version__, **running},
     )
