@@ -88,8 +88,24 @@ class RunOptions:
         Run on three parts of the scan, one after the other.
     higher_order_resampling : bool
         Smooth labels, of logits that are brought to the scan's grid.
+    higher_order_resampling_legacy : bool
+        Smooth labels, TotalSegmentator's older way.
     resampling_order : int
         Of the splines on the way to the networks' voxel size, 0 to 5.
+    save_lowres : bool
+        Write the labels on the network's grid, not the scan's.
+    v1_order : bool
+        Write the labels of `total` with the values that they had in TotalSegmentator 1.
+    masks : bool
+        Also write a folder ``<stem>_masks`` with a mask of each structure, and what is derived of them.
+    derived_masks : bool
+        Write what is derived too.
+    statistics_aggregation : {"mean", "median"}
+        What of the intensities the statistics tell.
+    statistics_extra : bool
+        Also spread of the intensities, centre and box in voxels there.
+    statistics_normalized : bool
+        Intensities there from 0 to 1 of the whole scan's range.
     small_blobs_mm3 : float
         What ``remove_small_blobs`` removes, at most.
     weights : str
@@ -143,13 +159,20 @@ class RunOptions:
     body_seg: bool = _option(False, "cut a CT to the patient first")
     force_split: bool = _option(False, "run on three parts of the scan, one after the other; needs less memory")
     higher_order_resampling: bool = _option(False, "smoother labels: the networks' logits are resampled, slowly")
+    higher_order_resampling_legacy: bool = _option(False, "smoother labels, TotalSegmentator's older way")
     resampling_order: int = _option(
         1, "order of the splines on the way to the networks' voxel size, 0 to 5", metavar="ORDER", least=0, most=5
     )
     small_blobs_mm3: float = _option(
         SMALL_BLOB_MM3, "what --remove-small-blobs removes, at most", metavar="MM3", least=0, most=1e9
     )
-
+    save_lowres: bool = _option(False, "write the labels on the network's grid, not the scan's")
+    v1_order: bool = _option(False, "write the labels of the task total with the values of TotalSegmentator 1")
+    masks: bool = _option(False, "also write <stem>_masks, a folder with a mask of each structure")
+    derived_masks: bool = _option(True, "without what is derived of a task's structures, such as the skin of the body")
+    statistics_aggregation: Literal["mean", "median"] = _option("mean", "what of the intensities the statistics tell")
+    statistics_extra: bool = _option(False, "also spread, range, centre and box in voxels in the statistics")
+    statistics_normalized: bool = _option(False, "intensities in the statistics as parts of the scan's whole range")
     weights: str = _option(
         "",
         "folder with official weights, such as the one in which TotalSegmentator keeps its own, or several as in PATH; "
@@ -175,6 +198,7 @@ class RunOptions:
             robust_crop=self.robust_crop or bool(self.roi_subset_robust),
             body_seg=self.body_seg,
             higher_order_resampling=self.higher_order_resampling,
+            smooth_masks=self.higher_order_resampling_legacy,
             resampling_order=self.resampling_order,
             force_split=self.force_split,
             small_blobs_mm3=self.small_blobs_mm3 if self.remove_small_blobs else 0.0,
@@ -235,6 +259,7 @@ class OutputPaths:
     passport: Path
     statistics: Path | None
     preview: Path | None
+    masks: Path | None = None
 
     @classmethod
     def in_folder(cls, folder: Path, stem: str, options: RunOptions) -> OutputPaths:
@@ -244,6 +269,7 @@ class OutputPaths:
             passport=folder / f"{stem}_passport.json",
             statistics=folder / f"{stem}_statistics.json" if options.statistics else None,
             preview=folder / f"{stem}_preview.png" if options.preview else None,
+            masks=folder / f"{stem}_masks" if options.masks else None,
         )
 
     def written(self) -> dict[str, Path]:

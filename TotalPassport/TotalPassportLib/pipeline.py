@@ -23,7 +23,7 @@ from .base.files import make_folder
 from .base.outputs import OutputFiles, check_destination
 from .image.formats import stem_of
 from .image.grid import canonical_grid, to_canonical
-from .image.nifti import affine_in_label_file, save_labels
+from .image.nifti import affine_in_label_file, save_labels, save_mask
 from .image.preview import write_preview
 from .image.volume import Volume
 from .models.description import ModelDescription
@@ -35,10 +35,11 @@ from .passport.joining import joined_passport
 from .passport.measuring import measure_labels
 from .passport.organ import INPUT_GRID, MODEL_GRID, MeasuredOn
 from .passport.provenance import source_of, with_provenance
-from .segmentation.combination import CombinedLabels, combined_labels, numbers_of
+from .segmentation.combination import CombinedLabels, TaskLabels, combined_labels
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
-from .segmentation.official_statistics import official_statistics, statistics_text
+from .segmentation.masks import MASK_SUFFIX, structure_masks
+from .segmentation.official_statistics import Measures, StatisticsKind, official_statistics, statistics_text
 from .segmentation.task_segmentation import ScanLabels
 from .segmentation_run import asked_models, first_network, load_scan, model_finder, segment_scan
 
@@ -138,7 +139,8 @@ def run(
             paths = OutputPaths.in_folder(make_folder(Path(output_folder)), stem_of(ct_path), options)
             _require_writable(paths, ct_path)
         found = segment_scan(scan, asked, networks, options, find=find, progress=progress)
-        segmented = SegmentedScan(scan=scan, found=found, combined=combined_labels(found))
+        combined = combined_labels(scan, found, on_model_grid=options.save_lowres, v1_order=options.v1_order)
+        segmented = SegmentedScan(scan=scan, found=found, combined=combined)
         with progress.stage("describe"):
             measured, statistics = _measure(segmented, options, progress)
             ran = _ran(found)
@@ -150,7 +152,7 @@ def run(
                 measured_on=_measured_on(found, options),
             )
         with progress.stage("write"):
-            _write(paths, segmented, passport, statistics)
+            _write(paths, segmented, passport, statistics, derived=options.derived_masks)
         return RunResult(
             paths=paths,
             passport=passport,
@@ -201,19 +203,20 @@ def _ran(found: Sequence[ScanLabels]) -> dict[str, str]:
 
 def _measure(segmented: SegmentedScan, options: RunOptions, progress: Progress) -> tuple[Passport, str | None]:
     """Return the passport of what was found, and the text of the file of statistics if that was asked for."""
-    measured_on = _measured_on(segmented.found, options)
-    passports = [_passport_of(segmented.scan, each, measured_on, progress) for each in segmented.found]
     combined = segmented.combined
-    if len(passports) == 1:
-        passport = passports[0]
+    if _measured_on(segmented.found, options) == MODEL_GRID:
+        passport = _on_model_grid(segmented.found[0], progress)
     else:
-        numbers = [numbers_of(each) for each in segmented.found]
-        passport = joined_passport(passports, numbers, combined.table, combined.searched)
+        passports = [_as_written(combined.scan, task, progress) for task in combined.tasks]
+        passport = passports[0]
+        if len(passports) > 1:
+            numbers = [task.numbers for task in combined.tasks]
+            passport = joined_passport(passports, numbers, combined.table, combined.searched)
     if not passport.organs:
         progress.warn("nothing_found", "The model found no organ in this scan.")
     if not options.statistics:
         return passport, None
-    statistics: dict[str, dict[str, float]] = {}
+    statistics: dict[str, Measures] = {}
     for each in segmented.found:
         statistics |= _statistics(segmented.scan, each, options)
     return passport, statistics_text(statistics)
@@ -222,19 +225,26 @@ def _measure(segmented: SegmentedScan, options: RunOptions, progress: Progress) 
 def _measured_on(found: Sequence[ScanLabels], options: RunOptions) -> MeasuredOn:
     """Return whose grid is measured on: a network's can be only where it covers the whole scan."""
     whole = all(each.on_model_grid is not None and each.box is None for each in found)
-    return MODEL_GRID if options.measure_on == MODEL_GRID and len(found) == 1 and whole else INPUT_GRID
+    asked = options.measure_on == MODEL_GRID and not options.v1_order
+    return MODEL_GRID if asked and len(found) == 1 and whole else INPUT_GRID
 
 
-def _passport_of(scan: Volume, found: ScanLabels, measured_on: MeasuredOn, progress: Progress) -> Passport:
-    table, searched = found.model.labels, found.searched
-    if measured_on == MODEL_GRID and found.on_model_grid is not None and found.prepared is not None:
-        labels, intensities = found.on_model_grid, found.prepared.fill_whole_grid()
-        return extract_passport(labels.voxels, labels.affine, table, intensities, progress.step, searched)
-    written = replace(scan, voxels=found.voxels, affine=affine_in_label_file(scan))
-    return measure_labels(written, table, ct=scan, searched=searched, on_organ=progress.step)
+def _on_model_grid(found: ScanLabels, progress: Progress) -> Passport:
+    labels, prepared = found.on_model_grid, found.prepared
+    assert labels is not None  # `_measured_on`
+    assert prepared is not None
+    intensities = prepared.fill_whole_grid()
+    return extract_passport(
+        labels.voxels, labels.affine, found.model.labels, intensities, progress.step, found.searched
+    )
 
 
-def _statistics(scan: Volume, found: ScanLabels, options: RunOptions) -> dict[str, dict[str, float]]:
+def _as_written(scan: Volume, task: TaskLabels, progress: Progress) -> Passport:
+    written = replace(scan, voxels=task.voxels, affine=affine_in_label_file(scan))
+    return measure_labels(written, task.table, ct=scan, searched=task.searched, on_organ=progress.step)
+
+
+def _statistics(scan: Volume, found: ScanLabels, options: RunOptions) -> dict[str, Measures]:
     if found.model.statistics_grid == "model" and found.prepared is not None and found.on_model_grid is not None:
         labels, hounsfield = found.on_model_grid.voxels, found.prepared.fill_whole_grid()
         spacing_mm: Any = found.prepared.spacing_mm.astype(np.float64)
@@ -247,20 +257,33 @@ def _statistics(scan: Volume, found: ScanLabels, options: RunOptions) -> dict[st
         voxel_volume_mm3=float(np.prod(spacing_mm)),
         table=found.model.labels,
         values=found.searched,
-        include_incomplete=options.statistics_include_incomplete,
+        kind=StatisticsKind(
+            include_incomplete=options.statistics_include_incomplete,
+            median=options.statistics_aggregation == "median",
+            extra=options.statistics_extra,
+            normalized=options.statistics_normalized,
+        ),
     )
 
 
-def _write(paths: OutputPaths, segmented: SegmentedScan, passport: Passport, statistics: str | None) -> None:
+def _write(
+    paths: OutputPaths, segmented: SegmentedScan, passport: Passport, statistics: str | None, *, derived: bool
+) -> None:
     """Write all files; they get their names together at the end."""
-    scan, combined = segmented.scan, segmented.combined
-    with OutputFiles(inputs=[scan.path]) as files:
+    combined = segmented.combined
+    scan = combined.scan
+    if paths.masks is not None:
+        make_folder(paths.masks)
+    with OutputFiles(inputs=[segmented.scan.path]) as files:
         save_labels(
             files.path(paths.segmentation), combined.voxels, like=scan, table=combined.table, values=combined.searched
         )
         files.path(paths.passport).write_text(passport_text(passport), encoding="utf-8")
         if paths.statistics is not None and statistics is not None:
             files.path(paths.statistics).write_text(statistics, encoding="utf-8")
+        if paths.masks is not None:
+            for name, mask in structure_masks(combined, derived=derived):
+                save_mask(files.path(paths.masks / f"{name}{MASK_SUFFIX}"), mask, like=scan)
         if paths.preview is not None:
             grid = canonical_grid(scan.affine, scan.voxels.shape)
             write_preview(

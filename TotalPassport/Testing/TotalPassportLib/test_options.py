@@ -35,7 +35,15 @@ OTHERS: dict[str, Any] = {
     "body_seg": True,
     "force_split": True,
     "higher_order_resampling": True,
+    "higher_order_resampling_legacy": True,
     "resampling_order": 3,
+    "save_lowres": True,
+    "v1_order": True,
+    "masks": True,
+    "derived_masks": False,
+    "statistics_aggregation": "median",
+    "statistics_extra": True,
+    "statistics_normalized": True,
     "small_blobs_mm3": 12.5,
     "weights": "weights",
 }
@@ -88,6 +96,8 @@ def test_every_option_has_an_argument_on_the_command_line() -> None:
     arguments: list[str] = []
     for name, value in OTHERS.items():
         values = [] if value is True else list(value) if isinstance(value, tuple) else [str(value)]
+        if value is False:
+            name, values = f"no_{name}", []
         arguments += [f"--{name.replace('_', '-')}", *values]
     assert RunOptions.from_entries(vars(parser.parse_args(arguments))) == RunOptions(**OTHERS)
     text = "".join(parser.format_help().split())

@@ -41,7 +41,12 @@ def add_options(
     for option in fields(RunOptions):
         if names is None or option.name in names:
             note = (notes or {}).get(option.name, "")
-            parser.add_argument(f"--{option.name.replace('_', '-')}", **_argument(option, types[option.name], note))
+            name = option.name.replace("_", "-")
+            if option.default is True:  # what is so unless told otherwise
+                text = f"{option.metadata['help'].replace('%', '%%')}{note}"
+                parser.add_argument(f"--no-{name}", dest=option.name, action="store_false", help=text)
+            else:
+                parser.add_argument(f"--{name}", **_argument(option, types[option.name], note))
 
 
 def _argument(option: Field[Any], kind: Any, note: str) -> dict[str, Any]:

@@ -50,6 +50,26 @@ def from_canonical(voxels: np.ndarray, grid: CanonicalGrid) -> np.ndarray:
     return stored[tuple(slice(None, None, int(flip)) for flip in grid.orientation[:, 1])]
 
 
+def stored_affine(affine: np.ndarray, grid: CanonicalGrid, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the affine of voxels that `from_canonical` has turned to how a grid is stored.
+
+    Parameters
+    ----------
+    affine : numpy.ndarray
+        Of the same voxels in canonical order, voxel indices to RAS mm.
+    grid : CanonicalGrid
+        How they are stored.
+    shape : tuple of int
+        Their number along each canonical axis, which need not be the grid's.
+    """
+    to_canonical_indices = np.eye(4)
+    to_canonical_indices[:3, :3] = 0
+    for stored, (axis, flip) in enumerate(grid.orientation):
+        to_canonical_indices[int(axis), stored] = flip
+        to_canonical_indices[int(axis), 3] = shape[int(axis)] - 1 if flip < 0 else 0
+    return np.asarray(affine @ to_canonical_indices)
+
+
 def resample_ct(
     voxels: np.ndarray, spacing_mm: np.ndarray, target_mm: tuple[float, float, float], order: int = 1
 ) -> np.ndarray:

@@ -88,16 +88,26 @@ def save_labels(
     values : collection of int, optional
         The labels to name, such as all that were looked for; by default those that are there.
     """
-    header = _label_header(like)
-    header.set_data_dtype(labels.dtype)
-    kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
-    image = kind(labels, like.affine, header)
-    image.header.set_slope_inter(1, 0)
+    image = _label_image(labels, like)
     if values is None:
         values = np.flatnonzero(np.bincount(labels.ravel(order="K"), minlength=256)[1:]) + 1
     names = label_names_xml(table, [int(value) for value in values])
     image.header.extensions.append(nibabel.nifti1.Nifti1Extension(CARET_XML, names))
     nibabel.save(image, path)
+
+
+def save_mask(path: Path, mask: np.ndarray, *, like: Volume) -> None:
+    """Write a mask, uint8 ``[i, j, k]``, on the grid of ``like``, in the manner of `save_labels` but without names."""
+    nibabel.save(_label_image(mask, like), path)
+
+
+def _label_image(voxels: np.ndarray, like: Volume) -> Any:
+    header = _label_header(like)
+    header.set_data_dtype(voxels.dtype)
+    kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
+    image = kind(voxels, like.affine, header)
+    image.header.set_slope_inter(1, 0)
+    return image
 
 
 def affine_in_label_file(like: Volume) -> np.ndarray:

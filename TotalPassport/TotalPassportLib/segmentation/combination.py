@@ -9,13 +9,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import nibabel
 import numpy as np
 
-from ..base.labels import LabelTable
+from ..base.errors import BadInput
+from ..base.labels import LabelTable, load_label_table
+from ..image.grid import from_canonical, stored_affine
+from ..image.volume import Volume
+from ..models.task import Task
 from .task_segmentation import ScanLabels
 
 SEVERAL = "several tasks"
 """Name of the label table of several tasks."""
+V1_TABLE = "total_v1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskLabels:
+    """What one task has found, whole, as it is written.
+
+    Attributes
+    ----------
+    voxels : numpy.ndarray
+        uint8 ``[i, j, k]`` on the grid of the label image, with the task's own values.
+    table : LabelTable
+        Names of these values.
+    searched : tuple of int
+        Those that were looked for.
+    task : Task, optional
+        The task, None of a model that belongs to none.
+    """
+
+    voxels: np.ndarray
+    table: LabelTable
+    searched: tuple[int, ...]
+    task: Task | None
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The number of each value in an image of several tasks, uint16 ``[256]``; 0 for values without a name."""
+        assert self.task is not None  # several models run only as tasks
+        numbers = np.zeros(256, np.uint16)
+        for value in self.table:
+            numbers[value] = self.task.number(value)
+        return numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,44 +67,109 @@ class CombinedLabels:
         Names of its values.
     searched : tuple of int
         The values that were looked for.
+    scan : Volume
+        The scan on the same grid.
+    tasks : sequence of TaskLabels
+        What each task has found.
     """
 
     voxels: np.ndarray
     table: LabelTable
     searched: tuple[int, ...]
+    scan: Volume
+    tasks: Sequence[TaskLabels]
 
 
-def combined_labels(found: Sequence[ScanLabels]) -> CombinedLabels:
-    """Return the labels of all tasks in one image; the later task has a voxel that several claim."""
-    if len(found) == 1:
-        return CombinedLabels(voxels=found[0].voxels, table=found[0].model.labels, searched=found[0].searched)
-    voxels = np.zeros(found[0].voxels.shape, np.uint16)
-    for labels in found:
+def combined_labels(
+    scan: Volume, found: Sequence[ScanLabels], *, on_model_grid: bool = False, v1_order: bool = False
+) -> CombinedLabels:
+    """Return the labels of all tasks in one image; the later task has a voxel that several claim.
+
+    Parameters
+    ----------
+    scan : Volume
+        The scan that was segmented.
+    found : sequence of ScanLabels
+        What each model has found.
+    on_model_grid : bool
+        Keep the network's grid (``save_lowres``).
+    v1_order : bool
+        Use the values that TotalSegmentator 1 gave the structures of `total`.
+
+    Raises
+    ------
+    BadInput
+        What is asked for is not possible for these tasks.
+    """
+    if on_model_grid:
+        scan, found = _on_model_grid(scan, found)
+    tasks = [
+        TaskLabels(voxels=each.voxels, table=each.model.labels, searched=each.searched, task=each.model.task)
+        for each in found
+    ]
+    if v1_order:
+        tasks = [_in_v1_order(each) for each in tasks]
+    if len(tasks) == 1:
+        (only,) = tasks
+        return CombinedLabels(voxels=only.voxels, table=only.table, searched=only.searched, scan=scan, tasks=tasks)
+    voxels = np.zeros(scan.voxels.shape, np.uint16)
+    for labels in tasks:
         inside = labels.voxels != 0
-        voxels[inside] = numbers_of(labels)[labels.voxels[inside]]
-    searched = tuple(int(numbers_of(labels)[value]) for labels in found for value in labels.searched)
-    return CombinedLabels(voxels=voxels, table=combined_table(found), searched=searched)
+        voxels[inside] = labels.numbers[labels.voxels[inside]]
+    searched = tuple(int(labels.numbers[value]) for labels in tasks for value in labels.searched)
+    return CombinedLabels(voxels=voxels, table=combined_table(tasks), searched=searched, scan=scan, tasks=tasks)
 
 
-def numbers_of(labels: ScanLabels) -> np.ndarray:
-    """Return the number of each label value of a task, uint16 ``[256]``; 0 for those that it does not have."""
-    task = labels.model.task
-    assert task is not None  # several models run only as tasks
-    numbers = np.zeros(256, np.uint16)
-    for value in labels.model.labels:
-        numbers[value] = task.number(value)
-    return numbers
+def _on_model_grid(scan: Volume, found: Sequence[ScanLabels]) -> tuple[Volume, list[ScanLabels]]:
+    """Return scan and labels on the network's grid, axes as the scan's file has them."""
+    first = found[0]
+    if len(found) > 1 or first.box is not None or first.prepared is None or first.on_model_grid is None:
+        raise BadInput(
+            "Only the labels of one task, in a scan that is not cropped for it, can be written on the network's grid.",
+            "Leave out --save-lowres.",
+        )
+    grid, voxels = first.prepared.grid, first.on_model_grid.voxels
+    # The nominal voxel sizes and the scan's corner, as TotalSegmentator writes them; `sampled_affine` would be exact.
+    scale = np.append(first.prepared.spacing_mm / np.linalg.norm(grid.affine[:3, :3], axis=0), 1.0)
+    affine = stored_affine(grid.affine * scale, grid, voxels.shape)
+    header = nibabel.Nifti1Header()
+    header.set_data_shape(voxels.shape)
+    header.set_sform(affine, code="aligned")
+    header.set_qform(affine, code="unknown")
+    header.set_xyzt_units("mm", "sec")
+    intensities = from_canonical(first.prepared.fill_whole_grid(), grid)
+    x_mm, y_mm, z_mm = (float(size) for size in np.linalg.norm(affine[:3, :3], axis=0))
+    small = replace(
+        scan,
+        voxels=intensities,
+        affine=affine,
+        header=header,
+        nominal_spacing_mm=(x_mm, y_mm, z_mm),
+    )
+    return small, [replace(first, voxels=np.ascontiguousarray(from_canonical(voxels, grid)))]
 
 
-def combined_table(found: Sequence[ScanLabels]) -> LabelTable:
+def _in_v1_order(labels: TaskLabels) -> TaskLabels:
+    """Return the labels of `total` with the values of version 1; what it did not have is background."""
+    if labels.task is None or labels.task.name != "total":
+        raise BadInput("Only the task 'total' has an order of version 1.", "Leave out --v1-order.")
+    table = load_label_table(V1_TABLE)
+    values = np.zeros(256, np.uint8)
+    for value, label in labels.table.items():
+        known = table.named(label.name)
+        values[value] = known.value if known is not None else 0
+    searched = tuple(sorted(int(values[value]) for value in labels.searched if values[value]))
+    return replace(labels, voxels=values[labels.voxels], table=table, searched=searched)
+
+
+def combined_table(tasks: Sequence[TaskLabels]) -> LabelTable:
     """Return the names of the numbers; a name that several tasks have gets the task's in front."""
-    names = [label.name for labels in found for label in labels.model.labels.values()]
+    names = [label.name for labels in tasks for label in labels.table.values()]
     shared = {name for name in names if names.count(name) > 1}
     entries = []
-    for labels in found:
-        task = labels.model.task
-        assert task is not None
-        for value, label in labels.model.labels.items():
-            name = f"{task.name}_{label.name}" if label.name in shared else label.name
-            entries.append(replace(label, value=task.number(value), name=name))
+    for labels in tasks:
+        assert labels.task is not None
+        for value, label in labels.table.items():
+            name = f"{labels.task.name}_{label.name}" if label.name in shared else label.name
+            entries.append(replace(label, value=labels.task.number(value), name=name))
     return LabelTable(SEVERAL, entries)

@@ -14,8 +14,9 @@ import numpy as np
 
 from ..base.errors import BadInput
 from ..image.cropping import Box, crop_box, cut_scan, put_back
-from ..image.grid import labels_on_stored_grid
+from ..image.grid import from_canonical, labels_on_stored_grid
 from ..image.preparation import PreparedCT, prepare
+from ..image.smooth_labels import smoothed_labels
 from ..image.volume import Volume
 from ..models.description import ModelDescription
 from ..models.task import CT, FAST, NORMAL, AfterWork, Crop, load_task
@@ -47,6 +48,8 @@ class TaskOptions:
         Smooth labels: the networks' logits are brought to the scan's grid.
     resampling_order : int
         Of the splines on the way to the networks' grid, 0 to 5.
+    smooth_masks : bool
+        Smooth labels, the older way: each label is resampled as a mask (``higher_order_resampling_LEGACY``).
     force_split : bool
         Run on three parts of the scan, one after the other.
     small_blobs_mm3 : float
@@ -57,6 +60,7 @@ class TaskOptions:
     robust_crop: bool = False
     body_seg: bool = False
     higher_order_resampling: bool = False
+    smooth_masks: bool = False
     resampling_order: int = 1
     force_split: bool = False
     small_blobs_mm3: float = 0.0
@@ -163,7 +167,7 @@ class TaskSegmentation:
             found = self._segmented(model, prepared, wanted, options)
         with self._stage("restore"):
             found = self._tidied(found, model, prepared, options)
-            voxels = labels_on_stored_grid(found.voxels, prepared.grid)
+            voxels = self._on_scans_grid(found.voxels, prepared, options)
             if box is not None:
                 voxels = put_back(voxels, box, self._scan.voxels.shape)
         voxels = self._after_work_on_scan(voxels, model, crop, options)
@@ -221,6 +225,11 @@ class TaskSegmentation:
         if options.small_blobs_mm3 > 0:
             voxels = remove_small_blobs(voxels, float(np.prod(spacing_mm, dtype=np.float64)), options.small_blobs_mm3)
         return replace(found, voxels=voxels)
+
+    def _on_scans_grid(self, labels: np.ndarray, prepared: PreparedCT, options: TaskOptions) -> np.ndarray:
+        if options.smooth_masks and labels.shape != prepared.grid.shape:
+            return from_canonical(smoothed_labels(labels, prepared.grid.shape), prepared.grid)
+        return labels_on_stored_grid(labels, prepared.grid)
 
     def _after_work_on_scan(
         self, voxels: np.ndarray, model: ModelDescription, crop: Crop | None, options: TaskOptions
