@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 from TotalPassportLib.base.labels import load_label_table
-from TotalPassportLib.segmentation.official_statistics import official_statistics, statistics_text
+from TotalPassportLib.segmentation.official_statistics import StatisticsKind, official_statistics, statistics_text
 
 TOTAL = load_label_table("total")
 
@@ -29,7 +29,7 @@ def test_totalsegmentators_published_statistics_are_reproduced_byte_for_byte(sha
         float(np.prod(ct.header.get_zooms())),
         TOTAL,
         list(TOTAL),
-        include_incomplete=True,
+        StatisticsKind(include_incomplete=True),
     )
     published = shared / "data" / "example_seg_fast_statistics.json"
     assert statistics_text(statistics) == published.read_text(encoding="utf-8")
@@ -41,7 +41,7 @@ def test_a_structure_in_the_outer_three_voxels_is_given_as_absent(first: int, gi
     arguments = (labels, np.full(labels.shape, 60), 27.0, TOTAL, [5])
     whole = {"volume": labels.astype(bool).sum() * 27.0, "intensity": 60.0}
     assert official_statistics(*arguments)["liver"] == (whole if given else {"volume": 0.0, "intensity": 0.0})
-    assert official_statistics(*arguments, include_incomplete=True)["liver"] == whole
+    assert official_statistics(*arguments, StatisticsKind(include_incomplete=True))["liver"] == whole
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -75,3 +75,37 @@ def test_halves_of_the_last_decimal_are_rounded_as_numpy_does() -> None:
     hounsfield[6, 6, 6] = 1
     mean = official_statistics(labels, hounsfield, 1.0, TOTAL, [5])["liver"]["intensity"]
     assert mean == 0.00312  # Python rounds 1 / 320 to 0.00313
+
+
+HALVES = np.where(np.arange(20)[:, None, None] < 6, -10, 20) * np.ones((20, 20, 20))
+
+
+def test_the_median_can_be_told_instead_of_the_mean() -> None:
+    labels = block(5, 8)  # a third of it is -10
+    mean, median = (
+        official_statistics(labels, HALVES, 1.0, TOTAL, [5], StatisticsKind(median=flag))["liver"]["intensity"]
+        for flag in (False, True)
+    )
+    assert (mean, median) == (10.0, 20.0)
+
+
+def test_further_measures_are_those_of_the_structures_voxels() -> None:
+    labels = block(5, 8)
+    statistics = official_statistics(labels, HALVES, 2.0, TOTAL, [1, 5], StatisticsKind(extra=True))
+    assert statistics["liver"] == {
+        "volume": 600.0, "intensity": 10.0, "n_voxels": 300,
+        "intensity_std": round(float(np.std([-10, 20, 20])), 5), "intensity_min": -10.0, "intensity_max": 20.0,
+        "centroid_vox": [6.0, 9.5, 9.5], "bbox_vox": [[5, 7], [5, 14], [5, 14]],
+    }  # fmt: skip
+    assert statistics["spleen"] == {
+        "volume": 0.0, "intensity": 0.0, "n_voxels": 0, "intensity_std": 0.0, "intensity_min": 0.0,
+        "intensity_max": 0.0, "centroid_vox": None, "bbox_vox": None,
+    }  # fmt: skip
+
+
+def test_intensities_can_be_parts_of_the_whole_scans_range() -> None:
+    labels = block(5, 8)
+    whole = HALVES.copy()
+    whole[0, 0, 0] = 90
+    normalized = official_statistics(labels, whole, 1.0, TOTAL, [5], StatisticsKind(normalized=True))
+    assert normalized["liver"]["intensity"] == 0.2
