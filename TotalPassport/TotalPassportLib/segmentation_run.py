@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .base.errors import BadInput
+from .base.errors import BadInput, ModelError
 from .base.events import Cancellation, EventCallback, Progress
 from .base.memory import available_bytes
 from .image.volume import Volume, load_ct, load_mr
@@ -56,6 +56,7 @@ def model_finder(options: RunOptions, on_event: EventCallback, cancellation: Can
 
     Each is read once.
     """
+    asked_for = options.models()
 
     @cache
     def find(name: str) -> ModelDescription:
@@ -63,7 +64,14 @@ def model_finder(options: RunOptions, on_event: EventCallback, cancellation: Can
             folder = find_weights_model(name, options.weights_folders, on_event, cancellation)
             if folder is not None:
                 return find_model(str(folder))
-        return find_model(name)
+        try:
+            return find_model(name)
+        except ModelError as error:
+            if name in asked_for:
+                raise
+            raise ModelError(
+                f"{' and '.join(asked_for)} cannot run without another: {error.message}", error.hint
+            ) from error
 
     return find
 

@@ -160,15 +160,24 @@ def _spacing_text(entry: Any) -> str:
 
 
 def _download_model(options: argparse.Namespace) -> None:
-    from ..models.catalogue import find_entry
+    from ..models.catalogue import with_companions
     from ..models.transfer.intake import download_model
 
-    if find_entry(options.name).installed:
+    entries = with_companions(options.name)
+    missing = [entry for entry in entries if not entry.installed]
+    if not missing:
         print(f"'{options.name}' is installed already.")
         return
-    with ProgressBar() as bar:
-        folder = download_model(options.name, bar.show)
-    print(f"'{options.name}' is installed: {folder}")
+    # What nobody may publish is said before an hour of downloading, not after it.
+    missing.sort(key=lambda entry: not entry.licensed)
+    if len(missing) > 1:
+        names = ", ".join(entry.name for entry in missing)
+        megabytes = sum(entry.approximate_bytes for entry in missing) / 1e6
+        print(f"'{options.name}' needs {names}: about {megabytes:.0f} MB together.")
+    for entry in missing:
+        with ProgressBar() as bar:
+            folder = download_model(entry.name, bar.show)
+        print(f"'{entry.name}' is installed: {folder}")
 
 
 def _import_models(options: argparse.Namespace) -> None:

@@ -19,7 +19,17 @@ from ..base.paths import models_folder
 from .description import DESCRIPTION_FILE, ModelDescription
 from .nnunet.layout import dataset_number
 from .reading import read_model
-from .task import NORMAL, ExpectedFile, Task, TaskMode, TaskPart, list_tasks, mode_of_model, model_title
+from .task import (
+    NORMAL,
+    ExpectedFile,
+    Task,
+    TaskMode,
+    TaskPart,
+    companion_models,
+    list_tasks,
+    mode_of_model,
+    model_title,
+)
 
 CATALOGUE_VARIABLE = "TOTALPASSPORT_CATALOGUE"
 """Names a catalogue file of one's own, such as a hospital's with addresses of a mirror; its models come before ours."""
@@ -298,6 +308,22 @@ def find_entry(name: str) -> CatalogueEntry:
             return entry
     names = ", ".join(entry.name for entry in list_models())
     raise ModelError(f"There is no model '{name}'.", f"Use one of {names}.")
+
+
+def with_companions(name: str) -> list[CatalogueEntry]:
+    """Return a model with all others that it needs to run, those first, each once: crops may have crops themselves.
+
+    Raises
+    ------
+    ModelError
+        There is no such model.
+    """
+    entry = find_entry(name)
+    mode = entry.task.mode(entry.mode) if entry.task is not None else None
+    needed = [
+        found for other in (companion_models(mode, mode.crop) if mode else ()) for found in with_companions(other)
+    ]
+    return list({found.name: found for found in (*needed, entry)}.values())
 
 
 def find_model(name_or_path: str) -> ModelDescription:

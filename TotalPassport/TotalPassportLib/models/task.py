@@ -226,6 +226,25 @@ def mode_of_model(model: str) -> tuple[Task, str] | None:
     return next(((task, name) for task, name in modes if task.modes[name].model == model), None)
 
 
+def companion_models(mode: TaskMode, crop: Crop | None, *, robust: bool = False) -> tuple[str, ...]:
+    """Return the names of the other models that a mode's run needs, that of its crop first.
+
+    Parameters
+    ----------
+    mode : TaskMode
+        The mode.
+    crop : Crop, optional
+        What the scan is cut to, which need not be the mode's own.
+    robust : bool
+        Whether the finer rough model is asked for.
+    """
+    needed = []
+    if crop is not None:
+        needed.append(load_task(crop.task).mode(crop.robust_mode if robust else crop.mode).model)
+    tasks = [step.settings["task"] for step in mode.after if step.step == "keep_inside_task"]
+    return (*needed, *(load_task(task).mode(NORMAL).model for task in tasks))
+
+
 def model_title(task: Task, mode: str) -> str:
     """Return what to call the model of a task's mode.
 

@@ -19,7 +19,7 @@ from ..image.preparation import PreparedCT, prepare
 from ..image.smooth_labels import smoothed_labels
 from ..image.volume import Volume
 from ..models.description import ModelDescription
-from ..models.task import CT, FAST, NORMAL, AfterWork, Crop, load_task
+from ..models.task import CT, FAST, NORMAL, AfterWork, Crop, companion_models, load_task
 from .after_work import after_work
 from .cleaning import remove_small_blobs, remove_small_pieces
 from .engine_choice import NetworkOpener
@@ -274,11 +274,9 @@ def crop_of(model: ModelDescription, wanted: Sequence[int], options: TaskOptions
 def models_needed(model: ModelDescription, wanted: Sequence[int], options: TaskOptions) -> list[str]:
     """Return the names of the other models that a model's run needs, those of crops first."""
     crop = crop_of(model, wanted, options)
-    needed = []
-    if crop is not None:
-        needed.append(load_task(crop.task).mode(crop.robust_mode if options.robust_crop else crop.mode).model)
-    tasks = [step.settings["task"] for step in _steps(model, "input") if step.step == "keep_inside_task"]
-    return [*needed, *(load_task(task).mode(NORMAL).model for task in tasks)]
+    if model.mode is not None:
+        return list(companion_models(model.mode, crop, robust=options.robust_crop))
+    return [load_task(crop.task).mode(crop.mode).model] if crop is not None else []
 
 
 def _steps(model: ModelDescription, grid: str) -> list[AfterWork]:

@@ -114,7 +114,7 @@ def test_body_seg_cuts_to_the_patient(runs: Runs) -> None:
     labels = runs.labels("fast", options=TaskOptions(body_seg=True))
     assert runs.ran == ["body-fast", "fast"]
     assert set(np.unique(labels)) == {0, KIDNEY.label, SPLEEN.label}
-    assert dice(labels == KIDNEY.label, runs.labels("fast") == KIDNEY.label) > 0.9
+    assert dice(labels == KIDNEY.label, runs.labels("fast") == KIDNEY.label) > 0.85
 
 
 def test_labels_outside_of_another_tasks_structure_are_removed(runs: Runs) -> None:
