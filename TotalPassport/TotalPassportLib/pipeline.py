@@ -34,6 +34,7 @@ from .models.catalogue import find_model
 from .models.description import ModelDescription
 from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
 from .passport import Passport
+from .passport.checks import with_remarks
 from .passport.document import passport_text
 from .passport.extraction import extract_passport
 from .passport.provenance import source_of, with_provenance
@@ -171,6 +172,7 @@ def run(
             )
         with progress.stage("describe"):
             measured, statistics = _measure(segmented, options, progress)
+            measured = with_remarks(measured, ct.remarks, "the scan")
             running = _running(found, options.precision)
             passport = with_provenance(
                 measured, source=source_of(ct), model=_identity(model, networks), running=running
