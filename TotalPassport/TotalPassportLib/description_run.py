@@ -20,8 +20,10 @@ from .image.formats import stem_of
 from .image.label_names import stored_label_names
 from .image.label_voxels import looks_like_intensities, present_labels
 from .image.mask_folder import MaskFolder
+from .image.stored_image import Remark
 from .image.volume import Volume, check_same_grid, load_ct, load_segmentation
 from .passport import Passport, write_passport
+from .passport.checks import with_remarks
 from .passport.mask_extraction import extract_masks
 from .passport.measuring import measure_labels
 from .passport.naming import HOW_TO_NAME, Naming, name_labels, settle
@@ -72,7 +74,9 @@ def describe(
             given = load_label_table(labels) if labels else None
             ct = load_ct(Path(ct_path), progress.warn) if ct_path else None
             is_folder = segmentation_path.is_dir()
-            segmentation = MaskFolder(segmentation_path) if is_folder else load_segmentation(segmentation_path)
+            segmentation = (
+                MaskFolder(segmentation_path) if is_folder else load_segmentation(segmentation_path, progress.warn)
+            )
         with progress.stage("describe"):
             if isinstance(segmentation, MaskFolder):
                 check_destination(output, *segmentation.paths)
@@ -80,6 +84,7 @@ def describe(
             else:
                 passport, naming = _describe_file(segmentation, given=given, ct=ct, progress=progress)
                 source = source_of(segmentation)
+            passport = passport if ct is None else with_remarks(passport, ct.remarks, "the scan")
             passport = with_provenance(passport, source=source, model=_naming_document(naming), running={})
         with progress.stage("write"):
             write_passport(passport, output)
@@ -102,7 +107,8 @@ def _describe_file(
         )
     naming = name_labels(present, given=given, stored=stored, file_stem=stem_of(segmentation.path))
     passport = measure_labels(segmentation, naming.table, ct=ct, searched=naming.searched, on_organ=progress.step)
-    return settle(passport, naming)
+    passport, naming = settle(passport, naming)
+    return with_remarks(passport, segmentation.remarks, "the label image"), naming
 
 
 def _describe_folder(
@@ -111,6 +117,12 @@ def _describe_folder(
     passport, naming = extract_masks(folder, given=given, ct=ct, on_mask=progress.step)
     if folder.skipped:
         progress.warn("not_masks", f"Left out in '{folder.folder}', for they are no masks: {folder.skipped_text()}.")
+        sentence = f"{len(folder.skipped)} files of {{image}} are no masks and were left out."
+        passport = with_remarks(passport, [Remark(code="left_out_files", sentence=sentence)], "the folder")
+    for remark, names in folder.remarks.items():
+        further = f" So it is with {len(names) - 1} more of the masks." if len(names) > 1 else ""
+        progress.warn(remark.code, remark.about(f"'{names[0]}'") + further)
+        passport = with_remarks(passport, [remark], f"{len(names)} of the masks" if len(names) > 1 else "a mask")
     source = {"sha256": folder.sha256, "masks": len(naming.table)}
     return passport, naming, {**source, "shape": list(passport.shape), "affine": passport.affine.tolist()}
 

@@ -29,6 +29,7 @@ from .image.volume import Volume
 from .models.description import ModelDescription
 from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
 from .passport import Passport
+from .passport.checks import with_remarks
 from .passport.document import passport_text
 from .passport.extraction import extract_passport
 from .passport.joining import joined_passport
@@ -143,6 +144,7 @@ def run(
         segmented = SegmentedScan(scan=scan, found=found, combined=combined)
         with progress.stage("describe"):
             measured, statistics = _measure(segmented, options, progress)
+            measured = with_remarks(measured, scan.remarks, "the scan")
             ran = _ran(found)
             passport = with_provenance(
                 measured,

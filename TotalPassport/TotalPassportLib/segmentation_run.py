@@ -134,7 +134,7 @@ def load_scan(path: Path, asked: Sequence[AskedModel], progress: Progress) -> Vo
     """
     if asked[0].model.modality == CT:
         return load_ct(path, progress.warn)
-    scan = load_mr(path)
+    scan = load_mr(path, progress.warn)
     if float(scan.voxels.min()) < LOWEST_MR:
         progress.warn(
             "not_mr",

@@ -182,6 +182,61 @@ def test_a_damaged_mask_is_not_passed_over(folder: Path) -> None:
         described(folder)
 
 
+STRAYS = {
+    "several volumes": np.zeros((*SHAPE, 3), np.int16),
+    "colour voxels": np.zeros(SHAPE, [("R", "u1"), ("G", "u1"), ("B", "u1")]),
+    "a 2-D image": np.zeros(SHAPE[:2], np.uint8),
+    "complex64 voxels": np.zeros(SHAPE, np.complex64),
+    "values that are no numbers": np.full(SHAPE, np.nan, np.float32),
+    "fractions": np.full(SHAPE, 0.5, np.float32),
+    "2 labels in one file": mask(BOXES["liver"]) + mask(BOXES["my lesion"]),
+}
+
+
+@pytest.mark.parametrize("kind", STRAYS)
+def test_one_file_that_is_clearly_no_mask_is_named_and_left_out_and_the_passport_says_so(
+    kind: str, folder: Path
+) -> None:
+    before = set(by_name(described(folder)))
+    save_nifti(folder / "stray.nii.gz", STRAYS[kind], AFFINE)
+    events: list[Event] = []
+    passport = described(folder, events)
+    assert set(by_name(passport)) == before
+    warned = next(event["message"] for event in events if event.get("code") == "not_masks")
+    assert f"stray.nii.gz ({kind})" in warned
+    (finding,) = [finding for finding in passport.findings if finding.code == "left_out_files"]
+    assert finding.message == "3 files of the folder are no masks and were left out."
+    assert "stray" not in finding.message
+
+
+def test_masks_whose_headers_do_not_say_how_the_patient_lies_are_told_of_once(folder: Path) -> None:
+    for name in ("liver", "spleen"):
+        path = folder / f"{name}.nii.gz"
+        header = nibabel.load(path).header
+        header.set_sform(None, 0)
+        header.set_qform(None, 0)
+        nibabel.Nifti1Image(mask(BOXES[name]), None, header).to_filename(path)
+    for path in folder.glob("*.nii.gz"):
+        if path.name not in ("liver.nii.gz", "spleen.nii.gz"):
+            path.unlink()
+    events: list[Event] = []
+    passport = described(folder, events)
+    warned = [event["message"] for event in events if event.get("code") == "unknown_orientation"]
+    assert len(warned) == 1
+    assert warned[0].startswith("The header of 'liver.nii.gz' does not say")
+    assert warned[0].endswith("So it is with 1 more of the masks.")
+    (finding,) = [finding for finding in passport.findings if finding.code == "unknown_orientation"]
+    assert "The header of 2 of the masks does not say" in finding.message
+
+
+def test_a_pair_of_files_in_a_folder_is_one_mask(folder: Path) -> None:
+    (folder / "liver.nii.gz").unlink()
+    nibabel.Nifti1Pair(mask(BOXES["liver"]), AFFINE).to_filename(folder / "liver.img")
+    passport = described(folder)
+    assert set(by_name(passport)) == set(BOXES)
+    assert passport.source["masks"] == 5
+
+
 def test_a_case_of_the_public_data_set_is_given_as_it_lies(folder: Path, tmp_path: Path) -> None:
     case = tmp_path / "s0001"
     shutil.copytree(folder, case / "segmentations")

@@ -200,7 +200,7 @@ def test_wrong_arguments_are_refused_with_an_event(arguments: list[str]) -> None
     assert json.loads(line)["code"] == "bad_input"
 
 
-@pytest.mark.parametrize("name", ["missing file", "truncated gzip", "4-D", "sheared affine"])
+@pytest.mark.parametrize("name", ["missing file", "truncated gzip", "4-D", "voxels at the header"])
 def test_a_bad_scan_is_an_event_with_cause_and_next_step(
     name: str, scratch: Path, threshold_model: Path, tmp_path: Path, children: list[Child]
 ) -> None:

@@ -99,16 +99,25 @@ def _flip(content: bytearray, position: int) -> bytes:
     return bytes(content)
 
 
-def _with(value: float) -> np.ndarray:
-    voxels = plausible().astype(np.float32)
+def _with(value: float, voxels: np.ndarray) -> np.ndarray:
     voxels[3, 4, 5] = value
     return voxels
 
 
-def _sheared() -> np.ndarray:
+def sheared(angle_deg: float) -> np.ndarray:
+    """Return the affine of slices that a tilted gantry has shifted against one another."""
     affine = np.eye(4)
-    affine[1, 2] = np.tan(np.radians(12))
+    affine[1, 2] = np.tan(np.radians(angle_deg))
     return affine @ SPACING
+
+
+def pair(folder: Path, voxels: np.ndarray | None = None) -> tuple[Path, Path]:
+    """Write a header and its voxels as two files; without voxels, the header only."""
+    image = nibabel.Nifti1Pair(plausible() if voxels is None else voxels, SPACING)
+    image.to_filename(folder / "ct.img")
+    if voxels is None:
+        (folder / "ct.img").unlink()
+    return folder / "ct.hdr", folder / "ct.img"
 
 
 def _parallel() -> np.ndarray:
@@ -134,7 +143,12 @@ BAD_SCANS: dict[str, BadScan] = {
     "empty file": BadScan(named("ct.nii", b""), "is not a valid NIfTI file"),
     "text": BadScan(named("ct.nii", b"this is a letter, not a scan\n" * 100), "is not a valid NIfTI file"),
     "text, compressed": BadScan(named("ct.nii.gz", gzip.compress(b"hello " * 1000)), "is not a valid NIfTI file"),
-    "not gzip": BadScan(named("ct.nii.gz", b"PK\3\4" + bytes(1000)), "Not a gzipped file"),
+    "a zip archive": BadScan(named("ct.nii.gz", b"PK\3\4" + bytes(1000)), "it is a zip archive"),
+    "a picture": BadScan(named("ct.nii", b"\x89PNG\r\n\x1a\n" + bytes(1000)), "it is a picture"),
+    "half of a pair": BadScan(named("ct.img", bytes(16000)), "the header (.hdr) is not beside it"),
+    "header of a pair": BadScan(lambda folder: pair(folder)[0], "is the header of a pair"),
+    "Analyze": BadScan(named("ct.hdr", struct.pack("<i", 348) + bytes(344)), "in the older format Analyze"),
+    "something behind the gzip": BadScan(gzipped(lambda content: bytes(content) + b"rubbish"), "Not a gzipped file"),
     "truncated": BadScan(
         lambda folder: named("ct.nii", patched()(folder).read_bytes()[:5000])(folder), "cannot hold them"
     ),
@@ -154,8 +168,8 @@ BAD_SCANS: dict[str, BadScan] = {
     "a negative size": BadScan(patched((42, "<h", -20)), "holds no voxels"),
     "all zeros": BadScan(scan(_PLANES), "All voxels"),
     "constant": BadScan(scan(_PLANES - 1000), "All voxels"),
-    "NaN": BadScan(scan(_with(NAN)), "1 voxels that are NaN or infinite"),
-    "infinity": BadScan(scan(_with(float("inf"))), "1 voxels that are NaN or infinite"),
+    "nothing but NaN": BadScan(scan(plausible() * np.float32(NAN)), "has no voxel that is a number"),
+    "NaN in a constant": BadScan(scan(_with(NAN, np.full((20, 20, 20), -1000.0))), "All voxels"),
     "zero spacing, sform": BadScan(patched((PIXDIM + 12, "<f", 0.0), codes=(0, 1)), "zero, negative or missing voxel"),
     "zero spacing, qform": BadScan(patched((PIXDIM + 12, "<f", 0.0), codes=(1, 0)), "zero, negative or missing voxel"),
     "zero spacing, no form": BadScan(patched((PIXDIM + 4, "<f", 0.0), codes=(0, 0)), "zero, negative or missing voxel"),
@@ -167,7 +181,7 @@ BAD_SCANS: dict[str, BadScan] = {
         patched(*((SROW + 4 * at, "<f", 0.0) for at in (0, 4, 8)), codes=(0, 1)), "zero, negative or missing voxel"
     ),
     "singular affine": BadScan(scan(None, _parallel()), "is singular"),
-    "sheared affine": BadScan(scan(None, _sheared()), "sheared by up to 12.0 degrees"),
+    "sheared by more than any gantry": BadScan(scan(None, sheared(50)), "sheared by 50 degrees"),
     "affine against spacing": BadScan(patched((PIXDIM + 12, "<f", 5.0), codes=(0, 1)), "contradicts itself"),
     "3 x 3 x 3 voxels": BadScan(scan(plausible((3, 3, 3))), "too small to segment"),
     "one slice": BadScan(scan(plausible((64, 64, 1))), "too small to segment"),
@@ -180,6 +194,10 @@ BAD_SCANS: dict[str, BadScan] = {
     "10^15 bytes claimed, compressed": BadScan(claiming((80000, 80000, 80000), "ct.nii.gz"), "cannot hold them"),
     "unknown data type": BadScan(patched((70, "<h", 77)), "is not a valid NIfTI file"),
     "voxels at NaN": BadScan(patched((VOX_OFFSET, "<f", NAN)), "is not a valid NIfTI file"),
+    "voxels at infinity": BadScan(patched((VOX_OFFSET, "<f", float("inf"))), "is not a valid NIfTI file"),
+    "voxels before the file": BadScan(patched((VOX_OFFSET, "<f", -16.0)), "is not a valid NIfTI file"),
+    "voxels at the header": BadScan(patched((VOX_OFFSET, "<f", 0.0)), "at byte 0, which is inside its header"),
+    "voxels inside the header": BadScan(patched((VOX_OFFSET, "<f", 348.0)), "at byte 348, which is inside its header"),
     "voxels beyond the end": BadScan(patched((VOX_OFFSET, "<f", 4000.0)), "cannot hold them"),
     "voxels of absurd size": BadScan(
         patched(*((PIXDIM + 4 * at, "<f", 1e15) for at in (1, 2, 3)), codes=(0, 0)), "memory"

@@ -30,6 +30,8 @@ SMALLEST_VOLUME_MM3 = 1e-6
 """A cube of 0.01 mm: no voxel is smaller."""
 MOST_ORGANS = 1000
 """More organs than this are no label table of ours; the heaviest ones are kept so that time stays bounded."""
+LARGEST_SPACING_MM = 100.0
+"""Ten times the thickest slices; in micrometres every scan has more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +113,7 @@ def _by_name(passport: Passport, which: str) -> dict[str, OrganPassport]:
             raise BadInput(
                 f"The {which} passport says that '{shown_name(organ.name)}' has {organ.volume_mm3:g} mm3 and reaches "
                 f"{np.abs(places).max():g} mm from the origin, which no organ in a scan does.",
-                Hint(HintCode.MEASURE_AGAIN),
+                _next_step(passport),
             )
     return organs
 
@@ -124,7 +126,18 @@ def _check_geometry(passport: Passport, which: str) -> None:
         flat = abs(np.linalg.det(affine[:3, :3])) <= 1e-6 * np.prod(spacing_mm)
         if not flat and _is_near(spacing_mm * passport.shape):
             return
-    raise BadInput(f"The {which} passport describes an image grid that no scan has.", Hint(HintCode.MEASURE_AGAIN))
+    raise BadInput(f"The {which} passport describes an image grid that no scan has.", _next_step(passport))
+
+
+def _next_step(passport: Passport) -> Hint | str:
+    """Return what to do about a passport with impossible numbers: measured anew they are the same in a wrong unit."""
+    spacing_mm = np.linalg.norm(passport.affine[:3, :3], axis=0)
+    if not np.isfinite(spacing_mm).all() or spacing_mm.max() <= LARGEST_SPACING_MM:
+        return Hint(HintCode.MEASURE_AGAIN)
+    return (
+        "The image that was measured may count in another unit than millimetres without saying so: state the unit in "
+        "its header, then measure it again."
+    )
 
 
 def _is_near(values_mm: np.ndarray) -> bool:

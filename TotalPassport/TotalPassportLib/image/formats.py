@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.errors import BadInput
 from ..base.files import require_regular
 from . import nifti
+from .nifti_header import HINT
 from .stored_image import StoredImage
 
 
@@ -47,18 +48,23 @@ def read_image(path: Path) -> StoredImage:
     if not path.exists():
         raise BadInput(f"There is no file '{path}'.", "Check the path.")
     if path.is_dir():
-        raise BadInput(f"'{path}' is a folder.", nifti.HINT)
+        raise BadInput(f"'{path}' is a folder.", HINT)
     require_regular(path)
     kind = _format_of(path)
     if kind is None:
         names = " or ".join(known.name for known in FORMATS)
-        raise BadInput(f"'{path}' is not a {names} file by its name.", nifti.HINT)
+        raise BadInput(f"'{path}' is not a {names} file by its name.", HINT)
     return kind.read(path)
 
 
-def is_image_name(path: Path) -> bool:
-    """Tell whether a file has a name as images of a known format have."""
+def has_image_name(path: Path) -> bool:
+    """Tell whether a file has a name as files of a known format have."""
     return _format_of(path) is not None
+
+
+def image_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the files that are images by their names, one for each image."""
+    return [path for path in paths if has_image_name(path) and not nifti.is_second_half(path)]
 
 
 def _format_of(path: Path) -> FileFormat | None:

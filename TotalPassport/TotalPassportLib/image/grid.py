@@ -11,18 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
+from .rectangular import ShearedGrid
+
 
 @dataclass(frozen=True, kw_only=True)
 class CanonicalGrid:
     """How a stored grid relates to its closest-to-RAS form.
 
     ``orientation`` is nibabel's: for each stored axis the canonical axis and the flip. ``affine`` maps canonical voxel
-    indices to RAS mm.
+    indices to RAS mm. ``sheared`` is the grid of the file, where this is the rectangular one around it.
     """
 
     orientation: np.ndarray
     shape: tuple[int, int, int]
     affine: np.ndarray
+    sheared: ShearedGrid | None = None
 
     @property
     def stored_axes(self) -> np.ndarray:
@@ -173,7 +176,16 @@ def labels_on_stored_grid(labels: np.ndarray, grid: CanonicalGrid) -> np.ndarray
     places = [_nearest(*sizes) for sizes in zip(labels.shape, grid.shape, strict=True)]
     order = grid.orientation[:, 0].astype(int)
     i, j, k = (places[axis][:: int(flip)] for axis, flip in zip(order, grid.orientation[:, 1], strict=True))
-    return _gathered(labels.transpose(order), i, j, k)
+    return _in_file(_gathered(labels.transpose(order), i, j, k), grid)
+
+
+def labels_as_stored(labels: np.ndarray, grid: CanonicalGrid) -> np.ndarray:
+    """Bring labels on a grid, ``[right, anterior, superior]``, to the order and the axes of the file it comes from."""
+    return _in_file(from_canonical(labels, grid), grid)
+
+
+def _in_file(stored: np.ndarray, grid: CanonicalGrid) -> np.ndarray:
+    return stored if grid.sheared is None else grid.sheared.labels_back(stored)
 
 
 def _gathered(voxels: np.ndarray, i: np.ndarray, j: np.ndarray, k: np.ndarray) -> np.ndarray:

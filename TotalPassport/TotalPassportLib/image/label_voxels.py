@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..base.dataset_labels import LARGEST_LABEL
-from ..base.errors import BadInput
+from ..base.memory import require_memory
+from .stored_image import UnfitImage
 
 ROUNDING = 1e-3
 """Labels stored with a scale factor miss whole numbers by its rounding: in float32 by up to 0.004 of a unit at 65535,
@@ -20,16 +21,8 @@ MOST_UNEQUAL_NEIGHBOURS = 0.3
 61 organs at 3 mm; 0.97 in CTs, 0.65 and more when they are brought to 8 bits, 0.53 in a CT in steps of 8 HU."""
 
 
-class NotLabels(BadInput):
-    """An image that holds something else than labels; ``what`` says in a few words what."""
-
-    def __init__(self, message: str, hint: str, what: str) -> None:
-        super().__init__(message, hint)
-        self.what = what
-
-
 def label_voxels(voxels: np.ndarray, path: Path) -> np.ndarray:
-    """Return voxels as unsigned integers, 8 bits where these are enough.
+    """Return voxels as unsigned integers, 8 bits where these are enough; the very input if it is that.
 
     Parameters
     ----------
@@ -40,19 +33,23 @@ def label_voxels(voxels: np.ndarray, path: Path) -> np.ndarray:
 
     Raises
     ------
-    NotLabels
+    UnfitImage
         The image holds something else than labels.
     """
     lowest, highest = float(voxels.min()), float(voxels.max())
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         count = sum(int(part.size - np.isfinite(part).sum()) for part in _slices(voxels))
-        raise NotLabels(
+        raise UnfitImage(
             f"'{path}' has {count} voxels that are NaN or infinite, which no label is.",
             "Export the segmentation again as whole numbers.",
             "values that are no numbers",
         )
     _refuse_other_numbers(voxels, lowest, highest, path)
-    labels = np.empty_like(voxels, np.uint8 if round(highest) <= 255 else np.uint16, subok=False)
+    kind = np.dtype(np.uint8 if round(highest) <= 255 else np.uint16)
+    if voxels.dtype == kind:
+        return voxels
+    require_memory(voxels.size * kind.itemsize, f"Reading the labels of '{path.name}'")
+    labels = np.empty_like(voxels, kind, subok=False)
     for part, whole in zip(_slices(voxels), _slices(labels), strict=True):
         whole[...] = np.rint(part) if part.dtype.kind == "f" else part
     return labels
@@ -60,7 +57,7 @@ def label_voxels(voxels: np.ndarray, path: Path) -> np.ndarray:
 
 def _refuse_other_numbers(voxels: np.ndarray, lowest: float, highest: float, path: Path) -> None:
     if lowest < -ROUNDING or highest > LARGEST_LABEL + ROUNDING:
-        raise NotLabels(
+        raise UnfitImage(
             f"'{path}' holds values that are no labels ({lowest:g} to {highest:g}): it may be a scan.",
             f"Give a segmentation: whole numbers from 0 to {LARGEST_LABEL}.",
             f"values from {lowest:g} to {highest:g}",
@@ -69,7 +66,7 @@ def _refuse_other_numbers(voxels: np.ndarray, lowest: float, highest: float, pat
         return
     fractional = sum(int((np.abs(part - np.rint(part)) > ROUNDING).sum()) for part in _slices(voxels))
     if fractional:
-        raise NotLabels(
+        raise UnfitImage(
             f"'{path}' holds values that are no labels: {100 * fractional / voxels.size:.2g} % of its voxels have "
             f"fractions ({lowest:g} to {highest:g}). It may be a scan, a map of probabilities, or labels that were "
             "resampled by interpolation.",

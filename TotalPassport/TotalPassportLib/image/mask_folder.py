@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from ..base.errors import BadInput
-from ..base.files import sha256_of
-from .formats import is_image_name, stem_of
+from .formats import has_image_name, image_files, stem_of
 from .grid import CanonicalGrid, canonical_grid, to_canonical
-from .label_voxels import NotLabels, looks_like_intensities, present_labels
+from .label_voxels import looks_like_intensities, present_labels
 from .same_grid import grid_difference
+from .stored_image import Remark, UnfitImage
 from .volume import load_labels
 
 DATA_SET_FOLDER = "segmentations"
@@ -48,6 +48,10 @@ class Mask:
         The whole image's.
     stored_shape, stored_affine : tuple of int, numpy.ndarray
         The same as the file has it.
+    sha256 : str
+        Of the file as it was read.
+    remarks : tuple of Remark
+        What was assumed about it.
     """
 
     name: str
@@ -57,6 +61,8 @@ class Mask:
     grid: CanonicalGrid
     stored_shape: tuple[int, int, int]
     stored_affine: np.ndarray
+    sha256: str
+    remarks: tuple[Remark, ...]
 
     @property
     def affine(self) -> np.ndarray:
@@ -78,6 +84,8 @@ class MaskFolder:
     ----------
     skipped : dict of str to str
         Names of files that are no masks -> what they are; complete when all masks have been read.
+    remarks : dict of Remark to list of str
+        What was assumed, and the names of the masks about which; complete when all masks have been read.
     paths : list of Path
         Files that may be masks, by name.
 
@@ -91,8 +99,9 @@ class MaskFolder:
         inner = folder / DATA_SET_FOLDER
         self.folder = inner if inner.is_dir() else folder
         files = sorted(path for path in self.folder.iterdir() if not path.name.startswith(".") and path.is_file())
-        self.paths = [path for path in files if is_image_name(path)]
-        self.skipped = {path.name: "no NIfTI file" for path in files if path not in self.paths}
+        self.paths = image_files(files)
+        self.skipped = {path.name: "no NIfTI file" for path in files if not has_image_name(path)}
+        self.remarks: dict[Remark, list[str]] = {}
         self._hashes: dict[str, str] = {}
         if not self.paths:
             raise BadInput(
@@ -132,7 +141,9 @@ class MaskFolder:
                     f"'{mask.path}' has another grid than '{first.path.name}': {difference}.",
                     "Give masks of one scan, all on its grid.",
                 )
-            self._hashes[path.name] = sha256_of(path)
+            self._hashes[path.name] = mask.sha256
+            for remark in mask.remarks:
+                self.remarks.setdefault(remark, []).append(path.name)
             yield mask
         if first is None:
             raise BadInput(
@@ -143,7 +154,7 @@ class MaskFolder:
     def _mask(self, path: Path) -> Mask | None:
         try:
             volume = load_labels(path)
-        except NotLabels as error:
+        except UnfitImage as error:
             self.skipped[path.name] = error.what
             return None
         values = present_labels(volume.voxels)
@@ -163,6 +174,8 @@ class MaskFolder:
             grid=grid,
             stored_shape=(i, j, k),
             stored_affine=volume.affine,
+            sha256=volume.sha256,
+            remarks=volume.remarks,
         )
 
     @property

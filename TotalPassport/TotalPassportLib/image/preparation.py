@@ -7,7 +7,7 @@ Here, and undone only in `segmentation`, axes are turned from ``[x, y, z]`` (rig
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from ..base.errors import BadInput
 from ..base.memory import require_memory
 from .cropping import box_of
 from .grid import CanonicalGrid, canonical_grid, resample_ct, sampled_affine, to_canonical
-from .volume import Volume
+from .rectangular import ShearedGrid, is_sheared
+from .volume import AIR_HU, Volume
 from .zscore import cut_out
 
 THIRD_MARGIN = 20
@@ -37,7 +38,7 @@ class PreparedCT:
     affine : numpy.ndarray
         float64 4 x 4, voxel indices ``[x, y, z]`` of the whole grid to RAS mm, true to the sampling.
     grid : CanonicalGrid
-        The grid that the CT came on.
+        The grid that the CT came on; of a tilted scan the rectangular one around it.
     spacing_mm : numpy.ndarray
         float32 ``[3]``, the nominal voxel sizes of the prepared grid along x, y, z.
     """
@@ -103,6 +104,8 @@ class PreparedCT:
 def prepare(ct: Volume, spacing_mm: tuple[float, float, float] | None, order: int = 1) -> PreparedCT:
     """Bring a scan to canonical orientation and the model's spacing, cropped to the box of its non-zero voxels.
 
+    A tilted one is straightened first; `labels_on_stored_grid` brings labels back to where it came from.
+
     Parameters
     ----------
     ct : Volume
@@ -112,7 +115,8 @@ def prepare(ct: Volume, spacing_mm: tuple[float, float, float] | None, order: in
     order : int
         Of the splines between voxels.
     """
-    grid = canonical_grid(ct.affine, ct.voxels.shape)
+    ct, sheared = straightened(ct)
+    grid = replace(canonical_grid(ct.affine, ct.voxels.shape), sheared=sheared)
     stored_mm = ct.spacing_mm[grid.stored_axes]
     if spacing_mm is None:
         turned = to_canonical(ct.voxels, grid).transpose(2, 1, 0)
@@ -129,6 +133,16 @@ def prepare(ct: Volume, spacing_mm: tuple[float, float, float] | None, order: in
         grid=grid,
         spacing_mm=np.asarray(spacing_mm, np.float32),
     )
+
+
+def straightened(scan: Volume) -> tuple[Volume, ShearedGrid | None]:
+    """Return a scan on a rectangular grid, and its own grid if that is not the same; outside of the scan is air."""
+    if not is_sheared(scan.affine):
+        return scan, None
+    sheared = ShearedGrid.of(scan.affine, scan.voxels.shape)
+    outside = AIR_HU if scan.intensity_unit == "HU" else float(scan.voxels.min())
+    voxels = sheared.straightened(scan.voxels, outside)
+    return replace(scan, voxels=voxels, affine=sheared.rectangular_affine), sheared
 
 
 def nonzero_box(voxels: np.ndarray) -> tuple[slice, slice, slice]:

@@ -22,11 +22,16 @@ def grid_difference(first: CanonicalGrid, second: CanonicalGrid) -> str:
         one, other = (" x ".join(map(str, grid.shape)) for grid in (first, second))
         return f"{one} voxels along right, anterior and superior, and {other}"
     spacing_mm = [np.linalg.norm(grid.affine[:3, :3], axis=0) for grid in (first, second)]
-    corners = np.array(list(itertools.product(*((0, size - 1) for size in first.shape))))
-    shift_mm = corners @ (second.affine - first.affine)[:3, :3].T + (second.affine - first.affine)[:3, 3]
-    farthest_mm = float(np.linalg.norm(shift_mm, axis=1).max())
+    farthest_mm = farthest_corner(first.affine, second.affine, first.shape)
     if farthest_mm <= TOLERANCE_VOXELS * float(min(sizes.min() for sizes in spacing_mm)):
         return ""
     one, other = (" x ".join(f"{size:.4g}" for size in sizes) for sizes in spacing_mm)
     sizes = f", voxels of {one} and {other} mm" if one != other else ""
     return f"corners lie up to {farthest_mm:.3g} mm apart{sizes}"
+
+
+def farthest_corner(first: np.ndarray, second: np.ndarray, shape: tuple[int, int, int]) -> float:
+    """Return how far apart two affines put the centre of a corner voxel at most, in their unit."""
+    corners = np.array(list(itertools.product(*((0, size - 1) for size in shape))))
+    shift = corners @ (second - first)[:3, :3].T + (second - first)[:3, 3]
+    return float(np.linalg.norm(shift, axis=1).max())

@@ -16,15 +16,25 @@ import numpy as np
 from ..base.errors import BadInput
 from .formats import read_image
 from .grid import canonical_grid, from_canonical, to_canonical
+from .hounsfield import remark_on_intensities
 from .label_voxels import label_voxels
+from .rectangular import is_sheared, shear_deg
 from .same_grid import grid_difference
+from .stored_image import Remark
 
 MIN_VOXELS = 4
 """Fewest voxels along an axis of a scan: less is a localiser or a slice, not a volume."""
 MIN_EXTENT_MM = 10.0
 """Smallest extent of a scan along an axis; the smallest vertebra is larger."""
-MAX_SHEAR = 1e-3
-"""Largest cosine between two axes of a scan: float32 affines reach 1e-6, a gantry tilt of 1 degree has 1.7e-2."""
+MAX_SHEAR_DEG = 45.0
+"""Gantries tilt by 30 degrees at most."""
+AIR_HU = -1000.0
+"""By the definition of Hounsfield units."""
+LARGEST_VALUE = 2.0**30
+"""Resampled scans are 32-bit integers, as TotalSegmentator has them."""
+
+Warn = Callable[[str, str], None]
+"""Receives a code and a sentence."""
 
 Modality = Literal["CT", "MR"]
 IntensityUnit = Literal["HU", "arbitrary"]
@@ -46,6 +56,10 @@ class Volume:
         The file's own header.
     path : Path
         The file.
+    sha256 : str
+        Of the file's bytes as they were read; empty for what no file holds.
+    remarks : tuple of Remark
+        What was assumed about it, and what whoever uses the results has to know.
     modality : {"CT", "MR"}, optional
         What has made the image; None for labels.
     intensity_unit : {"HU", "arbitrary"}, optional
@@ -57,6 +71,8 @@ class Volume:
     nominal_spacing_mm: tuple[float, float, float]
     header: Any  # nibabel has no type information
     path: Path
+    sha256: str = ""
+    remarks: tuple[Remark, ...] = ()
     modality: Modality | None = None
     intensity_unit: IntensityUnit | None = None
 
@@ -69,15 +85,18 @@ class Volume:
         return np.asarray(np.sqrt(np.sum(self.affine[:3, :3] ** 2, axis=0)).astype(np.float32))
 
 
-def load_ct(path: Path, warn: Callable[[str, str], None] | None = None) -> Volume:
+def load_ct(path: Path, warn: Warn | None = None) -> Volume:
     """Load a CT in Hounsfield units and check that it can be segmented.
+
+    Voxels that are no numbers, and those beyond anything that can be computed with, are taken for air.
 
     Parameters
     ----------
     path : Path
         A file of one of the `formats.FORMATS`.
     warn : callable, optional
-        Called with a code and a sentence when something looks wrong but can be used.
+        Called with a code and a sentence when something looks wrong but can be used; the image's ``remarks`` have the
+        same.
 
     Raises
     ------
@@ -88,21 +107,20 @@ def load_ct(path: Path, warn: Callable[[str, str], None] | None = None) -> Volum
     """
     volume = _load(path, modality="CT", intensity_unit="HU")
     _check_ct_geometry(volume)
-    lowest, highest = _value_range(volume)
+    lowest, highest, replaced = _finite_range(volume)
     if lowest == highest:
         raise BadInput(f"All voxels of '{path}' have the value {lowest:g}.", "Choose a scan that shows something.")
-    if lowest >= 0 and warn is not None:
-        warn(
-            "not_hounsfield",
-            f"The values of '{path.name}' go from {lowest:g} to {highest:g}, without the negative values that air and "
-            "fat have in a CT in Hounsfield units; it may be another modality or a rescaled image, and the result "
-            "would mean nothing.",
-        )
-    return volume
+    found = (_remark_on_shear(volume), replaced, remark_on_intensities(volume.voxels, lowest, highest))
+    return _told(replace(volume, remarks=(*volume.remarks, *(remark for remark in found if remark))), warn)
 
 
-def load_mr(path: Path) -> Volume:
+def load_mr(path: Path, warn: Warn | None = None) -> Volume:
     """Load an MR image and check that it can be segmented; its intensities have no unit.
+
+    Parameters
+    ----------
+    path, warn
+        As for `load_ct`.
 
     Raises
     ------
@@ -111,14 +129,20 @@ def load_mr(path: Path) -> Volume:
     """
     volume = _load(path, modality="MR", intensity_unit="arbitrary")
     _check_ct_geometry(volume)
-    lowest, highest = _value_range(volume)
+    lowest, highest, replaced = _finite_range(volume)
     if lowest == highest:
         raise BadInput(f"All voxels of '{path}' have the value {lowest:g}.", "Choose a scan that shows something.")
-    return volume
+    found = (_remark_on_shear(volume), replaced)
+    return _told(replace(volume, remarks=(*volume.remarks, *(remark for remark in found if remark))), warn)
 
 
-def load_segmentation(path: Path) -> Volume:
+def load_segmentation(path: Path, warn: Warn | None = None) -> Volume:
     """Load a label image; the voxels are unsigned integers.
+
+    Parameters
+    ----------
+    path, warn
+        As for `load_ct`.
 
     Raises
     ------
@@ -130,7 +154,7 @@ def load_segmentation(path: Path) -> Volume:
     volume = load_labels(path)
     if not volume.voxels.any():
         raise BadInput(f"'{path}' holds no label: every voxel is 0.", "Choose a segmentation that has structures.")
-    return volume
+    return _told(volume, warn)
 
 
 def load_labels(path: Path) -> Volume:
@@ -171,9 +195,19 @@ def _load(path: Path, *, modality: Modality | None = None, intensity_unit: Inten
         nominal_spacing_mm=image.nominal_spacing_mm,
         header=image.header,
         path=path,
+        sha256=image.sha256,
+        remarks=image.remarks,
         modality=modality,
         intensity_unit=intensity_unit,
     )
+
+
+def _told(volume: Volume, warn: Warn | None) -> Volume:
+    """Return the volume when its remarks have been passed on."""
+    if warn is not None:
+        for remark in volume.remarks:
+            warn(remark.code, remark.about(f"'{volume.path.name}'"))
+    return volume
 
 
 def _check_ct_geometry(volume: Volume) -> None:
@@ -185,23 +219,40 @@ def _check_ct_geometry(volume: Volume) -> None:
             f"'{volume.path}' is too small to segment ({described} voxels, smallest extent {extents_mm.min():g} mm).",
             f"Give a volume of at least {MIN_VOXELS} slices and {MIN_EXTENT_MM:g} mm along each axis.",
         )
-    axes = volume.affine[:3, :3] / np.linalg.norm(volume.affine[:3, :3], axis=0)
-    shear = np.abs(axes.T @ axes - np.eye(3)).max()
-    if shear > MAX_SHEAR:
+    if (angle_deg := round(shear_deg(volume.affine), 1)) > MAX_SHEAR_DEG:  # headers are rounded
         raise BadInput(
-            f"The axes of '{volume.path}' are sheared by up to {np.degrees(np.arcsin(min(shear, 1))):.1f} degrees, "
-            "as a tilted gantry does.",
-            "Resample it to a rectangular grid first, for instance by hardening the transform in Slicer.",
+            f"The axes of '{volume.path}' are sheared by {angle_deg:.0f} degrees; no gantry tilts by more than "
+            f"{MAX_SHEAR_DEG:g}.",
+            "Its geometry is likely damaged; convert it again.",
         )
 
 
-def _value_range(volume: Volume) -> tuple[float, float]:
-    """Return the lowest and highest value; NaN and infinity are refused."""
+def _remark_on_shear(volume: Volume) -> Remark | None:
+    if not is_sheared(volume.affine):
+        return None
+    return Remark(
+        code="tilted_gantry",
+        sentence=f"The axes of {{image}} are sheared by {shear_deg(volume.affine):.1f} degrees, as a tilted gantry "
+        "leaves them. Networks see it resampled to a rectangular grid, and labels come back on its own.",
+    )
+
+
+def _finite_range(volume: Volume) -> tuple[float, float, Remark | None]:
+    """Return the lowest and the highest value; what cannot be computed with is replaced, in place, and remarked on."""
     lowest, highest = float(volume.voxels.min()), float(volume.voxels.max())
-    if not (np.isfinite(lowest) and np.isfinite(highest)):
-        count = int(volume.voxels.size - np.isfinite(volume.voxels).sum())
-        raise BadInput(
-            f"'{volume.path}' has {count} voxels that are NaN or infinite.",
-            "Replace them by what they stand for, usually air (-1000), and try again.",
-        )
-    return lowest, highest
+    if abs(lowest) <= LARGEST_VALUE and abs(highest) <= LARGEST_VALUE:
+        return lowest, highest, None
+    nothing, called = (AIR_HU, "air") if volume.intensity_unit == "HU" else (0.0, "nothing")
+    count = 0
+    for part in np.moveaxis(volume.voxels, 2, 0):
+        unusable = ~(np.abs(part) <= LARGEST_VALUE)
+        count += int(unusable.sum())
+        part[unusable] = nothing
+    if count == volume.voxels.size:
+        raise BadInput(f"'{volume.path}' has no voxel that is a number of a scan.", "Export or convert it again.")
+    remark = Remark(
+        code="not_finite",
+        sentence=f"{count} voxels ({100 * count / volume.voxels.size:.2g} %) of {{image}} are NaN, infinite or beyond "
+        f"all values of a scan; they were taken for {called} ({nothing:g}).",
+    )
+    return float(volume.voxels.min()), float(volume.voxels.max()), remark

@@ -6,7 +6,7 @@ and those cut by the image's edge wherever a missing part would decide.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import TypeVar
@@ -14,8 +14,9 @@ from typing import TypeVar
 import numpy as np
 
 from ..base.labels import LabelTable
+from ..image.stored_image import Remark
 from .organ import OrganPassport, Passport
-from .rules import SEVERITIES, Finding, Pair, Rule, load_rules
+from .rules import SEVERITIES, Finding, Pair, Rule, load_rules, rule_named
 
 SPECK = 20
 """Organs with fewer voxels take no part in comparisons."""
@@ -113,6 +114,16 @@ def with_finding(passport: Passport, finding: Finding) -> Passport:
     """Return the passport with one finding more, among those of its severity."""
     findings = sorted((*passport.findings, finding), key=lambda each: SEVERITIES.index(each.severity))
     return replace(passport, organs=with_checks(passport.organs, findings), findings=tuple(findings))
+
+
+def with_remarks(passport: Passport, remarks: Iterable[Remark], image: str) -> Passport:
+    """Return the passport with what was assumed about an image; ``image`` is what it is, for its name stays out."""
+    for remark in remarks:
+        rule = rule_named(remark.code)
+        severity = SEVERITIES[-1] if rule is None else rule.severity
+        finding = Finding(code=remark.code, severity=severity, labels=(), message=remark.about(image))
+        passport = with_finding(passport, finding)
+    return passport
 
 
 def _finding(rule: Rule, scan: Scan, names: tuple[str, ...], message: str) -> Finding:

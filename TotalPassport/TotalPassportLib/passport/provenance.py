@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .. import __version__
-from ..base.files import sha256_of
 from ..image.volume import Volume
 from .organ import INPUT_GRID, MeasuredOn, Passport
 
@@ -16,7 +15,7 @@ from .organ import INPUT_GRID, MeasuredOn, Passport
 def source_of(image: Volume) -> dict[str, Any]:
     """Return what a passport says of a file; its name is left out, for it often holds a patient's."""
     return {
-        "sha256": sha256_of(image.path),
+        "sha256": image.sha256,
         "shape": list(image.voxels.shape),
         "affine": image.affine.tolist(),
     }

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..base.errors import BadInput
 from ..image.cropping import Box, crop_box, cut_scan, put_back
-from ..image.grid import from_canonical, labels_on_stored_grid
+from ..image.grid import labels_as_stored, labels_on_stored_grid
 from ..image.preparation import PreparedCT, prepare
 from ..image.smooth_labels import smoothed_labels
 from ..image.volume import Volume
@@ -228,7 +228,7 @@ class TaskSegmentation:
 
     def _on_scans_grid(self, labels: np.ndarray, prepared: PreparedCT, options: TaskOptions) -> np.ndarray:
         if options.smooth_masks and labels.shape != prepared.grid.shape:
-            return from_canonical(smoothed_labels(labels, prepared.grid.shape), prepared.grid)
+            return labels_as_stored(smoothed_labels(labels, prepared.grid.shape), prepared.grid)
         return labels_on_stored_grid(labels, prepared.grid)
 
     def _after_work_on_scan(

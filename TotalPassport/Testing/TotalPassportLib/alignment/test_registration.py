@@ -217,6 +217,17 @@ def test_passports_without_boundary_points_align_by_centroids_alone() -> None:
     assert error_mm(align(fixed, body(), icp=False), np.eye(4), body()) < 1e-6
 
 
+def test_who_has_a_passport_in_micrometres_is_not_told_to_measure_the_same_again() -> None:
+    fixed = body()
+    scale = np.diag([1000.0, 1000.0, 1000.0, 1.0])
+    for label, organ in fixed.organs.items():
+        fixed = edited(fixed, label, centroid_ras_mm=organ.centroid_ras_mm * 1000, volume_mm3=organ.volume_mm3 * 1e9)
+    for micrometres in (replace(fixed, affine=scale @ fixed.affine), replace(body(), affine=scale @ body().affine)):
+        with pytest.raises(BadInput, match=r"no scan has|no organ in a scan") as caught:
+            align(micrometres, body())
+        assert "state the unit in its header" in str(caught.value.hint)
+
+
 def test_organs_are_paired_by_name_whatever_their_label_values() -> None:
     fixed, truth = body(), motion()
     organs = moving_body(truth, fixed).organs

@@ -8,6 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 from TotalPassportLib.base.errors import BadInput
+from TotalPassportLib.base.files import sha256_of
 from TotalPassportLib.image import formats
 from TotalPassportLib.image.formats import FORMATS, FileFormat, stem_of
 from TotalPassportLib.image.label_names import stored_label_names
@@ -21,7 +22,11 @@ def read_numpy(path: Path) -> StoredImage:
     with np.load(path) as arrays:
         sizes = np.linalg.norm(arrays["affine"][:3, :3], axis=0)
         return StoredImage(
-            voxels=arrays["voxels"], affine=arrays["affine"], nominal_spacing_mm=tuple(sizes), header=None
+            voxels=arrays["voxels"],
+            affine=arrays["affine"],
+            nominal_spacing_mm=tuple(sizes),
+            header=None,
+            sha256=sha256_of(path),
         )
 
 
