@@ -54,6 +54,8 @@ class RunOptions:
         Remove pieces of at most 200 mm3, as TotalSegmentator's option of that name does.
     preview : bool
         Also write ``<stem>_preview.png``.
+    overwrite : bool
+        Replace results even if they are of another scan, see `destinations`; those of the same scan always are.
 
     Examples
     --------
@@ -83,6 +85,9 @@ class RunOptions:
     statistics_include_incomplete: bool = _option(False, "do not set structures near the border to 0 there")
     remove_small_blobs: bool = _option(False, "remove pieces of at most 200 mm3, as TotalSegmentator does")
     preview: bool = _option(False, "also write <stem>_preview.png")
+    overwrite: bool = _option(
+        False, "replace results of the same name even if they are of another scan; those of this scan always are"
+    )
 
     @classmethod
     def from_entries(cls, entries: Mapping[str, Any]) -> RunOptions:

@@ -24,7 +24,7 @@ from .base.events import Cancellation, EventCallback, Progress, ignore_event, st
 from .base.files import make_folder
 from .base.memory import available_bytes
 from .base.outputs import OutputFiles, check_destination
-from .image.formats import stem_of
+from .destinations import paths_of_run, refuse_other_scans_results
 from .image.grid import canonical_grid, labels_on_stored_grid, to_canonical
 from .image.nifti import save_labels
 from .image.preparation import PreparedCT, prepare
@@ -116,14 +116,14 @@ def run(
     """Segment a CT and write its labels and its passport.
 
     Writes ``<stem>_segmentation.nii.gz`` (uint8 on the input's grid), ``<stem>_passport.json`` and what else is asked
-    for into ``output_folder``: all of it, or nothing.
+    for into ``output_folder``: all of it, or nothing. Results of another scan are not replaced.
 
     Parameters
     ----------
     ct_path : Path or str
         NIfTI file in Hounsfield units.
     output_folder : Path or str
-        Is made if it does not exist.
+        Is made if it does not exist. Or the name of the segmentation, see `destinations.paths_of_run`.
     options : RunOptions
         The model, where and how it runs, and what else to write.
     on_event : callable
@@ -146,8 +146,10 @@ def run(
             # Opening a network takes about as long as loading a CT, and mostly one core.
             networks.prepare(needed_parts(model, wanted)[0])
             ct = load_ct(ct_path, progress.warn)
-            paths = OutputPaths.in_folder(make_folder(Path(output_folder)), stem_of(ct_path), options)
+            paths = paths_of_run(output_folder, ct_path, options)
             _require_writable(paths, ct_path)
+            if not options.overwrite:
+                refuse_other_scans_results(ct_path, paths.passport, paths.segmentation)
         with progress.stage("prepare"):
             prepared = prepare(ct, model.spacing_mm)
         with progress.stage("infer"):
@@ -208,6 +210,7 @@ def wanted_labels(model: ModelDescription, roi: Sequence[str]) -> list[int]:
 def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
     """Find out now what cannot be written, which spares the user the wait."""
     for path in paths.written().values():
+        make_folder(path.parent)
         check_destination(path, ct_path)
 
 

@@ -58,6 +58,7 @@ IN_THE_SHELL: Mapping[HintCode, str] = {
     ),
     HintCode.CHOOSE_MODEL: "Choose --model {models}.",
     HintCode.GIVE_WEIGHTS: "Add --weights FOLDER; then both programs run the same ones.",
+    HintCode.OVERWRITE: "Choose another folder or name with -o, or replace it with --overwrite.",
 }
 
 
