@@ -32,6 +32,10 @@ def _option(default: Any, text: str, *, metavar: str = "", values: Callable[[], 
     return field(default=default, metadata={"help": text, "metavar": metavar, "values": values})
 
 
+MOST_THREADS = 1024
+"""The highest number of threads that can be asked for, as ``job.schema.json`` has it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """What a run is asked for, beside its scan and its folder.
@@ -44,6 +48,8 @@ class RunOptions:
         Where the network runs, one of `segmentation.engines.provider_choices`.
     precision : {"exact", "turbo"}
         See `segmentation.engines.PRECISIONS`.
+    threads : int
+        How many processor threads the networks and the blending of their windows may use; 0 for all cores.
     roi : tuple of str
         Names of the structures to keep, all if empty; parts of the model that find none of them do not run.
     statistics : bool
@@ -72,6 +78,7 @@ class RunOptions:
         "exact: the labels of TotalSegmentator on a CPU; turbo: the fastest that this machine can do with at least "
         "99.9 % of the voxels the same",
     )
+    threads: int = _option(0, "processor threads that may be used; 0 for all cores", metavar="N")
     roi: tuple[str, ...] = _option(
         (),
         "keep only these structures, such as: liver spleen vertebrae_L1; parts without any do not run",

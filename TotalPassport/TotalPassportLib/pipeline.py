@@ -142,7 +142,9 @@ def run(
         with progress.stage("load"):
             model = find_model(options.model)
             wanted = wanted_labels(model, options.roi)
-            networks = stack.enter_context(NetworkOpener(options.provider, options.precision, progress.warn))
+            networks = stack.enter_context(
+                NetworkOpener(options.provider, options.precision, progress.warn, options.threads)
+            )
             # Opening a network takes about as long as loading a CT, and mostly one core.
             networks.prepare(needed_parts(model, wanted)[0])
             ct = load_ct(ct_path, progress.warn)

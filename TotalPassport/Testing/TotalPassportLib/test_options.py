@@ -12,7 +12,7 @@ import pytest
 from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.files import DATA_FOLDER, validate
 from TotalPassportLib.cli.terminal import add_options
-from TotalPassportLib.options import OutputPaths, RunOptions, option_names
+from TotalPassportLib.options import MOST_THREADS, OutputPaths, RunOptions, option_names
 from TotalPassportLib.segmentation.engines import PRECISIONS
 
 JOB = {"schema": "totalpassport-job/1", "action": "run", "ct": "ct.nii", "output_folder": "out"}
@@ -20,6 +20,7 @@ OTHERS: dict[str, Any] = {
     "model": "fast",
     "provider": "cpu",
     "precision": "turbo",
+    "threads": 3,
     "roi": ("liver", "vertebrae_L1"),
     "statistics": True,
     "statistics_include_incomplete": True,
@@ -28,7 +29,7 @@ OTHERS: dict[str, Any] = {
     "overwrite": True,
 }
 """A value beside the default of every option."""
-KINDS = {bool: "boolean", str: "string", tuple[str, ...]: "array"}
+KINDS = {bool: "boolean", str: "string", int: "integer", tuple[str, ...]: "array"}
 
 
 def schema_properties() -> dict[str, dict[str, Any]]:
@@ -42,6 +43,8 @@ def test_the_job_files_schema_names_every_option_with_its_type_and_default() -> 
     for option in fields(RunOptions):
         rule, kind = properties[option.name], types[option.name]
         assert rule["default"] == RunOptions().entries()[option.name], option.name
+        if kind is int:
+            assert rule["maximum"] == MOST_THREADS
         if kind in KINDS:
             assert rule["type"] == KINDS[kind], option.name
         else:
@@ -75,7 +78,7 @@ def test_every_option_has_an_argument_on_the_command_line() -> None:
     assert RunOptions.from_entries(vars(parser.parse_args([]))) == RunOptions()
     arguments: list[str] = []
     for name, value in OTHERS.items():
-        values = [] if value is True else list(value) if isinstance(value, tuple) else [value]
+        values = [] if value is True else list(value) if isinstance(value, tuple) else [str(value)]
         arguments += [f"--{name.replace('_', '-')}", *values]
     assert RunOptions.from_entries(vars(parser.parse_args(arguments))) == RunOptions(**OTHERS)
     text = "".join(parser.format_help().split())

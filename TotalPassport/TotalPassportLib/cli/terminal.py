@@ -15,7 +15,7 @@ from ..base.events import Event
 from ..base.outputs import is_standard_output
 from ..base.streams import SafeStream
 from ..base.text import LONGEST_SENTENCE, shown_name
-from ..options import RunOptions
+from ..options import MOST_THREADS, RunOptions
 
 ERASE_LINE = "\r\033[K"
 EXIT_CODES = """\
@@ -51,11 +51,21 @@ def _argument(option: Field[Any], kind: Any, note: str) -> dict[str, Any]:
         return {"action": "store_true", "help": text}
     if kind == tuple[str, ...]:
         return {"nargs": "+", "default": [], "metavar": option.metadata["metavar"], "help": text}
+    if kind is int:
+        return {"type": _count, "default": option.default, "metavar": option.metadata["metavar"], "help": text}
     argument = {"default": option.default, "help": f"{text} (default: %(default)s)"}
     if get_args(kind):
         return {**argument, "choices": get_args(kind)}
     values = option.metadata["values"]
     return {**argument, "metavar": f"{{{','.join(values())}}}" if values else option.metadata["metavar"]}
+
+
+def _count(text: str) -> int:
+    """Return a number of things that a user has typed."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else -1
+    if not 0 <= number <= MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number from 0 to {MOST_THREADS}")
+    return number
 
 
 @contextmanager

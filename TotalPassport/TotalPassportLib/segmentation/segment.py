@@ -148,7 +148,7 @@ def _labels_of_part(
     image = np.pad(part.normalisation.apply(ct.hounsfield_zyx), plan.borders)
     require_memory(plan.held_bytes, f"Collecting the results of part '{part.name}'")
     kind = ExactBlender if plan.precision == EXACT else TurboBlender
-    blender = kind(plan.cells, gaussian_weights(patch), session.head, len(part.label_values))
+    blender = kind(plan.cells, gaussian_weights(patch), session.head, len(part.label_values), session.threads)
     for start in plan.cells.starts:
         window = image[tuple(slice(first, first + size) for first, size in zip(start, patch, strict=True))]
         with measured() as cost:
