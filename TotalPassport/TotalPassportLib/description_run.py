@@ -16,14 +16,16 @@ from .base.events import Cancellation, EventCallback, Progress, ignore_event, st
 from .base.files import make_folder
 from .base.labels import LabelTable, load_label_table
 from .base.outputs import check_destination
+from .destinations import path_of_passport, refuse_names_of_other_formats, refuse_other_scans_results
 from .image.formats import stem_of
 from .image.label_names import stored_label_names
 from .image.label_voxels import looks_like_intensities, present_labels
 from .image.mask_folder import MaskFolder
 from .image.stored_image import Remark
 from .image.volume import Volume, check_same_grid, load_ct, load_segmentation
-from .passport import Passport, write_passport
+from .passport import Passport
 from .passport.checks import with_remarks
+from .passport.export import passport_format, write_text
 from .passport.mask_extraction import extract_masks
 from .passport.measuring import measure_labels
 from .passport.naming import HOW_TO_NAME, Naming, name_labels, settle
@@ -39,6 +41,7 @@ def describe(
     *,
     labels: str | None = None,
     ct_path: Path | str | None = None,
+    overwrite: bool = False,
     on_event: EventCallback = ignore_event,
     cancellation: Cancellation | None = None,
 ) -> Passport:
@@ -49,12 +52,15 @@ def describe(
     segmentation_path : Path or str
         NIfTI file of whole numbers, or a folder of binary masks, one structure a file.
     output : Path or str
-        The JSON file to write.
+        The file to write, in the format that its name ends with (JSON where none is known), or a folder; see
+        `destinations.path_of_passport`.
     labels : str, optional
         A bundled label table's name, or the path of one or of nnU-Net's ``dataset.json``; by default names are found as
         `passport.naming` says.
     ct_path : Path or str, optional
         The CT on the same grid, for intensities.
+    overwrite : bool
+        Replace a passport in the folder even if it is of another segmentation; a file that is named is replaced anyway.
     on_event : callable
         Receives the events of ``docs/architecture.md``.
     cancellation : Cancellation, optional
@@ -65,12 +71,14 @@ def describe(
     TotalPassportError
         In one of its classes; see `errors`.
     """
-    segmentation_path, output = Path(segmentation_path), Path(output)
+    segmentation_path = Path(segmentation_path)
     progress = start(DESCRIBE_SHARES, on_event, cancellation)
     with as_user_error():
         with progress.stage("load"):
+            given_output, output = Path(output), path_of_passport(output, segmentation_path)
             make_folder(output.parent)
             check_destination(output, segmentation_path, *(Path(path) for path in (ct_path, labels) if path))
+            refuse_names_of_other_formats(output)
             given = load_label_table(labels) if labels else None
             ct = load_ct(Path(ct_path), progress.warn) if ct_path else None
             is_folder = segmentation_path.is_dir()
@@ -85,9 +93,11 @@ def describe(
                 passport, naming = _describe_file(segmentation, given=given, ct=ct, progress=progress)
                 source = source_of(segmentation)
             passport = passport if ct is None else with_remarks(passport, ct.remarks, "the scan")
+            if output != given_output and not overwrite:  # a name that we chose, and not the user
+                refuse_other_scans_results(segmentation_path, output, sha256=source["sha256"])
             passport = with_provenance(passport, source=source, model=_naming_document(naming), running={})
         with progress.stage("write"):
-            write_passport(passport, output)
+            write_text(passport_format(output)(passport), output)
         if naming.remark is not None:
             progress.warn(naming.remark.code, naming.remark.message)
         return passport

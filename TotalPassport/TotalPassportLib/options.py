@@ -49,6 +49,10 @@ def _option(
     return field(default=default, metadata=about)
 
 
+MOST_THREADS = 1024
+"""The highest number of threads that can be asked for, as ``job.schema.json`` has it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """What a run is asked for, beside its scan and its folder.
@@ -61,6 +65,8 @@ class RunOptions:
         Where the network runs, one of `segmentation.engines.provider_choices`.
     precision : {"exact", "turbo"}
         See `segmentation.engines.PRECISIONS`.
+    threads : int
+        How many processor threads the networks and the blending of their windows may use; 0 for all cores.
     roi : tuple of str
         Names of the structures to keep, all if empty; parts of the model that find none of them do not run.
     statistics : bool
@@ -110,6 +116,8 @@ class RunOptions:
         What ``remove_small_blobs`` removes, at most.
     weights : str
         Folders with official weights, separated as in ``PATH``; models whose weights are there are made of them.
+    overwrite : bool
+        Replace results even if they are of another scan, see `destinations`; those of the same scan always are.
 
     Examples
     --------
@@ -125,6 +133,9 @@ class RunOptions:
         EXACT,
         "exact: the labels of TotalSegmentator on a CPU; turbo: the fastest that this machine can do with at least "
         "99.9 % of the voxels the same",
+    )
+    threads: int = _option(
+        0, "processor threads that may be used; 0 for all cores", metavar="N", least=0, most=MOST_THREADS
     )
     roi: tuple[str, ...] = _option(
         (),
@@ -226,6 +237,10 @@ class RunOptions:
         """Return the mode that is asked for, or the nearest one that the task has."""
         asked = [FASTEST, FAST] if self.fastest else [FAST] if self.fast else []
         return next((mode for mode in asked if mode in task.modes), NORMAL)
+
+    overwrite: bool = _option(
+        False, "replace results of the same name even if they are of another scan; those of this scan always are"
+    )
 
     @classmethod
     def from_entries(cls, entries: Mapping[str, Any]) -> RunOptions:

@@ -21,7 +21,7 @@ from .base.errors import as_user_error
 from .base.events import Cancellation, EventCallback, Progress, ignore_event, start
 from .base.files import make_folder
 from .base.outputs import OutputFiles, check_destination
-from .image.formats import stem_of
+from .destinations import paths_of_run, refuse_other_scans_results
 from .image.grid import canonical_grid, to_canonical
 from .image.nifti import affine_in_label_file, save_labels, save_mask
 from .image.preview import write_preview
@@ -107,14 +107,14 @@ def run(
     """Segment a CT and write its labels and its passport.
 
     Writes ``<stem>_segmentation.nii.gz`` (uint8 on the input's grid), ``<stem>_passport.json`` and what else is asked
-    for into ``output_folder``: all of it, or nothing.
+    for into ``output_folder``: all of it, or nothing. Results of another scan are not replaced.
 
     Parameters
     ----------
     ct_path : Path or str
         NIfTI file in Hounsfield units.
     output_folder : Path or str
-        Is made if it does not exist.
+        Is made if it does not exist. Or the name of the segmentation, see `destinations.paths_of_run`.
     options : RunOptions
         The model, where and how it runs, and what else to write.
     on_event : callable
@@ -133,12 +133,16 @@ def run(
         with progress.stage("load"):
             find = model_finder(options, on_event, progress.cancellation)
             asked = asked_models(options, find)
-            networks = stack.enter_context(NetworkOpener(options.provider, options.precision, progress.warn))
+            networks = stack.enter_context(
+                NetworkOpener(options.provider, options.precision, progress.warn, options.threads)
+            )
             # Opening a network takes about as long as loading a scan, and mostly one core.
             networks.prepare(first_network(asked, options, find))
             scan = load_scan(ct_path, asked, progress)
-            paths = OutputPaths.in_folder(make_folder(Path(output_folder)), stem_of(ct_path), options)
+            paths = paths_of_run(output_folder, ct_path, options)
             _require_writable(paths, ct_path)
+            if not options.overwrite:
+                refuse_other_scans_results(ct_path, paths.passport, paths.segmentation, sha256=scan.sha256)
         found = segment_scan(scan, asked, networks, options, find=find, progress=progress)
         combined = combined_labels(scan, found, on_model_grid=options.save_lowres, v1_order=options.v1_order)
         segmented = SegmentedScan(scan=scan, found=found, combined=combined)
@@ -169,6 +173,7 @@ def run(
 def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
     """Find out now what cannot be written, which spares the user the wait."""
     for path in paths.written().values():
+        make_folder(path.parent)
         check_destination(path, ct_path)
 
 

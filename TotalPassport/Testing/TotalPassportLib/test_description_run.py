@@ -263,8 +263,9 @@ def test_two_files_of_one_structure_are_refused(folder: Path) -> None:
 
 def test_a_passport_does_not_replace_a_mask(folder: Path) -> None:
     before = (folder / "liver.nii.gz").read_bytes()
+    (folder.parent / "liver.json").hardlink_to(folder / "liver.nii.gz")
     with pytest.raises(BadInput, match="is the input itself"):
-        describe(folder, folder / "liver.nii.gz")
+        describe(folder, folder.parent / "liver.json")
     assert (folder / "liver.nii.gz").read_bytes() == before
 
 

@@ -203,9 +203,10 @@ def test_a_scan_in_which_nothing_is_found_gives_an_empty_passport_and_a_warning(
 
 
 def test_results_of_an_earlier_run_are_replaced(threshold_model: Path, phantom_ct: Path, tmp_path: Path) -> None:
-    for name in ("phantom_segmentation.nii.gz", "phantom_passport.json"):
-        (tmp_path / name).write_bytes(b"old")
+    run(phantom_ct, tmp_path, RunOptions(model=str(threshold_model)))
+    (tmp_path / "phantom_segmentation.nii.gz").write_bytes(b"old")
     result = run(phantom_ct, tmp_path, RunOptions(model=str(threshold_model)))
+    assert (tmp_path / "phantom_segmentation.nii.gz").read_bytes() != b"old"
     assert len(read_passport(result.paths.passport).organs) == 3
     assert files_below(tmp_path) == ["phantom_passport.json", "phantom_segmentation.nii.gz"]
 
@@ -215,7 +216,7 @@ def test_a_run_that_fails_keeps_the_results_of_an_earlier_one(phantom_ct: Path, 
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "phantom_passport.json").write_bytes(b"old")
     with pytest.raises(ModelError):
-        run(phantom_ct, tmp_path / "out", RunOptions(model=str(model)))
+        run(phantom_ct, tmp_path / "out", RunOptions(model=str(model), overwrite=True))
     assert files_below(tmp_path / "out") == ["phantom_passport.json"]
     assert (tmp_path / "out" / "phantom_passport.json").read_bytes() == b"old"
 

@@ -79,7 +79,7 @@ def test_another_result_than_the_published_one_is_told_organ_by_organ(
     nibabel.save(nibabel.Nifti1Image(moved, official.affine, official.header), tmp_path / "moved.nii.gz")
     publish((tmp_path / "moved.nii.gz").read_bytes())
     result = run_cli("verify")
-    assert result.returncode == 4
+    assert result.returncode == 6
     assert "Verdict: DOES NOT AGREE." in result.stdout
     assert "too low" in result.stdout
     assert "does not do here what was published" in result.stderr

@@ -83,10 +83,15 @@ class Alignment:
         )
 
     @property
+    def is_acceptable(self) -> bool:
+        """Whether the organs' centres lie no further apart than they move with breath; else the verdict is poor."""
+        return bool(self.median_residual_mm <= FAIR_MM)
+
+    @property
     def verdict(self) -> str:
         """One word and the reason, for people."""
         median_mm = self.median_residual_mm
-        word = "Good" if median_mm <= GOOD_MM else "Fair" if median_mm <= FAIR_MM else "Poor"
+        word = "Good" if median_mm <= GOOD_MM else "Fair" if self.is_acceptable else "Poor"
         text = f"{word}: the centres of {len(self.organs)} organs lie {median_mm:.1f} mm apart (weighted median)"
         if self.surface_distance_mm is not None:
             text += f", their surfaces {self.surface_distance_mm:.1f} mm"

@@ -64,6 +64,13 @@ class ModelError(TotalPassportError):
     exit_code = 4
 
 
+class PoorResult(TotalPassportError):
+    """What was asked for was done and written, but its own measure says that nobody should rely on it."""
+
+    code = "poor_result"
+    exit_code = 6
+
+
 class Cancelled(TotalPassportError):
     """The user stopped the run."""
 

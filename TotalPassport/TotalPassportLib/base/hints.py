@@ -41,6 +41,7 @@ class HintCode(enum.StrEnum):
     CHOOSE_MODEL = "choose_model"
     GIVE_WEIGHTS = "give_weights"
     GET_LICENSED_WEIGHTS = "get_licensed_weights"
+    OVERWRITE = "overwrite"
 
 
 NEUTRAL: Mapping[HintCode, str] = {
@@ -97,6 +98,7 @@ NEUTRAL: Mapping[HintCode, str] = {
         "import_models([path]) brings in the file or folder of '{model}'."
     ),
     HintCode.GIVE_WEIGHTS: "Give the folder with the weights; then both programs run the same ones.",
+    HintCode.OVERWRITE: "Choose another folder or name, or replace it by the option overwrite=True.",
 }
 """The words for who calls the library from Python. The fields of each text are the arguments of its code."""
 

@@ -57,6 +57,17 @@ def shown_name(text: str, longest: int = LONGEST_NAME) -> str:
     return visible(shorter)
 
 
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """Return a number with its noun; the plural is the singular with an s unless it is given.
+
+    Examples
+    --------
+    >>> counted(1, "organ"), counted(0, "organ"), counted(2, "vertebra", "vertebrae")
+    ('1 organ', '0 organs', '2 vertebrae')
+    """
+    return f"{number} {singular if number == 1 else plural or f'{singular}s'}"
+
+
 def csv_cell(text: str) -> str:
     """Return a text for a table's cell: one that a spreadsheet would take for a formula, and run, gets a quote.
 

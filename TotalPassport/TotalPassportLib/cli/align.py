@@ -6,12 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..base.errors import PoorResult
+
 if TYPE_CHECKING:
     from ..alignment import Alignment
 
 DESCRIPTION = """\
 Align two scans of a patient by their passports, robustly against organs that are cut, missing or mislabelled, and say
-how far apart each organ is left. What cannot be told is refused with its reason.
+how far apart each organ is left. What cannot be told is refused with its reason; a poor alignment is written, said to
+be poor, and ends with exit code 6.
 
 The transform maps points of the fixed scan to the moving one (ITK's convention, LPS mm): SimpleITK resamples the
 moving scan onto the fixed grid with it; in 3D Slicer, put the moving scan under the loaded transform."""
@@ -68,6 +71,18 @@ def _align(options: argparse.Namespace) -> None:
     print(f"\n{alignment.verdict}")
     for path in options.output:
         print(f"  {'transform':13}{path}")
+    if not alignment.is_acceptable:
+        raise PoorResult(
+            "The alignment is poor: what was written does not lay one scan onto the other.",
+            f"Check that both passports are of one patient and measured in millimetres; {_other_way(alignment.kind)}.",
+        )
+
+
+def _other_way(kind: str) -> str:
+    """Return what may help where a kind of alignment does not."""
+    if kind == "rigid":
+        return "if the scans differ in size, --kind similarity allows for that"
+    return "if organs have moved by themselves, remove their labels and measure again"
 
 
 def residual_table(alignment: Alignment) -> str:

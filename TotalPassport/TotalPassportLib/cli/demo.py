@@ -36,7 +36,7 @@ def add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser], epil
 def _demo(arguments: argparse.Namespace) -> None:
     from .. import pipeline
 
-    options = replace(RunOptions.from_entries(vars(arguments)), model="demo", preview=True)
+    options = replace(RunOptions.from_entries(vars(arguments)), model="demo", preview=True, overwrite=True)
     with ProgressBar() as bar:
         result = pipeline.run(DEMO_FOLDER / "demo_ct.nii.gz", arguments.output, options, on_event=bar.show)
     print(organ_table(result.passport))

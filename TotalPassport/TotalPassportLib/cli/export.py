@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..base.text import counted
 from .terminal import summary_beside
 
 
@@ -35,4 +36,4 @@ def _export(options: argparse.Namespace) -> None:
     passport = read_passport(options.passport)
     export_passport(passport, options.output)
     with summary_beside(options.output):
-        print(f"{len(passport.organs)} organs\n  {'export':13}{options.output}")
+        print(f"{counted(len(passport.organs), 'organ')}\n  {'export':13}{options.output}")

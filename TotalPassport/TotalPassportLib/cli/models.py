@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,11 @@ def _show_model(options: argparse.Namespace) -> None:
 
     entry = find_entry(options.name)
     facts = _facts(entry)
-    facts["record"] = read_record(entry) if entry.installed else None
+    try:
+        facts["record"] = read_record(entry) if entry.installed else None
+    except TotalPassportError as error:
+        facts["record"] = None
+        print(f"totalpassport: warning: {error_text(error)}", file=sys.stderr)
     if options.json:
         print(json.dumps(facts, indent=1))
         return

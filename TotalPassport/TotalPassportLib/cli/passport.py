@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..base.text import counted
 from ..passport.findings_text import findings_text
 from .terminal import ProgressBar, summary_beside
 
@@ -21,7 +22,19 @@ def add_passport(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
     parser.add_argument(
         "segmentation", type=Path, metavar="SEGMENTATION", help="label image, .nii or .nii.gz, or a folder of masks"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.json", help="the passport to write")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="the passport to write, FILE.json; as a table FILE.csv, as markups FILE.mrk.json; or a folder for "
+        "<stem>_passport.json",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace a passport in the folder even if it is of something else",
+    )
     parser.add_argument("--ct", type=Path, help="the CT on the same grid, to add mean and spread of the intensities")
     parser.add_argument(
         "--labels",
@@ -35,10 +48,17 @@ def add_passport(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
 
 def _passport(arguments: argparse.Namespace) -> None:
     from ..description_run import describe  # here, so that --help answers at once
+    from ..destinations import path_of_passport
 
+    output = path_of_passport(arguments.output, arguments.segmentation)
     with ProgressBar() as bar:
         passport = describe(
-            arguments.segmentation, arguments.output, labels=arguments.labels, ct_path=arguments.ct, on_event=bar.show
+            arguments.segmentation,
+            arguments.output,
+            labels=arguments.labels,
+            ct_path=arguments.ct,
+            overwrite=arguments.overwrite,
+            on_event=bar.show,
         )
-    with summary_beside(arguments.output):
-        print(f"{len(passport.organs)} organs\n  {'passport':13}{arguments.output}\n{findings_text(passport)}")
+    with summary_beside(output):
+        print(f"{counted(len(passport.organs), 'organ')}\n  {'passport':13}{output}\n{findings_text(passport)}")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..base.text import counted
 from ..options import RunOptions
 from ..passport.findings_text import findings_text
 from .terminal import ProgressBar, add_options
@@ -20,11 +21,18 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilo
         "run",
         help="segment a CT and write its segmentation and passport",
         description="Segment a CT (NIfTI, Hounsfield units) and write <stem>_segmentation.nii.gz on the CT's own grid "
-        "and <stem>_passport.json into a folder. Existing results of the same names are replaced.",
+        "and <stem>_passport.json into a folder, or to the name that is given and beside it. Results of the same scan "
+        "are replaced, those of another one only with --overwrite.",
         epilog=epilog,
     )
     parser.add_argument("ct", type=Path, metavar="CT", help="the scan, .nii or .nii.gz; convert DICOM with dcm2niix")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="folder for the results, or NAME.nii.gz for the segmentation, beside which the rest is put",
+    )
     add_options(parser, notes={"model": "; 'totalpassport models list' shows which are installed"})
     parser.set_defaults(command=_run)
 
@@ -43,7 +51,7 @@ def _run(arguments: argparse.Namespace) -> None:
 def summary_text(result: RunResult) -> str:
     """Return what was found, how long it took, and what really ran."""
     ran = f"{result.provider}, {result.precision} ({result.arithmetic})"
-    return f"{len(result.passport.organs)} organs in {sum(result.seconds.values()):.1f} s on {ran}"
+    return f"{counted(len(result.passport.organs), 'organ')} in {sum(result.seconds.values()):.1f} s on {ran}"
 
 
 def print_files(result: RunResult) -> None:

@@ -20,7 +20,7 @@ from ..options import RunOptions
 ERASE_LINE = "\r\033[K"
 EXIT_CODES = """\
 exit codes: 0 done, 1 internal error, 2 bad input or output (also a full disk), 3 out of memory,
-4 model missing or corrupt, 5 cancelled"""
+4 model missing or corrupt, 5 cancelled, 6 done, but the result is too poor to be relied on"""
 
 
 def add_options(

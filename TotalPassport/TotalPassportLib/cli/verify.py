@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base.errors import ModelError
+from ..base.errors import PoorResult
 from ..base.text import shown_name
 from .terminal import ProgressBar
 
@@ -41,7 +41,7 @@ def _verify(options: argparse.Namespace) -> None:
         verdict = verify_model(options.model, provider=options.provider, files_folder=options.files, on_event=bar.show)
     print(verdict_text(verdict))
     if not verdict.agrees:
-        raise ModelError(
+        raise PoorResult(
             f"The model '{options.model}' does not do here what was published.",
             "Check it with 'totalpassport models verify'; if it is whole, please report this output.",
         )

@@ -62,6 +62,7 @@ IN_THE_SHELL: Mapping[HintCode, str] = {
         "'totalpassport models import PATH' brings in the file or folder of '{model}'."
     ),
     HintCode.GIVE_WEIGHTS: "Add --weights FOLDER; then both programs run the same ones.",
+    HintCode.OVERWRITE: "Choose another folder or name with -o, or replace it with --overwrite.",
 }
 
 

@@ -6,11 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
-from ..base.errors import ModelError
+from ..base.errors import BadInput, ModelError
 from ..base.files import make_folder, sha256_of
 from ..base.hints import Hint, HintCode
-from .description import DESCRIPTION_FILE, verify_network
-from .reading import read_description, read_model
+from .description import DESCRIPTION_FILE, read_head, verify_network
+from .reading import network_metadata, read_description, read_model
 
 
 def copy_model(path: Path, destination: Path, name: str | None) -> str:
@@ -39,13 +39,35 @@ def copy_model(path: Path, destination: Path, name: str | None) -> str:
     for part, entry in zip(model.parts, document["parts"], strict=True):
         verify_network(part)
         copy = destination / (entry["network"] or "network.onnx")
-        if not copy.exists():
-            shutil.copyfile(part.network, copy)
-        entry |= {"network": copy.name, "sha256": sha256_of(copy)}
-        if part.head is not None and not (destination / part.head.name).exists():
-            shutil.copyfile(part.head, destination / part.head.name)
+        entry |= {"network": copy.name, "sha256": _copied(part.network, copy)}
+        _require_runnable(copy)
+        if part.head is not None:
+            entry["head"] |= {"sha256": _copied(part.head, destination / part.head.name)}
     (destination / DESCRIPTION_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
     try:
-        return read_model(destination).name
+        copied = read_model(destination)
     except ModelError as error:
         raise ModelError(error.message, Hint(HintCode.NAME_MODEL)) from error
+    for part in copied.parts:
+        read_head(part)
+    return copied.name
+
+
+def _copied(source: Path, copy: Path) -> str:
+    """Copy a file, unless another part has brought it already, and return the SHA-256 that both have."""
+    if not copy.exists():
+        shutil.copyfile(source, copy)
+    digest = sha256_of(source)
+    if sha256_of(copy) != digest:
+        raise ModelError(
+            f"The copy of '{source}' is another file.", "Two files of the model have one name, or the disk is damaged."
+        )
+    return digest
+
+
+def _require_runnable(network: Path) -> None:
+    """Raise `ModelError` if a network cannot be opened where it now lies, for want of another file or of itself."""
+    try:
+        network_metadata(network)
+    except BadInput:
+        return  # nothing that runs networks is installed yet

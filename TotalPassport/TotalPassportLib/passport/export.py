@@ -13,6 +13,7 @@ from ..base.errors import BadInput
 from ..base.labels import load_label_table
 from ..base.outputs import atomic_write
 from ..base.text import csv_cell
+from .document import passport_text
 from .fields import COLUMNS, DERIVED_DECIMALS, organ_document, rounded
 from .organ import OrganPassport, Passport
 
@@ -32,16 +33,25 @@ def export_passport(passport: Passport, path: Path) -> None:
     BadInput
         The ending is none of them, or the file cannot be written.
     """
-    text = text_format(path)(passport)
+    write_text(text_format(path)(passport), path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text as it is, whole or not at all."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
+def passport_format(path: Path) -> Callable[[Passport], str]:
+    """Return what writes a passport under a name: the format that it ends with, see `FORMATS`, else our own JSON."""
+    return next((write for ending, write in FORMATS.items() if path.name.lower().endswith(ending)), passport_text)
+
+
 def text_format(path: Path) -> Callable[[Passport], str]:
     """Return what writes the format that a file's name ends with."""
-    for ending, write in FORMATS.items():
-        if path.name.lower().endswith(ending):
-            return write
+    write = passport_format(path)
+    if write is not passport_text:
+        return write
     raise BadInput(
         f"'{path}' does not end with one of {', '.join(FORMATS)}.",
         "The ending of the output's name chooses the format.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..base.text import LONGEST_SENTENCE, shown_name
+from ..base.text import LONGEST_SENTENCE, counted, shown_name
 from .organ import Passport
 from .rules import SEVERITIES, rule_named
 
@@ -15,7 +15,7 @@ MOST_SENTENCES = 8
 def findings_text(passport: Passport) -> str:
     """Return the number of findings, the sentences of errors and warnings, and the notes counted by kind."""
     counts = Counter(finding.severity for finding in passport.findings)
-    totals = [_counted(counts[severity], severity) for severity in SEVERITIES if counts[severity]]
+    totals = [counted(counts[severity], severity) for severity in SEVERITIES if counts[severity]]
     lines = [f"checks: {', '.join(totals) or 'nothing found'}"]
     grave = [finding for finding in passport.findings if finding.severity != "note"]
     lines += [
@@ -34,7 +34,3 @@ def title(code: str) -> str:
     """Return a few words for a check; of a later version's, its code."""
     rule = rule_named(code)
     return rule.title if rule else shown_name(code.replace("_", " "))
-
-
-def _counted(number: int, severity: str) -> str:
-    return f"{number} {severity}{'' if number == 1 else 's'}"

@@ -44,15 +44,19 @@ class Blender(ABC):
         float32 ``[channels, features + 1]``, the last column is the bias; None where the network gives logits.
     channels : int
         Number of the network's channels.
+    threads : int
+        How many threads it may use; 0 for all cores.
     """
 
-    def __init__(self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int) -> None:
+    def __init__(
+        self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int, threads: int = 0
+    ) -> None:
         if head is None:
             head = np.eye(channels, channels + 1, dtype=np.float32)  # exact: every product is by 0 or by 1
         self._head = {"head": np.ascontiguousarray(head[:, :-1].T), "bias": head[np.newaxis, :, -1].copy()}
         self._weights = weights
         self._cells = cells
-        self._threads = ThreadPoolExecutor(usable_cores(), "blending")
+        self._threads = ThreadPoolExecutor(threads or usable_cores(), "blending")
         self._started: dict[Cell, tuple[int, Any]] = {}
         self.labels = np.zeros(cells.shape, np.uint8 if channels <= 256 else np.uint16)
         """Channel index of every voxel ``[z, y, x]``; complete after the last window."""
@@ -86,8 +90,10 @@ class Blender(ABC):
 class ExactBlender(Blender):
     """Sums of logits in float16. A cell that was seen once keeps its features: they are fewer than the logits."""
 
-    def __init__(self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int) -> None:
-        super().__init__(cells, weights, head, channels)
+    def __init__(
+        self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int, threads: int = 0
+    ) -> None:
+        super().__init__(cells, weights, head, channels, threads)
         self._first, self._further, self._mean = (
             open_on_processor(GRAPHS_FOLDER / f"{name}.onnx") for name in ("first", "further", "mean")
         )
@@ -141,8 +147,10 @@ class ExactBlender(Blender):
 class TurboBlender(Blender):
     """Sums of features in float32."""
 
-    def __init__(self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int) -> None:
-        super().__init__(cells, weights, head, channels)
+    def __init__(
+        self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int, threads: int = 0
+    ) -> None:
+        super().__init__(cells, weights, head, channels, threads)
         self._logits = open_on_processor(GRAPHS_FOLDER / "logits.onnx")
         self._weights = weights.astype(np.float32)
 

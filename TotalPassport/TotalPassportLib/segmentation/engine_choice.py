@@ -71,6 +71,8 @@ class NetworkOpener:
         See `engines.engines`.
     warn : callable
         Called with a code and a sentence where another engine than the preferred one runs.
+    threads : int
+        How many processor threads a network may use; 0 for all cores.
 
     Raises
     ------
@@ -78,8 +80,9 @@ class NetworkOpener:
         The provider or precision is unknown, or the installed onnxruntime cannot use the provider.
     """
 
-    def __init__(self, provider: str, precision: str, warn: Warn) -> None:
+    def __init__(self, provider: str, precision: str, warn: Warn, threads: int = 0) -> None:
         self.precision = precision
+        self._cores = threads or usable_cores()
         self._provider, self._warn = provider, warn
         self._engines = engines(provider, precision)
         self._thread = ThreadPoolExecutor(1, "network")
@@ -123,8 +126,8 @@ class NetworkOpener:
         for engine in self._engines:
             try:
                 if engine != plain_engine():
-                    _require_trust(part, engine, files)
-                session = NetworkSession(part, engine, files)
+                    _require_trust(part, engine, files, self._cores)
+                session = NetworkSession(part, engine, files, self._cores)
             except EngineFailed as error:
                 refused.append(f"{engine.provider} in {engine.arithmetic} cannot be used here ({error})")
                 continue
@@ -136,14 +139,14 @@ class NetworkOpener:
         )
 
 
-def _require_trust(part: Part, engine: Engine, files: NetworkFiles) -> None:
+def _require_trust(part: Part, engine: Engine, files: NetworkFiles, cores: int) -> None:
     """Raise `EngineFailed` unless a trial, now or earlier, has shown that the engine does what it should."""
-    key = _key(engine, files.sha256)
+    key = _key(part, engine, files, cores)
     known = _read_results()
     if key in known:
         result = TrialResult(**known[key])
     else:
-        result = _trial(part, engine, files)
+        result = _trial(part, engine, files, cores)
         _write_results({**known, key: vars(result)})
     most = FLOAT32_ERROR if engine.arithmetic == "float32" else OTHER_ERROR
     if result.failure:
@@ -154,16 +157,24 @@ def _require_trust(part: Part, engine: Engine, files: NetworkFiles) -> None:
         raise EngineFailed(f"it takes {result.slower:.1f} times as long as the plain one")
 
 
-def _trial(part: Part, engine: Engine, files: NetworkFiles) -> TrialResult:
+def _trial(part: Part, engine: Engine, files: NetworkFiles, cores: int) -> TrialResult:
+    """Run a small patch on an engine and on the plain one.
+
+    Raises
+    ------
+    ModelError
+        The network itself, or its description, is at fault: the plain engine cannot run it either. That is no verdict
+        on the engine.
+    """
     sizes = zip(part.patch_size_zyx, part.divisor_zyx, strict=True)
     z, y, x = (min(size, TRIAL_DIVISORS * divisor) for size, divisor in sizes)
     small = replace(part, patch_size_zyx=(z, y, x))
     patch = np.random.default_rng(0).standard_normal((z, y, x)).astype(np.float32)
+    expected, plain_seconds = _timed(NetworkSession(small, plain_engine(), files, cores), patch)
     try:
-        found, seconds = _timed(NetworkSession(small, engine, files), patch)
+        found, seconds = _timed(NetworkSession(small, engine, files, cores), patch)
     except ModelError as failure:  # not a lack of memory, which may be over the next time
         return TrialResult(error=0.0, slower=0.0, failure=failure.message)
-    expected, plain_seconds = _timed(NetworkSession(small, plain_engine(), files), patch)
     error = float(np.abs(found - expected).mean() / max(float(expected.std()), 1e-12))
     slower = seconds / plain_seconds if seconds - plain_seconds > TELLING_SECONDS else 1.0
     return TrialResult(error=error if np.isfinite(error) else 1e9, slower=slower, failure=None)
@@ -179,11 +190,12 @@ def _timed(session: NetworkSession, patch: np.ndarray) -> tuple[np.ndarray, floa
     return result, min(times)
 
 
-def _key(engine: Engine, network_sha256: str) -> str:
-    """Return a name for everything that the result of a trial depends on."""
-    machine = (platform.system(), platform.machine(), sorted(processor_flags()), usable_cores())
+def _key(part: Part, engine: Engine, files: NetworkFiles, cores: int) -> str:
+    """Return a name for everything that the result of a trial depends on: what ran, where, and what was asked of it."""
+    machine = (platform.system(), platform.machine(), sorted(processor_flags()), cores)
     way = vars(engine) | {"options": dict(engine.options)}
-    facts = [__version__, version_of_onnxruntime(), way, network_sha256, machine]
+    asked = (part.patch_size_zyx, part.divisor_zyx, len(part.label_values), part.head_sha256)
+    facts = [__version__, version_of_onnxruntime(), way, files.sha256, asked, machine]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -82,7 +82,7 @@ class PartRun:
         session: NetworkSession = self._networks.open(part)
         padded = np.pad(image, plan.borders)
         require_memory(plan.held_bytes, f"Collecting the results of part '{part.name}'")
-        blender = kind(plan.cells, gaussian_weights(patch), session.head, len(part.label_values))
+        blender = kind(plan.cells, gaussian_weights(patch), session.head, len(part.label_values), session.threads)
         for start in plan.cells.starts:
             window = padded[tuple(slice(first, first + size) for first, size in zip(start, patch, strict=True))]
             with measured() as cost:

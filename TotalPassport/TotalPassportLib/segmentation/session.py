@@ -31,6 +31,8 @@ class NetworkSession:
         Where and in which arithmetic it runs.
     files : NetworkFiles, optional
         The part's files, where somebody has them already.
+    threads : int
+        How many processor threads it may use; 0 for all cores.
 
     Raises
     ------
@@ -40,15 +42,15 @@ class NetworkSession:
         The engine cannot run it here, or another one would have run it instead.
     """
 
-    def __init__(self, part: Part, engine: Engine, files: NetworkFiles | None = None) -> None:
+    def __init__(self, part: Part, engine: Engine, files: NetworkFiles | None = None, threads: int = 0) -> None:
         files = files or NetworkFiles(part)
         files.verify()
-        self.part, self.engine = part, engine
+        self.part, self.engine, self.threads = part, engine, threads or usable_cores()
         self.head = files.head
         """What makes logits of the features, see `read_head`; None if the network gives logits."""
         self.seconds = 0.0
         """Wall time spent in the network so far."""
-        self._session = open_network(part.network, engine, part.patch_size_zyx)
+        self._session = open_network(part.network, engine, part.patch_size_zyx, self.threads)
         provider = self._session.get_providers()[0]
         if provider != engine.execution_provider:
             raise EngineFailed(f"onnxruntime took {provider} instead of {engine.execution_provider}")
@@ -102,8 +104,12 @@ class EngineFailed(Exception):
     """An engine cannot be used here; the text says why and continues a sentence."""
 
 
-def open_network(path: Path, engine: Engine, patch: tuple[int, int, int] | None = None) -> onnxruntime.InferenceSession:
+def open_network(
+    path: Path, engine: Engine, patch: tuple[int, int, int] | None = None, threads: int = 0
+) -> onnxruntime.InferenceSession:
     """Open an ONNX file on an engine; ``patch`` are the sizes ``z, y, x`` of all that it will be given.
+
+    It uses that many ``threads`` of the processor, or all cores.
 
     Raises
     ------
@@ -116,14 +122,14 @@ def open_network(path: Path, engine: Engine, patch: tuple[int, int, int] | None 
     options = onnxruntime.SessionOptions()
     # An arena would make the CPU provider a sixth faster and need a quarter more memory (docs/performance.md).
     options.enable_cpu_mem_arena = False
-    options.intra_op_num_threads = usable_cores()
+    options.intra_op_num_threads = threads or usable_cores()
     options.log_severity_level = LOG_FATAL
     for name, size in zip("zyx", patch or (), strict=False):
         # A runtime that knows the sizes beforehand plans its memory better: OpenVINO needs a third less.
         options.add_free_dimension_override_by_name(name, size)
     if engine.provider == "cuda":
         load_cuda_libraries()
-    providers = [(engine.execution_provider, {**engine.options, **_threads(engine)})]
+    providers = [(engine.execution_provider, {**engine.options, **_threads(engine, threads or usable_cores())})]
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime's exceptions share no public base class
@@ -138,9 +144,9 @@ def open_network(path: Path, engine: Engine, patch: tuple[int, int, int] | None 
         ) from error
 
 
-def _threads(engine: Engine) -> dict[str, str]:
+def _threads(engine: Engine, threads: int) -> dict[str, str]:
     # OpenVINO has threads of its own, and would take every core of the machine.
-    return {"num_of_threads": str(usable_cores())} if engine.provider == "openvino" else {}
+    return {"num_of_threads": str(threads)} if engine.provider == "openvino" else {}
 
 
 def usable_cores() -> int:

@@ -79,6 +79,7 @@ def _texts_of_models() -> dict[HintCode, str]:
             "{terms}. 'Import file…' in the section Models brings in the file or folder of '{model}'."
         ),
         HintCode.GIVE_WEIGHTS: _("Give the folder with the weights."),
+        HintCode.OVERWRITE: _("Choose another folder or name."),
     }
 
 

@@ -197,3 +197,19 @@ def test_a_passport_is_never_overwritten_by_the_transform(folder: Path) -> None:
     before = (folder / "moving.json").read_bytes()
     assert_one_sentence(align(folder, "-o", folder / "moving.json"), 2, "is the input itself")
     assert (folder / "moving.json").read_bytes() == before
+
+
+def test_a_poor_alignment_is_written_said_to_be_poor_and_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    """A rigid transform cannot lay two scans onto one another that differ by a tenth in scale."""
+    larger = np.diag([1.1, 1.1, 1.1, 1.0])
+    write_passport(body(), tmp_path / "a.json")
+    write_passport(moved(body(), larger), tmp_path / "b.json")
+    process = run_cli("align", "a.json", "b.json", "-o", "t.tfm", "--no-icp", cwd=tmp_path)
+    assert process.returncode == 6, process.stderr
+    assert "Poor: the centres" in process.stdout
+    assert process.stderr.startswith("totalpassport: The alignment is poor")
+    assert "--kind similarity" in process.stderr
+    assert process.stderr.count("\n") == 1
+    assert (tmp_path / "t.tfm").exists()
+    process = run_cli("align", "a.json", "b.json", "-o", "t.tfm", "--no-icp", "--kind", "similarity", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr

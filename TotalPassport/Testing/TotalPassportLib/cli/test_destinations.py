@@ -63,7 +63,7 @@ def test_standard_output_carries_the_result_and_nothing_else(
     described = run_cli("passport", segmentation, "-o", name, cwd=tmp_path)
     assert described.returncode == 0, described.stderr
     assert list(json.loads(described.stdout)["organs"]) == ["5"]
-    assert "1 organs" in described.stderr
+    assert "\n1 organ\n" in described.stderr
     compared = run_cli("compare", passport, passport, "--csv", name, cwd=tmp_path)
     assert len(list(csv.DictReader(compared.stdout.splitlines()))) == len(read_passport(passport).organs)
     assert files_below(tmp_path) == ["p.json", "seg.nii.gz"]

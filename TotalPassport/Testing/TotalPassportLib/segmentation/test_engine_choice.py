@@ -48,17 +48,23 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     opened: list[str] = []
 
     class Counted(NetworkSession):
-        def __init__(self, part: Part, engine: Engine, files: NetworkFiles) -> None:
+        def __init__(self, part: Part, engine: Engine, files: NetworkFiles, threads: int) -> None:
             opened.append(engine.provider)
-            super().__init__(part, engine, files)
+            super().__init__(part, engine, files, threads)
 
     monkeypatch.setattr(choice, "NetworkSession", Counted)
     return opened
 
 
-def open_one(part: Part, provider: str = "auto", precision: str = "exact") -> tuple[NetworkSession, list[str]]:
+def open_one(
+    part: Part, provider: str = "auto", precision: str = "exact", threads: int = 0
+) -> tuple[NetworkSession, list[str]]:
     warnings: list[str] = []
-    with NetworkOpener(provider, precision, lambda code, sentence: warnings.append(f"{code}: {sentence}")) as networks:
+
+    def warn(code: str, sentence: str) -> None:
+        warnings.append(f"{code}: {sentence}")
+
+    with NetworkOpener(provider, precision, warn, threads) as networks:
         networks.prepare(part)
         return networks.open(part), warnings
 
@@ -82,7 +88,7 @@ def test_an_engine_that_does_what_it_should_is_tried_once_and_then_trusted(
         session, warnings = open_one(part)
         assert session.engine == TRIED
         assert warnings == []
-    assert openings == ["tried", "cpu", "tried", "tried"], "the trial, beside the plain one, and the two uses"
+    assert openings == ["cpu", "tried", "tried", "tried"], "the trial, beside the plain one, and the two uses"
 
 
 def test_the_plain_engine_needs_no_trial(part: Part, offered: Any, openings: list[str]) -> None:
@@ -150,7 +156,7 @@ def test_a_trial_is_repeated_when_anything_changes_that_it_depends_on(
 ) -> None:
     offered(TRIED, plain_engine())
     open_one(part)
-    trial = ["tried", "cpu", "tried"]
+    trial = ["cpu", "tried", "tried"]
     assert openings == trial
     open_one(replace(part, sha256=None))
     assert openings == [*trial, "tried"], "the same network"
@@ -160,6 +166,51 @@ def test_a_trial_is_repeated_when_anything_changes_that_it_depends_on(
     monkeypatch.setattr(choice, "processor_flags", lambda: frozenset({"another"}))
     open_one(part)
     assert openings == [*trial, "tried", *trial, *trial]
+
+
+@pytest.mark.parametrize("change", ["patch_size_zyx", "divisor_zyx", "label_values", "head_sha256", "threads"])
+def test_a_verdict_belongs_to_all_that_was_asked_of_the_network(change: str, part: Part) -> None:
+    asked = {"patch_size_zyx": (32, 20, 24), "divisor_zyx": (4, 4, 4), "label_values": (0, 5), "head_sha256": "0" * 64}
+    keys = {choice._key(each, TRIED, NetworkFiles(part), 2) for each in (part, replace(part, name="other"))}
+    assert len(keys) == 1
+    cores = 3 if change == "threads" else 2
+    changed = part if change == "threads" else replace(part, **{change: asked[change]})
+    assert choice._key(changed, TRIED, NetworkFiles(part), cores) not in keys
+
+
+def test_a_fault_of_the_network_or_its_description_is_no_verdict_on_the_engine(
+    part: Part, offered: Any, tmp_path: Path
+) -> None:
+    """A truncated file once left the verdict, for ever, that the engine cannot run the model."""
+    whole = part.network.read_bytes()
+    network = tmp_path / "network.onnx"
+    spoiled = replace(part, network=network, sha256=None)
+    offered(TRIED, plain_engine())
+    for content in (whole[:-200], b"", b"no network" * 100):
+        network.write_bytes(content)
+        with pytest.raises(ModelError, match="ring the model in again"):
+            open_one(spoiled)
+    wrong = replace(part, label_values=(0, 5, 2), head=None, head_sha256=None)
+    with pytest.raises(ModelError, match="instead of"):
+        open_one(wrong)
+    assert not (cache_folder() / TRIALS_FILE).exists()
+    network.write_bytes(whole)
+    session, warnings = open_one(spoiled)
+    assert (session.engine, warnings) == (TRIED, [])
+
+
+def test_threads_are_those_that_were_asked_for(part: Part, offered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    original = onnxruntime.InferenceSession
+
+    def opened(path: str, options: Any, providers: list[Any]) -> Any:
+        given.append(options.intra_op_num_threads)
+        return original(path, options, providers=providers)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", opened)
+    offered(plain_engine())
+    assert open_one(part, threads=3)[0].threads == 3
+    assert given == [3]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', '{"a": {"error": "x", "slower": 1, "failure": null}}'])

@@ -16,7 +16,7 @@ from typing import NoReturn
 from ...base.errors import ModelError
 from ...base.events import StepCallback
 from ...base.files import make_folder, require_regular
-from .layout import CHECKPOINT, DATASET_FOLDER, FOLD_CHECKPOINT, NEEDED_FILES
+from .layout import CHECKPOINT, DATASET_FOLDER, FOLD_CHECKPOINT, LEVELS_BELOW, NEEDED_FILES
 
 MOST_MEMBERS = 10_000
 LARGEST_DIRECTORY_BYTES = 4 * 2**20
@@ -60,7 +60,7 @@ def unpack_weights(archive: Path, destination: Path, step: StepCallback) -> list
     with _zip_errors(archive), _BoundedFile(io.FileIO(archive)) as file, zipfile.ZipFile(file) as opened:
         members = opened.infolist()
         _check_names(members, archive)
-        needed = [member for member in members if _is_needed(member.filename)]
+        needed = [member for member in members if _dataset_of(member.filename)]
         if not any(PurePosixPath(member.filename).name == CHECKPOINT for member in needed):
             _refuse_archive(archive, "it holds no weights in nnU-Net's layout")
         _check_sizes(needed, archive)
@@ -70,7 +70,7 @@ def unpack_weights(archive: Path, destination: Path, step: StepCallback) -> list
             for count in _extract(opened, member, destination):
                 done += count
                 step(done, total)
-    return sorted({destination / PurePosixPath(member.filename).parts[0] for member in needed})
+    return sorted({destination / str(_dataset_of(member.filename)) for member in needed})
 
 
 class _BoundedFile(io.BufferedReader):
@@ -142,13 +142,19 @@ def _printable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in name)[:120]
 
 
-def _is_needed(name: str) -> bool:
-    """Whether a name is one of ``Dataset.../<trainer>/`` + `NEEDED_FILES`, or the checkpoint of a further fold."""
-    folder, _, rest = name.partition("/")
-    trainer, _, rest = rest.partition("/")
-    if (rest not in NEEDED_FILES and not FOLD_CHECKPOINT.fullmatch(rest)) or not DATASET_FOLDER.match(folder):
-        return False
-    return bool(FOLDER_NAME.fullmatch(folder) and FOLDER_NAME.fullmatch(trainer))
+def _dataset_of(name: str) -> str | None:
+    """Return the dataset's folder of a member ``[<folders>/]Dataset.../<trainer>/`` + a needed file; None of others.
+
+    People pack weights anew, with the folders around them. Checkpoints of further folds are needed too.
+    """
+    needed = next((needed for needed in NEEDED_FILES if name.endswith(f"/{needed}")), None)
+    if needed is None:
+        fold = FOLD_CHECKPOINT.search(name)
+        needed = fold[0] if fold else None
+    folders = name.removesuffix(f"/{needed}").split("/")
+    if needed is None or not 2 <= len(folders) <= LEVELS_BELOW or not DATASET_FOLDER.match(folders[-2]):
+        return None
+    return "/".join(folders[:-1]) if all(map(FOLDER_NAME.fullmatch, folders)) else None
 
 
 def _check_sizes(needed: list[zipfile.ZipInfo], archive: Path) -> None:

@@ -35,10 +35,18 @@ def failed(url: str, reason: str, hint: Hint | str = IMPORT_FILE) -> ModelError:
 
 
 def check_address(url: str) -> None:
-    """Refuse every address that is not HTTPS."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
+    """Refuse every address that is not HTTPS, and what is no address at all."""
+    try:
+        parts = urlsplit(url)
+        scheme, host, _ = parts.scheme, parts.hostname, parts.port
+        host = (host or "").encode("idna").decode("ascii")
+        url.encode("ascii")
+    except ValueError as error:  # of brackets, ports, names and letters that no address has
+        raise failed(url, "this is no address", "Correct it in the catalogue.") from error
+    if scheme != "https" or not host:
         raise failed(url, "the address is not https, so what it sends could be exchanged on the way")
+    if not url.isprintable() or " " in url:
+        raise failed(url, "this is no address", "Correct it in the catalogue.")
 
 
 class Opener:

@@ -18,10 +18,11 @@ from ...base.files import make_folder
 from ...base.hints import Hint, HintCode
 from ...base.paths import cache_folder, official_folders
 from ...base.temporaries import folder_beside, rename_folder
+from ...base.text import counted
 from ..catalogue import CatalogueEntry, Dataset, find_entry, list_models
 from ..model_copy import copy_model
 from ..nnunet.archive import unpack_weights
-from ..nnunet.layout import find_datasets
+from ..nnunet.layout import LEVELS_BELOW, find_datasets
 from ..reading import is_converted_model
 from ..store import check_name, put_into_store, workspace
 from .checksums import Weights, check_released, remember_first_seen
@@ -305,7 +306,7 @@ def _plan_conversions(trainers: Mapping[int, Path], name: str | None) -> list[Co
     """
     if not trainers:
         raise ModelError(
-            "No model was found in what was given.",
+            f"No model was found in what was given, down to {counted(LEVELS_BELOW, 'level')} of folders.",
             "Give a zip or folder of official weights, or a model folder or ONNX file of TotalPassport.",
         )
     models = [entry for entry in list_models() if entry.datasets]

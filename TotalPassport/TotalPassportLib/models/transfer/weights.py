@@ -8,17 +8,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ... import __version__
-from ...base.errors import BadInput, ModelError
+from ...base.errors import BadInput, ModelError, TotalPassportError
 from ...base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event
-from ...base.files import make_folder, read_json
+from ...base.files import make_folder, read_json, sha256_of
 from ...base.hints import Hint, HintCode
 from ...base.outputs import atomic_write
 from ...base.paths import cache_folder
 from ...base.temporaries import rename_folder
+from ...base.text import counted
 from ..catalogue import CatalogueEntry, Dataset, find_entry, list_models
-from ..description import DESCRIPTION_FILE
+from ..description import verify_network
 from ..nnunet.archive import unpack_weights
-from ..nnunet.layout import NEEDED_FILES, dataset_number, find_datasets, is_trainer_folder, weight_files
+from ..nnunet.layout import (
+    LEVELS_BELOW,
+    NEEDED_FILES,
+    dataset_number,
+    find_datasets,
+    find_neighbours,
+    is_trainer_folder,
+    weight_files,
+)
+from ..reading import read_model
 from ..store import workspace
 from ..task import TASKS_FOLDER
 from .checksums import Weights, fingerprint_of
@@ -51,9 +61,23 @@ def collect_weights(paths: Sequence[Path], work: Path, progress: Progress) -> di
             archives += sorted(entry for entry in path.glob("Dataset*.zip") if dataset_number(entry.name) is not None)
         else:
             archives.append(path)
+    archives = _without_copies(archives)
     for index, archive in enumerate(archives):
-        unpack_weights(archive, work, share_of(progress.step, index, len(archives)))
+        # Each into a folder of its own: two may hold the same dataset.
+        unpack_weights(archive, work / f"{index:04}", share_of(progress.step, index, len(archives)))
     return {**find_datasets(work), **found}
+
+
+def _without_copies(archives: Sequence[Path]) -> list[Path]:
+    """Return archives without those that are there already, under the same name or another: browsers number copies."""
+    by_size: dict[int, list[Path]] = {}
+    kept = []
+    for archive in archives:
+        alike = by_size.setdefault(archive.stat().st_size, [])
+        if not any(archive.samefile(other) or sha256_of(archive) == sha256_of(other) for other in alike):
+            alike.append(archive)
+            kept.append(archive)
+    return kept
 
 
 def share_of(step: StepCallback, index: int, count: int) -> StepCallback:
@@ -90,8 +114,9 @@ def require_datasets(entry: CatalogueEntry, datasets: Mapping[int, Path], place:
     missing = [dataset for dataset in entry.datasets if dataset.number not in datasets]
     if missing:
         names = ", ".join(dataset.folder for dataset in missing)
+        there = ", ".join(sorted(trainer.absolute().parent.name for trainer in datasets.values())) or "no dataset"
         raise ModelError(
-            f"{place} lacks {names}.",
+            f"{place} lacks {names}; {there} was found, down to {counted(LEVELS_BELOW, 'level')} of folders.",
             Hint(HintCode.FIND_WEIGHTS, files=NEEDED_FILES, model=entry.name),
         )
 
@@ -126,18 +151,23 @@ def weights_model(
     if not folder.is_dir():
         raise ModelError(f"There is no weights folder '{folder}'.", "Give the folder that holds the dataset folders.")
     datasets = find_datasets(folder)
+    if not dataset_numbers(entry) <= set(datasets):
+        datasets = {**find_neighbours(folder), **datasets}
     require_datasets(entry, datasets, f"The weights folder '{folder}'")
     trainers = [trainer_of(dataset, datasets) for dataset in entry.datasets]
     progress = Progress({"convert": 1.0}, on_event, cancellation or Cancellation())
     key = f"{name}-{_content_key(trainers)}"
     target = cache_folder() / "weights" / key
-    if (target / DESCRIPTION_FILE).is_file():
+    if _is_sound(target):
         return target
     with workspace(key, progress) as work:
-        if not (target / DESCRIPTION_FILE).is_file():
+        if not _is_sound(target):
             with progress.stage("convert"):
                 convert(name, trainers, work / "model", progress.step)
             make_folder(target.parent)
+            if target.exists():
+                progress.warn("remade", f"What the cache held of '{name}' was damaged; it is made again.")
+                target.rename(work / "damaged")
             rename_folder(work / "model", target)
     return target
 
@@ -164,6 +194,16 @@ def find_weights_model(
         return None
     whole = (folder for folder in folders if dataset_numbers(entry) <= set(find_datasets(folder)))
     return weights_model(name, next(whole, folders[0]), on_event, cancellation)
+
+
+def _is_sound(model: Path) -> bool:
+    """Whether a model in the cache is there and is, byte for byte, what was put there."""
+    try:
+        for part in read_model(model).parts:
+            verify_network(part)
+    except TotalPassportError:
+        return False
+    return True
 
 
 def convert(name: str, trainers: Sequence[Path], destination: Path, step: StepCallback) -> None:

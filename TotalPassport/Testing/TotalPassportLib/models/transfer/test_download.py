@@ -282,6 +282,24 @@ def test_only_https_is_ever_asked(attempt: Attempt, url: str) -> None:
         attempt.fetch(url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://[::1/a.zip",
+        "https://host:port/a.zip",
+        "https://host:99999/a.zip",
+        "https://hö..st/a.zip",
+        "https://host/größe.zip",
+        "https://host/a\x07b.zip",
+        "https://host/a b.zip",
+        "https://" + "a" * 300 + "/a.zip",
+    ],
+)
+def test_what_is_no_address_is_a_sentence(attempt: Attempt, url: str) -> None:
+    with pytest.raises(ModelError, match="this is no address"):
+        attempt.fetch(url)
+
+
 def test_a_certificate_that_is_not_trusted_ends_it_at_once_and_says_how_to_trust(
     attempt: Attempt, site: Site, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
