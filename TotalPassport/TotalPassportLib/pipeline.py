@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .base.errors import as_user_error
-from .base.events import Cancellation, EventCallback, Progress, ignore_event, start
+from .base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event, share_of, start
 from .base.files import make_folder
 from .base.outputs import OutputFiles, check_destination
 from .destinations import paths_of_run, refuse_other_scans_results
@@ -172,9 +172,12 @@ def run(
 
 def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
     """Find out now what cannot be written, which spares the user the wait."""
-    for path in paths.written().values():
-        make_folder(path.parent)
-        check_destination(path, ct_path)
+    for kind, path in paths.written().items():
+        if kind == "masks":  # a folder of its own
+            make_folder(path)
+        else:
+            make_folder(path.parent)
+            check_destination(path, ct_path)
 
 
 def _identity(models: Sequence[ModelDescription], networks: NetworkOpener) -> dict[str, Any]:
@@ -214,7 +217,10 @@ def _measure(segmented: SegmentedScan, options: RunOptions, progress: Progress) 
     if _measured_on(segmented.found, options) == MODEL_GRID:
         passport = _on_model_grid(segmented.found[0], progress)
     else:
-        passports = [_as_written(combined.scan, task, progress) for task in combined.tasks]
+        passports = [
+            _as_written(combined.scan, task, share_of(progress.step, index, len(combined.tasks)))
+            for index, task in enumerate(combined.tasks)
+        ]
         passport = passports[0]
         if len(passports) > 1:
             numbers = [task.numbers for task in combined.tasks]
@@ -246,9 +252,9 @@ def _on_model_grid(found: ScanLabels, progress: Progress) -> Passport:
     )
 
 
-def _as_written(scan: Volume, task: TaskLabels, progress: Progress) -> Passport:
+def _as_written(scan: Volume, task: TaskLabels, on_organ: StepCallback) -> Passport:
     written = replace(scan, voxels=task.voxels, affine=affine_in_label_file(scan))
-    return measure_labels(written, task.table, ct=scan, searched=task.searched, on_organ=progress.step)
+    return measure_labels(written, task.table, ct=scan, searched=task.searched, on_organ=on_organ)
 
 
 def _statistics(scan: Volume, found: ScanLabels, options: RunOptions) -> dict[str, Measures]:
@@ -279,8 +285,6 @@ def _write(
     """Write all files; they get their names together at the end."""
     combined = segmented.combined
     scan = combined.scan
-    if paths.masks is not None:
-        make_folder(paths.masks)
     with OutputFiles(inputs=[segmented.scan.path]) as files:
         save_labels(
             files.path(paths.segmentation), combined.voxels, like=scan, table=combined.table, values=combined.searched

@@ -61,9 +61,7 @@ def model_finder(options: RunOptions, on_event: EventCallback, cancellation: Can
     @cache
     def find(name: str) -> ModelDescription:
         if options.weights:
-            folder = find_weights_model(name, options.weights_folders, on_event, cancellation)
-            if folder is not None:
-                return find_model(str(folder))
+            return find_model(str(find_weights_model(name, options.weights_folders, on_event, cancellation)))
         try:
             return find_model(name)
         except ModelError as error:

@@ -69,3 +69,9 @@ def site(certificate_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """A server on this machine that is trusted."""
     with serve(certificate_folder) as site:
         yield trust(monkeypatch, site)
+
+
+@pytest.fixture(scope="session")
+def phantom_grid() -> tuple[tuple[int, int, int], np.ndarray]:
+    """Shape and affine of the phantom's plain grid of 2 x 2 x 2.5 mm."""
+    return grid_around(np.eye(3), (2.0, 2.0, 2.5), (0.0, 0.0, 0.0))

@@ -29,6 +29,11 @@ def ignore_event(event: Event) -> None:
     """Take an event and do nothing with it."""
 
 
+def share_of(step: StepCallback, index: int, count: int) -> StepCallback:
+    """Return the progress of one of several equal pieces of work, as a part of the whole."""
+    return lambda done, total: step(round(1000 * (index + done / max(total, 1))), 1000 * count)
+
+
 class Cancellation:
     """A request to stop, asked for by a call or by a file that appears."""
 

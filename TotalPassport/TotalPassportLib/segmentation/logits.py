@@ -18,8 +18,10 @@ from .cells import Cells
 class LogitsBlender(ExactBlender):
     """Blends as `ExactBlender` does, and keeps the logits instead of the labels."""
 
-    def __init__(self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int) -> None:
-        super().__init__(cells, weights, head, channels)
+    def __init__(
+        self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int, threads: int = 0
+    ) -> None:
+        super().__init__(cells, weights, head, channels, threads)
         self.labels = np.zeros((*self.labels.shape, channels), np.float16)
 
     @property

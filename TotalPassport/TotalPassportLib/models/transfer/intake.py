@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ... import __version__
 from ...base.errors import BadInput, Cancelled, ModelError
-from ...base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event
+from ...base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event, share_of
 from ...base.files import make_folder
 from ...base.hints import Hint, HintCode
 from ...base.paths import cache_folder, official_folders
@@ -34,7 +34,6 @@ from .weights import (
     dataset_numbers,
     fingerprint_weights,
     require_datasets,
-    share_of,
     trainer_of,
 )
 

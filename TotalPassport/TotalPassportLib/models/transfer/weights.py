@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ... import __version__
 from ...base.errors import BadInput, ModelError, TotalPassportError
-from ...base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event
+from ...base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event, share_of
 from ...base.files import make_folder, read_json, sha256_of
 from ...base.hints import Hint, HintCode
 from ...base.outputs import atomic_write
@@ -78,11 +78,6 @@ def _without_copies(archives: Sequence[Path]) -> list[Path]:
             alike.append(archive)
             kept.append(archive)
     return kept
-
-
-def share_of(step: StepCallback, index: int, count: int) -> StepCallback:
-    """Return the progress of one of several equal pieces of work, as a part of the whole."""
-    return lambda done, total: step(round(1000 * (index + done / max(total, 1))), 1000 * count)
 
 
 def fingerprint_weights(trainer: Path, url: str | None = None, archive: Path | None = None) -> Weights:
@@ -177,22 +172,18 @@ def find_weights_model(
     folders: Sequence[Path],
     on_event: EventCallback = ignore_event,
     cancellation: Cancellation | None = None,
-) -> Path | None:
-    """Return a model made of the weights in the first of some folders that has all of them.
-
-    Returns
-    -------
-    The model's folder; None for a model that is not made of official weights.
+) -> Path:
+    """Return a model folder made of the weights in the first of some folders that has all of them.
 
     Raises
     ------
     ModelError
-        None of the folders has all of its weights.
+        There is no such model, or none of the folders has all of its weights.
+    BadInput
+        The model is not made of such weights.
     """
-    entry = next((entry for entry in list_models() if entry.name == name), None)
-    if entry is None or not entry.datasets:
-        return None
-    whole = (folder for folder in folders if dataset_numbers(entry) <= set(find_datasets(folder)))
+    numbers = dataset_numbers(find_entry(name))
+    whole = (folder for folder in folders if numbers <= set(find_datasets(folder)))
     return weights_model(name, next(whole, folders[0]), on_event, cancellation)
 
 
