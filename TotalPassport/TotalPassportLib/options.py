@@ -162,7 +162,7 @@ class RunOptions:
     fastest: bool = _option(False, "the task's fastest mode, where it has one")
     roi_subset: tuple[str, ...] = _option(
         (),
-        "as --roi, in a scan that is cut to these structures first, as TotalSegmentator does it",
+        "keep only these structures, in a scan that is cut to them first, as TotalSegmentator does it",
         metavar="NAME",
     )
     roi_subset_robust: tuple[str, ...] = _option((), "the same, cut by a finer model", metavar="NAME")
@@ -175,7 +175,7 @@ class RunOptions:
         1, "order of the splines on the way to the networks' voxel size, 0 to 5", metavar="ORDER", least=0, most=5
     )
     small_blobs_mm3: float = _option(
-        SMALL_BLOB_MM3, "what --remove-small-blobs removes, at most", metavar="MM3", least=0, most=1e9
+        SMALL_BLOB_MM3, "the largest pieces that are removed as small blobs", metavar="MM3", least=0, most=1e9
     )
     save_lowres: bool = _option(False, "write the labels on the network's grid, not the scan's")
     v1_order: bool = _option(False, "write the labels of the task total with the values of TotalSegmentator 1")

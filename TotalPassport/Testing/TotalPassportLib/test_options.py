@@ -12,7 +12,7 @@ import pytest
 from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.files import DATA_FOLDER, validate
 from TotalPassportLib.cli.terminal import add_options
-from TotalPassportLib.options import MOST_THREADS, OutputPaths, RunOptions, option_names
+from TotalPassportLib.options import OutputPaths, RunOptions, option_names
 from TotalPassportLib.segmentation.engines import PRECISIONS
 
 JOB = {"schema": "totalpassport-job/1", "action": "run", "ct": "ct.nii", "output_folder": "out"}
@@ -64,8 +64,8 @@ def test_the_job_files_schema_names_every_option_with_its_type_and_default() -> 
     for option in fields(RunOptions):
         rule, kind = properties[option.name], types[option.name]
         assert rule["default"] == RunOptions().entries()[option.name], option.name
-        if kind is int:
-            assert rule["maximum"] == MOST_THREADS
+        if kind in (int, float):
+            assert (rule["minimum"], rule["maximum"]) == (option.metadata["least"], option.metadata["most"])
         if kind in KINDS:
             assert rule["type"] == KINDS[kind], option.name
         else:

@@ -126,7 +126,7 @@ def _on_model_grid(scan: Volume, found: Sequence[ScanLabels]) -> tuple[Volume, l
     if len(found) > 1 or first.box is not None or first.prepared is None or first.on_model_grid is None:
         raise BadInput(
             "Only the labels of one task, in a scan that is not cropped for it, can be written on the network's grid.",
-            "Leave out --save-lowres.",
+            "Write them on the scan's grid.",
         )
     grid, voxels = first.prepared.grid, first.on_model_grid.voxels
     # The nominal voxel sizes and the scan's corner, as TotalSegmentator writes them; `sampled_affine` would be exact.
@@ -152,7 +152,7 @@ def _on_model_grid(scan: Volume, found: Sequence[ScanLabels]) -> tuple[Volume, l
 def _in_v1_order(labels: TaskLabels) -> TaskLabels:
     """Return the labels of `total` with the values of version 1; what it did not have is background."""
     if labels.task is None or labels.task.name != "total":
-        raise BadInput("Only the task 'total' has an order of version 1.", "Leave out --v1-order.")
+        raise BadInput("Only the task 'total' has an order of version 1.", "Keep the values of the task.")
     table = load_label_table(V1_TABLE)
     values = np.zeros(256, np.uint8)
     for value, label in labels.table.items():

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from ..base.errors import BadInput
+from ..base.events import share_of
 from ..image.cropping import Box, crop_box, cut_scan, put_back
 from ..image.grid import labels_as_stored, labels_on_stored_grid
 from ..image.preparation import PreparedCT, prepare
@@ -263,7 +264,7 @@ def crop_of(model: ModelDescription, wanted: Sequence[int], options: TaskOptions
         if crop is None:
             raise BadInput(
                 f"The model '{model.name}' has no rough model that finds some of its structures first.",
-                "Use --roi, which keeps only the structures that you name.",
+                "Keep only the structures that you name (roi), which needs no crop.",
             )
         return replace(crop, structures=tuple(model.labels[value].name for value in wanted))
     if options.body_seg and model.modality == CT:
@@ -292,11 +293,7 @@ def _joined(prepared: PreparedCT, run: Callable[..., ModelGridLabels], callbacks
     thirds = prepared.thirds()
     results = []
     for number, (third, kept) in enumerate(thirds):
-
-        def on_window(done: int, total: int, number: int = number) -> None:
-            callbacks.on_window(number * total + done, len(thirds) * total)
-
-        found = run(third, on_window=on_window)
+        found = run(third, on_window=share_of(callbacks.on_window, number, len(thirds)))
         results.append(replace(found, voxels=found.voxels[:, :, kept]))
     whole = np.concatenate([result.voxels for result in results], axis=2)
     seconds = sum(result.network_seconds for result in results)

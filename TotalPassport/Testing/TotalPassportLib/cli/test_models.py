@@ -27,6 +27,7 @@ from support.weights import (
     zip_folder,
 )
 from TotalPassportLib.cli.main import main
+from TotalPassportLib.models.catalogue import bundled_catalogue
 from TotalPassportLib.models.transfer.weights import weights_model
 
 OFFICIAL = "https://github.com/wasserth/TotalSegmentator/releases/download/v2.0.0-weights"
@@ -77,8 +78,8 @@ def failure(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int
 def test_every_model_is_listed_with_its_state(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["demo", "fast", "fastest", "full"]
-    assert [" not installed " in line for line in lines] == [False, True, True, True]
+    assert [line.split()[0] for line in lines] == [entry.name for entry in bundled_catalogue()]
+    assert [" not installed " in line for line in lines] == [False, *(True for _ in lines[1:])]
 
 
 def test_programs_get_every_fact(capsys: pytest.CaptureFixture[str]) -> None:

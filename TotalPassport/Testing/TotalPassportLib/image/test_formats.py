@@ -44,7 +44,8 @@ def test_a_scan_in_another_format_gives_the_same_labels(
     np.savez(tmp_path / "phantom.npz", voxels=np.asarray(image.dataobj), affine=image.affine)
     options = RunOptions(model=str(threshold_model), statistics=True)
     other, expected = (
-        run(path, tmp_path / path.suffix, options).paths for path in (tmp_path / "phantom.npz", phantom_ct)
+        run(path, tmp_path / f"of-{path.suffix[1:]}-file", options).paths
+        for path in (tmp_path / "phantom.npz", phantom_ct)
     )
     assert other.segmentation.name == expected.segmentation.name
     ours, theirs = nibabel.load(other.segmentation), nibabel.load(expected.segmentation)
