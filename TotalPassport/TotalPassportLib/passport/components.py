@@ -8,7 +8,7 @@ import numpy as np
 
 from .runs import Runs, parts_by_value
 
-PAIRS_AT_ONCE = 2**21
+PAIRS_AT_ONCE = 2**19
 """So many contacts are joined at a time: what is joined already takes no room later."""
 
 STRAY_FRACTION = 0.05

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,11 @@ from .box import label_extents
 from .checks import apply_checks, with_checks
 from .components import Pieces
 from .contacts import contacts
-from .intensity import label_intensities
+from .intensity import are_whole, label_intensities
 from .moments import label_moments
 from .neighbours import neighbours, runs_are_many
 from .organ import OrganPassport, Passport
-from .points import farthest_points, spread_points
+from .points import CANDIDATES, POINTS, farthest_points, spread_points
 from .runs import Runs, in_c_order, label_runs
 from .surface import Crossings
 
@@ -68,11 +68,14 @@ def extract_passport(
     grid = canonical_grid(affine, labels.shape)
     canonical = in_c_order(to_canonical(labels, grid))
     runs = label_runs(canonical)
-    # Two halves of about the same time, side by side: numpy lets other threads work meanwhile.
-    with ThreadPoolExecutor(1) as helper:
-        surfaces = helper.submit(_surfaces, canonical, runs, grid)
+    present = [int(label) for label in runs.present]
+    # Three parts of about the same time, side by side: numpy lets other threads work meanwhile.
+    with ThreadPoolExecutor(2) as helpers:
+        surfaces = helpers.submit(_surfaces, canonical, runs, grid)
         if hounsfield is not None:
-            intensities = helper.submit(_intensities, canonical, to_canonical(hounsfield, grid), surfaces)
+            # Fractions are summed in one order, however the scan is stored; whole numbers as they lie.
+            pair = (labels, hounsfield) if are_whole(hounsfield) else (canonical, to_canonical(hounsfield, grid))
+            intensities = helpers.submit(_intensities, *pair, present)
         basics = measure_basics(canonical, runs, grid, on_organ, even_points, lambda: surfaces.result()[1])
         organs = {label: fields | {"name": table.describe(label).name} for label, fields in basics.items()}
         _add(organs, _extents(runs, grid, basics))
@@ -125,7 +128,7 @@ def measure_basics(
     covariance = linear @ np.stack([measured.covariance_index for measured in moments.values()]) @ linear.T
     eigenvalues, vectors = principal_axes(covariance)
     points = dict.fromkeys(moments, np.empty((0, 3), np.intp))
-    boundaries = boundary_voxels(labels)
+    boundaries = boundary_voxels(labels, CANDIDATES if even_points else POINTS)
     sampled = farthest_points(boundaries, runs.shape, linear) if even_points else spread_points(boundaries, runs.shape)
     for done, (label, indices) in enumerate(sampled):
         on_organ(done, len(moments))
@@ -215,11 +218,8 @@ def _surfaces(labels: np.ndarray, runs: Runs, grid: CanonicalGrid) -> tuple[dict
     return fields, pieces.strays()
 
 
-def _intensities(
-    labels: np.ndarray, hounsfield: np.ndarray, measured: Future[tuple[dict[int, Fields], np.ndarray]]
-) -> dict[int, Fields]:
-    """Return intensities of the labels that something else was measured of."""
+def _intensities(labels: np.ndarray, hounsfield: np.ndarray, present: list[int]) -> dict[int, Fields]:
     return {
         label: {"hu_mean": found.mean_hu, "hu_sd": found.sd_hu, "hu_percentiles": found.percentiles_hu}
-        for label, found in label_intensities(labels, hounsfield, sorted(measured.result()[0])).items()
+        for label, found in label_intensities(labels, hounsfield, present).items()
     }

@@ -29,11 +29,27 @@ class Intensity:
 
 
 def label_intensities(labels: np.ndarray, hounsfield: np.ndarray, present: list[int]) -> dict[int, Intensity]:
-    """Return label -> intensities for the labels ``present``; both arrays are ``[i, j, k]`` on one grid, all finite."""
+    """Return label -> intensities for the labels ``present``; both arrays are ``[i, j, k]`` on one grid, all finite.
+
+    The order of the axes makes no difference to whole numbers; of fractions the last bit of a sum may depend on it.
+    """
+    if are_whole(hounsfield):
+        labels, hounsfield = _as_they_lie(labels, hounsfield)
     found: dict[int, Intensity] = {}
     for begin in range(0, len(present), _LABELS_AT_ONCE):
         found |= _intensities(labels, hounsfield, present[begin : begin + _LABELS_AT_ONCE])
     return found
+
+
+def are_whole(hounsfield: np.ndarray) -> bool:
+    """Tell whether intensities are stored as whole numbers, whose sums are the same in any order."""
+    return hounsfield.dtype.kind in "iu"
+
+
+def _as_they_lie(labels: np.ndarray, hounsfield: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return views whose axes are in the order of the memory: a slab of the first axis is then read without a copy."""
+    order = np.argsort([-abs(stride) for stride in hounsfield.strides], kind="stable")
+    return labels.transpose(order), hounsfield.transpose(order)
 
 
 def _intensities(labels: np.ndarray, hounsfield: np.ndarray, present: list[int]) -> dict[int, Intensity]:
@@ -45,12 +61,13 @@ def _intensities(labels: np.ndarray, hounsfield: np.ndarray, present: list[int])
     table = np.zeros((len(present), highest - lowest + 1), np.int64)
     sums = np.zeros((2, len(present)))
     for thick in slabs(labels.shape, 32):
-        slab_labels, slab_hounsfield = labels[thick], in_c_order(hounsfield[thick])
+        slab_labels, slab_hounsfield = in_c_order(labels[thick]), in_c_order(hounsfield[thick])
         for thin in slabs(slab_labels.shape):
-            which = number[slab_labels[thin]]
-            inside = which >= 0
-            values = slab_hounsfield[thin][inside]
-            added, added_sums = _histogram(which[inside], values, lowest, table.shape)
+            inside = slab_labels[thin] != 0
+            which, values = number[slab_labels[thin][inside]], slab_hounsfield[thin][inside]
+            if which.min(initial=0) < 0:
+                which, values = which[which >= 0], values[which >= 0]
+            added, added_sums = _histogram(which, values, lowest, table.shape)
             table += added
             sums += added_sums
     return {label: _intensity(row, lowest, *of) for label, row, *of in zip(present, table, *sums, strict=True)}
@@ -60,7 +77,7 @@ def _histogram(
     which: np.ndarray, values: np.ndarray, lowest: int, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return counts ``shape`` of whole values from ``lowest`` on, and sums and sums of squares ``[2, labels]``."""
-    whole = np.rint(values)
+    whole = values if are_whole(values) else np.rint(values)
     bins = np.clip(whole, lowest, lowest + shape[1] - 1).astype(np.int32)
     counts = np.bincount(which * np.int32(shape[1]) + (bins - np.int32(lowest)), minlength=shape[0] * shape[1])
     counts = counts.reshape(shape)

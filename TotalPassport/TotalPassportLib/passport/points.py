@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from .sampling import chosen
+
 POINTS = 500
 """Number of boundary points of an organ, as in the seed's format."""
 CANDIDATES = 6 * POINTS
@@ -34,12 +36,12 @@ def farthest_points(
     linear : np.ndarray
         float64 ``[3, 3]``, the affine's matrix from voxel steps to mm.
     """
-    chosen = {label: thinned(voxels, CANDIDATES) for label, voxels in boundaries.items()}
+    candidates = {label: voxels[chosen(len(voxels), CANDIDATES)] for label, voxels in boundaries.items()}
     # Organs of similar size go together, since a batch is as wide as its largest.
-    by_size = sorted(chosen, key=lambda label: (-len(chosen[label]), label))
+    by_size = sorted(candidates, key=lambda label: (-len(candidates[label]), label))
     for begin in range(0, len(by_size), BATCH):
         batch = by_size[begin : begin + BATCH]
-        indices = [np.stack(np.unravel_index(chosen[label], shape), axis=1) for label in batch]
+        indices = [np.stack(np.unravel_index(candidates[label], shape), axis=1) for label in batch]
         orders = _farthest_orders([_whole_positions(index @ linear.T) for index in indices], count)
         for label, index, order in zip(batch, indices, orders, strict=True):
             yield label, index[order]
@@ -53,17 +55,7 @@ def spread_points(
     The order is by chance as well, so that any first k are a fair sample, too. The same voxels give the same points.
     """
     for label, voxels in boundaries.items():
-        yield label, np.stack(np.unravel_index(thinned(voxels, count), shape), axis=1)
-
-
-def thinned(voxels: np.ndarray, count: int) -> np.ndarray:
-    """Return at most ``count`` of the voxels, chosen by chance with a fixed seed.
-
-    By chance, since any regular pattern has directions in which it leaves a surface bare.
-    """
-    if len(voxels) <= count:
-        return voxels
-    return np.asarray(voxels[np.random.default_rng(0).choice(len(voxels), count, replace=False)])
+        yield label, np.stack(np.unravel_index(voxels[chosen(len(voxels), count)], shape), axis=1)
 
 
 def _whole_positions(points: np.ndarray) -> np.ndarray:
@@ -89,8 +81,8 @@ def _farthest_orders(clouds: list[np.ndarray], count: int) -> list[np.ndarray]:
     orders = np.empty((min(count, max(sizes)), len(clouds)), np.intp)
     distance = np.empty((len(clouds), 1, max(sizes)), np.float32)
     candidates = right[:, 3].argmax(axis=1)
-    for chosen in orders:
-        chosen[:] = candidates
+    for places in orders:
+        places[:] = candidates
         np.matmul(left[rows, candidates][:, None], right, out=distance)
         np.minimum(nearest, distance[:, 0], out=nearest)
         nearest[rows, candidates] = -1  # what is chosen is not chosen again, even where rounding made points meet

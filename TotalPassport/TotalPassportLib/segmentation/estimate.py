@@ -18,7 +18,9 @@ from .part_plan import PartPlan
 LONG_SECONDS = 600.0
 """From here on a run is worth a warning."""
 OUTPUT_COPIES = 3
-"""Bytes per voxel of the input's grid while labels are brought back and written: uint8, gathered axis by axis."""
+"""Bytes per voxel of the input's grid once the network is done: the labels, their copy in the order of measuring, and
+what their surfaces take. Of 512 x 512 x 600 voxels with 61 organs 2.7 were measured; a network's specks take ten times
+that."""
 
 
 @dataclass

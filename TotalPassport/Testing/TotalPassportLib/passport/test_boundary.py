@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from TotalPassportLib.passport import runs
 from TotalPassportLib.passport.boundary import boundary_voxels
+from TotalPassportLib.passport.sampling import chosen
 
 
 @settings(max_examples=60, deadline=None)
@@ -41,3 +42,17 @@ def test_the_boundary_is_what_erosion_takes_away_but_not_the_images_faces(
 def test_a_label_that_fills_the_image_and_an_empty_image_have_no_boundary() -> None:
     assert boundary_voxels(np.ones((4, 5, 6), np.uint8)) == {}
     assert boundary_voxels(np.zeros((4, 5, 6), np.uint8)) == {}
+
+
+def test_of_a_large_surface_those_are_kept_that_would_be_chosen_of_all() -> None:
+    labels = np.random.default_rng(0).integers(0, 4, (40, 30, 20)).astype(np.uint8)
+    labels[5, 5, 5] = 200
+    before, runs.SLAB_VOXELS = runs.SLAB_VOXELS, 700
+    try:
+        every, some = boundary_voxels(labels), boundary_voxels(labels, 100)
+    finally:
+        runs.SLAB_VOXELS = before
+    assert every.keys() == some.keys() == {1, 2, 3, 200}
+    for label, voxels in every.items():
+        assert np.array_equal(some[label], voxels[chosen(len(voxels), 100)])
+        assert len(some[label]) == min(len(voxels), 100)
