@@ -193,7 +193,7 @@ def test_a_request_to_stop_that_comes_after_the_files_are_there_does_not_deny_th
 def test_a_scan_in_which_nothing_is_found_gives_an_empty_passport_and_a_warning(
     threshold_model: Path, tmp_path: Path
 ) -> None:
-    water = np.random.default_rng(0).integers(-90, 20, (30, 30, 30)).astype(np.int16)
+    water = np.random.default_rng(0).normal(-30, 25, (30, 30, 30)).astype(np.int16)
     ct = save_nifti(tmp_path / "ct.nii.gz", water, np.diag([2.0, 2.0, 2.0, 1.0]))
     events: list[Event] = []
     result = run(ct, tmp_path / "out", RunOptions(model=str(threshold_model), preview=True), on_event=events.append)

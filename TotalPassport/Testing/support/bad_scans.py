@@ -199,11 +199,12 @@ BAD_SCANS: dict[str, BadScan] = {
     "voxels at the header": BadScan(patched((VOX_OFFSET, "<f", 0.0)), "at byte 0, which is inside its header"),
     "voxels inside the header": BadScan(patched((VOX_OFFSET, "<f", 348.0)), "at byte 348, which is inside its header"),
     "voxels beyond the end": BadScan(patched((VOX_OFFSET, "<f", 4000.0)), "cannot hold them"),
-    "voxels of absurd size": BadScan(
-        patched(*((PIXDIM + 4 * at, "<f", 1e15) for at in (1, 2, 3)), codes=(0, 0)), "memory"
+    "larger than any scanner": BadScan(
+        patched(*((PIXDIM + 4 * at, "<f", 1e15) for at in (1, 2, 3)), codes=(0, 0)), "measures 2e+16 mm"
     ),
+    "voxels as large as heads": BadScan(scan(None, np.diag([200.0, 200.0, 200.0, 1.0])), "memory"),
 }
 """Name -> scan; all but the last are bad input, the last needs more memory than there is."""
 
-OUT_OF_MEMORY = {"voxels of absurd size"}
+OUT_OF_MEMORY = {"voxels as large as heads"}
 """Those whose exit code is 3 instead of 2."""

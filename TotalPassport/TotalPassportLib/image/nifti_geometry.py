@@ -22,8 +22,6 @@ MAX_SPACING_MISMATCH = 1e-2
 MM_PER_UNIT = {1: 1000.0, 3: 0.001}
 """NIfTI's codes of metre and micrometre; without a code, or with an unknown one, lengths are millimetres (ITK)."""
 UNIT_NAMES = {1: "metres", 3: "micrometres"}
-SMALLEST_IMAGE_MM, LARGEST_IMAGE_MM = 1.0, 5000.0
-"""The longest side of an image of a body, or of a part of one, lies between these."""
 _SCANNER = 1
 """Of two statements that hold ITK 5.4 follows the affine if its code is this one, else the quaternion."""
 _HINT = "Convert or export it again."
@@ -73,7 +71,6 @@ class Geometry:
             self.remarks.append(Remark(code="converted_units", sentence=sentence))
         i, j, k = (float(size) * mm for size in fields.get_zooms()[:3])
         self.spacing_mm = (i, j, k)
-        self._remark_on_size()
 
     def _stored_affine(self, fields: Any, stored_spacing: np.ndarray, mm: float) -> np.ndarray:
         """Return the affine in the header's unit."""
@@ -112,17 +109,6 @@ class Geometry:
                 f"{viewers}.",
             )
         )
-
-    def _remark_on_size(self) -> None:
-        extent_mm = float((np.linalg.norm(self.affine[:3, :3], axis=0) * self._shape).max())
-        if not SMALLEST_IMAGE_MM <= extent_mm <= LARGEST_IMAGE_MM:
-            self.remarks.append(
-                Remark(
-                    code="implausible_size",
-                    sentence=f"By the header of {{image}} its longest side measures {extent_mm:.3g} mm: its lengths "
-                    "may be in another unit than it says. State the unit there, and all numbers will be right.",
-                )
-            )
 
 
 def _check(affine: np.ndarray, spacing_mm: np.ndarray, path: Path) -> None:

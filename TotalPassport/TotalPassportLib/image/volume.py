@@ -26,6 +26,8 @@ MIN_VOXELS = 4
 """Fewest voxels along an axis of a scan: less is a localiser or a slice, not a volume."""
 MIN_EXTENT_MM = 10.0
 """Smallest extent of a scan along an axis; the smallest vertebra is larger."""
+SMALLEST_IMAGE_MM, LARGEST_IMAGE_MM = 1.0, 5000.0
+"""The longest side of an image of a body, or of a part of one, lies between these."""
 MAX_SHEAR_DEG = 45.0
 """Gantries tilt by 30 degrees at most."""
 AIR_HU = -1000.0
@@ -160,7 +162,9 @@ def load_segmentation(path: Path, warn: Warn | None = None) -> Volume:
 def load_labels(path: Path) -> Volume:
     """Load a label image as `load_segmentation` does, also one without any label."""
     volume = _load(path)
-    return replace(volume, voxels=label_voxels(volume.voxels, path))
+    remark = _remark_on_size(volume)
+    remarks = volume.remarks if remark is None else (*volume.remarks, remark)
+    return replace(volume, voxels=label_voxels(volume.voxels, path), remarks=remarks)
 
 
 def check_same_grid(ct: Volume, segmentation: Volume) -> None:
@@ -219,12 +223,28 @@ def _check_ct_geometry(volume: Volume) -> None:
             f"'{volume.path}' is too small to segment ({described} voxels, smallest extent {extents_mm.min():g} mm).",
             f"Give a volume of at least {MIN_VOXELS} slices and {MIN_EXTENT_MM:g} mm along each axis.",
         )
+    if extents_mm.max() > LARGEST_IMAGE_MM:
+        raise BadInput(
+            f"By its header '{volume.path}' measures {extents_mm.max():.3g} mm, more than any scanner can see.",
+            "Its lengths may be in another unit than the header says: state the unit there, or convert it again.",
+        )
     if (angle_deg := round(shear_deg(volume.affine), 1)) > MAX_SHEAR_DEG:  # headers are rounded
         raise BadInput(
             f"The axes of '{volume.path}' are sheared by {angle_deg:.0f} degrees; no gantry tilts by more than "
             f"{MAX_SHEAR_DEG:g}.",
             "Its geometry is likely damaged; convert it again.",
         )
+
+
+def _remark_on_size(volume: Volume) -> Remark | None:
+    longest_mm = float((volume.spacing_mm * volume.voxels.shape).max())
+    if SMALLEST_IMAGE_MM <= longest_mm <= LARGEST_IMAGE_MM:
+        return None
+    return Remark(
+        code="implausible_size",
+        sentence=f"By the header of {{image}} its longest side measures {longest_mm:.3g} mm: its lengths may be in "
+        "another unit than it says. State the unit there, and all numbers will be right.",
+    )
 
 
 def _remark_on_shear(volume: Volume) -> Remark | None:

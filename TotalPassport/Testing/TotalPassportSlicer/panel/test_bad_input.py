@@ -31,11 +31,18 @@ def test_a_scan_that_is_too_small(ready: Any, demo_model: None, name: str) -> No
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_values_that_are_no_numbers(ready: Any, demo_model: None, value: float) -> None:
+def test_values_that_are_no_numbers_are_taken_for_air_with_a_warning(
+    ready: Any, demo_model: None, value: float
+) -> None:
     voxels = np.full((20, 20, 20), -1000, np.float32)
     voxels[3:9] = 40
     voxels[3, 4, 5] = value
-    assert "NaN" in refused(ready, voxels)
+    ready.set_voxels(voxels)
+    ready.use_real_child()
+    ready.apply()
+    ready.wait()
+    assert "1 voxels" in ready.ui.logText.toPlainText()
+    assert "taken for air" in ready.ui.logText.toPlainText()
 
 
 def test_a_scan_of_a_single_value(ready: Any, demo_model: None) -> None:
