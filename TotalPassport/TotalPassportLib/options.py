@@ -81,7 +81,8 @@ class RunOptions:
     threads: int = _option(0, "processor threads that may be used; 0 for all cores", metavar="N")
     roi: tuple[str, ...] = _option(
         (),
-        "keep only these structures, such as: liver spleen vertebrae_L1; parts without any do not run",
+        "keep only these structures, such as: liver spleen vertebrae_L1, or groups, such as: kidneys ribs; parts "
+        "without any do not run",
         metavar="NAME",
     )
     statistics: bool = _option(

@@ -9,7 +9,6 @@ print(result.passport.organs[5].volume_mm3)
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -19,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from .base.errors import BadInput, as_user_error
+from .base.errors import as_user_error
 from .base.events import Cancellation, EventCallback, Progress, ignore_event, start
 from .base.files import make_folder
 from .base.memory import available_bytes
 from .base.outputs import OutputFiles, check_destination
+from .base.structure_names import structures_meant
 from .destinations import paths_of_run, refuse_other_scans_results
 from .image.grid import canonical_grid, labels_on_stored_grid, to_canonical
 from .image.nifti import save_labels
@@ -200,13 +200,7 @@ def wanted_labels(model: ModelDescription, roi: Sequence[str]) -> list[int]:
     BadInput
         The model does not find a structure of such a name.
     """
-    values = {model.labels[value].name: value for value in model.label_values}
-    for name in roi:
-        if name not in values:
-            close = difflib.get_close_matches(name, values, n=3)
-            hint = f"Did you mean {' or '.join(close)}?" if close else f"It finds {', '.join(values)}."
-            raise BadInput(f"The model '{model.name}' finds no structure called '{name}'.", hint)
-    return sorted(values[name] for name in roi)
+    return structures_meant(roi, model.labels, model.label_values, f"The model '{model.name}'")
 
 
 def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
