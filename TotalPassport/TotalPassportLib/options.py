@@ -139,7 +139,8 @@ class RunOptions:
     )
     roi: tuple[str, ...] = _option(
         (),
-        "keep only these structures, such as: liver spleen vertebrae_L1; parts without any do not run",
+        "keep only these structures, such as: liver spleen vertebrae_L1, or groups, such as: kidneys ribs; parts "
+        "without any do not run",
         metavar="NAME",
     )
     statistics: bool = _option(

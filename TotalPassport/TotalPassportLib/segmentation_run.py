@@ -5,8 +5,8 @@ The way through one model is `segmentation.task_segmentation`; here are the seve
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -16,6 +16,8 @@ import numpy as np
 from .base.errors import BadInput, ModelError
 from .base.events import Cancellation, EventCallback, Progress
 from .base.memory import available_bytes
+from .base.structure_names import structures_meant
+from .base.suggestions import did_you_mean
 from .image.volume import Volume, load_ct, load_mr
 from .models.catalogue import find_model
 from .models.description import ModelDescription, Part
@@ -88,9 +90,7 @@ def asked_models(options: RunOptions, find: Find) -> list[AskedModel]:
     if len({model.modality for model in models}) > 1:
         kinds = ", ".join(f"{model.name} for {model.modality}" for model in models)
         raise BadInput(f"No scan suits all of these tasks: {kinds}.", "Ask for tasks of one kind of scan.")
-    wanted = [wanted_labels(model, options.wanted) for model in models]
-    if options.wanted:
-        _require_known(models, options.wanted)
+    wanted = wanted_labels(models, options.wanted)
     return [
         AskedModel(model=model, wanted=tuple(values))
         for model, values in zip(models, wanted, strict=True)
@@ -98,20 +98,28 @@ def asked_models(options: RunOptions, find: Find) -> list[AskedModel]:
     ]
 
 
-def wanted_labels(model: ModelDescription, names: Sequence[str]) -> list[int]:
-    """Return the label values of those of some structures that a model finds."""
-    values = {model.labels[value].name: value for value in model.label_values}
-    return sorted(values[name] for name in names if name in values)
+def wanted_labels(models: Sequence[ModelDescription], names: Sequence[str]) -> list[list[int]]:
+    """Return, for each model, the label values of those of some structures that it finds.
 
-
-def _require_known(models: Sequence[ModelDescription], names: Sequence[str]) -> None:
-    known = [model.labels[value].name for model in models for value in model.label_values]
-    for name in names:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=3)
-            hint = f"Did you mean {' or '.join(close)}?" if close else f"It finds {', '.join(known)}."
-            who = f"The model '{models[0].name}' finds" if len(models) == 1 else "These tasks find"
-            raise BadInput(f"{who} no structure called '{name}'.", hint)
+    Raises
+    ------
+    BadInput
+        None of them finds a structure of such a name.
+    """
+    if len(models) == 1:
+        (model,) = models
+        return [structures_meant(names, model.labels, model.label_values, f"The model '{model.name}'")]
+    wanted: list[set[int]] = [set() for _ in models]
+    for name in (name.strip() for text in names for name in text.split(",")):
+        found = False
+        for model, values in zip(models, wanted, strict=True):
+            with suppress(BadInput):  # another one may have it
+                values.update(structures_meant([name], model.labels, model.label_values, ""))
+                found = True
+        if not found:
+            known = [model.labels[value].name for model in models for value in model.label_values]
+            raise BadInput(f"These tasks find no structure called '{name}'.", did_you_mean(name, known, "They find"))
+    return [sorted(values) for values in wanted]
 
 
 def first_network(asked: Sequence[AskedModel], options: RunOptions, find: Find) -> Part:

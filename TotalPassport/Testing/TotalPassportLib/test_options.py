@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import fields
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.files import DATA_FOLDER, validate
+from TotalPassportLib.cli.parser import CommandParser
 from TotalPassportLib.cli.terminal import add_options
 from TotalPassportLib.options import OutputPaths, RunOptions, option_names
 from TotalPassportLib.segmentation.engines import PRECISIONS
@@ -94,7 +94,7 @@ def test_a_job_file_may_leave_out_any_option_and_may_not_misspell_one() -> None:
 
 
 def test_every_option_has_an_argument_on_the_command_line() -> None:
-    parser = argparse.ArgumentParser()
+    parser = CommandParser()
     add_options(parser)
     assert RunOptions.from_entries(vars(parser.parse_args([]))) == RunOptions()
     arguments: list[str] = []

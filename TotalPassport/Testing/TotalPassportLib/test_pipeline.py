@@ -293,7 +293,11 @@ def test_a_region_of_interest_is_a_filter_of_the_whole_result(
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("Liver", "Did you mean liver?"), ("brain", "It finds spleen, kidney_right, liver.")]
+    ("name", "hint"),
+    [
+        ("Livr", "Did you mean liver? It finds spleen, kidney_right, liver."),
+        ("brain", "It finds spleen, kidney_right, liver."),
+    ],
 )
 def test_an_unknown_structure_is_refused_before_the_scan_is_read(
     name: str, hint: str, threshold_model: Path, tmp_path: Path

@@ -7,7 +7,6 @@ TotalSegmentator's task of that name, ``total_v1``, the 104 of its version 1 wit
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from typing import Any
 from .dataset_labels import is_dataset_document, names_in_dataset
 from .errors import BadInput, TotalPassportError
 from .files import DATA_FOLDER, read_json, validate
+from .suggestions import did_you_mean
 
 GREY_RGB = (160, 160, 160)
 """Colour of a structure that no bundled table knows."""
@@ -109,11 +109,9 @@ def load_label_table(name_or_path: str) -> LabelTable:
         return _bundled(name_or_path)
     path = Path(name_or_path)
     if not path.suffix and not path.exists():
-        close = difflib.get_close_matches(name_or_path.lower(), bundled_tables(), n=3)
-        meant = f"Did you mean {' or '.join(close)}? " if close else ""
         raise BadInput(
             f"There is no label table '{name_or_path}'.",
-            f"{meant}Use one of {', '.join(bundled_tables())}, or the path of a JSON file.",
+            f"{did_you_mean(name_or_path, bundled_tables())} Or give the path of a JSON file.",
         )
     document = read_json(path)
     if is_dataset_document(document):
@@ -204,10 +202,11 @@ def structure_named(name: str) -> Label | None:
     >>> structure_named("Left Kidney").name
     'kidney_left'
     """
-    return _structures().get(_words(name))
+    return _structures().get(name_words(name))
 
 
-def _words(name: str) -> tuple[str, ...]:
+def name_words(name: str) -> tuple[str, ...]:
+    """Return the words of a name, in an order and in letters that do not depend on who wrote it."""
     return tuple(sorted(re.findall(r"\w+", name.replace("_", " ").casefold())))
 
 
@@ -216,10 +215,10 @@ def _structures() -> Mapping[tuple[str, ...], Label]:
     structures: dict[tuple[str, ...], Label] = {}
     for table in tables_by_preference():
         for label in table.values():
-            known = structures.setdefault(_words(label.name), label)
-            structures.setdefault(_words(label.display_name), known)
+            known = structures.setdefault(name_words(label.name), label)
+            structures.setdefault(name_words(label.display_name), known)
     aliases = read_json(DATA_FOLDER / "structure_aliases.json")["aliases"]
-    return {_words(alias): structures[_words(name)] for alias, name in aliases.items()} | structures
+    return {name_words(alias): structures[name_words(name)] for alias, name in aliases.items()} | structures
 
 
 def tables_by_preference() -> list[LabelTable]:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import PoorResult
+from .parser import CommandParser
+from .terminal import add_common_options, tell
 
 if TYPE_CHECKING:
     from ..alignment import Alignment
@@ -20,7 +22,7 @@ The transform maps points of the fixed scan to the moving one (ITK's convention,
 moving scan onto the fixed grid with it; in 3D Slicer, put the moving scan under the loaded transform."""
 
 
-def add_align(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
+def add_align(commands: argparse._SubParsersAction[CommandParser], epilog: str) -> None:
     """Add ``align`` to the command line."""
     parser = commands.add_parser(
         "align",
@@ -53,6 +55,7 @@ def add_align(commands: argparse._SubParsersAction[argparse.ArgumentParser], epi
         default=True,
         help="refine by the organs' surfaces; without, centroids alone, in milliseconds (default: with)",
     )
+    add_common_options(parser)
     parser.set_defaults(command=_align)
 
 
@@ -67,10 +70,17 @@ def _align(options: argparse.Namespace) -> None:
         check_destination(path, options.fixed, options.moving)
     alignment = align(read_passport(options.fixed), read_passport(options.moving), options.kind, options.icp)
     write_alignments(alignment, options.output)
-    print(residual_table(alignment))
-    print(f"\n{alignment.verdict}")
-    for path in options.output:
-        print(f"  {'transform':13}{path}")
+    files = "".join(f"\n  {'transform':13}{path}" for path in options.output)
+    tell(
+        options,
+        f"{residual_table(alignment)}\n\n{alignment.verdict}{files}",
+        transforms=options.output,
+        kind=alignment.kind,
+        organs=len(alignment.organs),
+        median_residual_mm=round(alignment.median_residual_mm, 3),
+        acceptable=alignment.is_acceptable,
+        verdict=alignment.verdict,
+    )
     if not alignment.is_acceptable:
         raise PoorResult(
             "The alignment is poor: what was written does not lay one scan onto the other.",

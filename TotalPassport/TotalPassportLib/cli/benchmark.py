@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .terminal import ProgressBar
+from .parser import CommandParser
+from .terminal import ProgressBar, add_common_options, tell
 
 
-def add_benchmark(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
+def add_benchmark(commands: argparse._SubParsersAction[CommandParser], epilog: str) -> None:
     """Add ``benchmark`` to the command line."""
     parser = commands.add_parser(
         "benchmark",
@@ -27,10 +28,8 @@ def add_benchmark(commands: argparse._SubParsersAction[argparse.ArgumentParser],
     parser.add_argument(
         "--repeats", type=int, default=3, metavar="N", help="runs of each on every scan (default: %(default)s)"
     )
-    parser.add_argument(
-        "--precision", nargs="+", default=["exact", "turbo"], metavar="NAME", help="exact, turbo; default: both"
-    )
-    parser.add_argument("--provider", nargs="+", default=["auto"], metavar="NAME", help="as for 'run'; default: auto")
+    parser.add_list("--precision", default=[], metavar="NAME", help="exact, turbo; default: both")
+    parser.add_list("--provider", default=[], metavar="NAME", help="as for 'run'; default: auto")
     parser.add_argument(
         "--official",
         type=Path,
@@ -47,6 +46,7 @@ def add_benchmark(commands: argparse._SubParsersAction[argparse.ArgumentParser],
         help="also run synthetic scans of rising size: small, thorax, abdomen, whole-body; all without a name. "
         "The official package takes long for the larger ones",
     )
+    add_common_options(parser)
     parser.set_defaults(command=_benchmark)
 
 
@@ -55,6 +55,7 @@ def _benchmark(options: argparse.Namespace) -> None:
     from ..benchmark.report import benchmark_text
     from ..benchmark.study import Settings, run_benchmark
     from ..benchmark.synthetic import SAMPLE_CT, SCANS
+    from ..segmentation.engines import AUTO, PRECISIONS
 
     settings = Settings(
         scans=tuple(options.scans) or (SAMPLE_CT,),
@@ -62,15 +63,13 @@ def _benchmark(options: argparse.Namespace) -> None:
         model=options.model,
         weights=options.weights,
         repeats=options.repeats,
-        precisions=tuple(dict.fromkeys(options.precision)),
-        providers=tuple(dict.fromkeys(options.provider)),
+        precisions=tuple(dict.fromkeys(options.precision)) or PRECISIONS,
+        providers=tuple(dict.fromkeys(options.provider)) or (AUTO,),
         official=options.official,
         whole_volume=options.whole_volume,
         scale=() if options.scale is None else tuple(options.scale) or tuple(SCANS),
     )
-    with ProgressBar() as bar:
+    with ProgressBar(options.quiet) as bar:
         document = run_benchmark(settings, bar.show)
     files = write_report(document, options.output)
-    print(benchmark_text(document))
-    for file in files:
-        print(f"  {file}")
+    tell(options, "\n".join([benchmark_text(document), *(f"  {file}" for file in files)]), files=files)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .terminal import summary_beside
+from .parser import CommandParser
+from .terminal import add_common_options, summary_beside, tell
 
 
-def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
+def add_compare(commands: argparse._SubParsersAction[CommandParser], epilog: str) -> None:
     """Add ``compare`` to the command line."""
     parser = commands.add_parser(
         "compare",
@@ -21,6 +22,7 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser], e
     parser.add_argument("first", type=Path, metavar="A.json", help="passport of the first scan")
     parser.add_argument("second", type=Path, metavar="B.json", help="passport of the second scan")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write a table, one row an organ")
+    add_common_options(parser)
     parser.set_defaults(command=_compare)
 
 
@@ -38,6 +40,13 @@ def _compare(options: argparse.Namespace) -> None:
         with atomic_write(output) as temporary:
             temporary.write_text(comparison_csv(comparison), encoding="utf-8")
     with summary_beside(output):
-        print(comparison_text(comparison))
-        if output is not None:
-            print(f"  {'table':13}{output}")
+        table = "" if output is None else f"\n  {'table':13}{output}"
+        tell(
+            options,
+            f"{comparison_text(comparison)}{table}",
+            organs=len(comparison.organs),
+            changed={organ.name: organ.beyond_floor for organ in comparison.organs if organ.beyond_floor},
+            only_first=comparison.only_first,
+            only_second=comparison.only_second,
+            table=output,
+        )

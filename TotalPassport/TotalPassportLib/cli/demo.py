@@ -11,13 +11,18 @@ from ..base.text import shown_name
 from ..options import RunOptions
 from ..passport.findings_text import findings_text
 from ..passport.organ import Passport
-from .run import print_files, summary_text
-from .terminal import ProgressBar, add_options
+from .parser import CommandParser
+from .run import files_text, run_facts, summary_text
+from .terminal import ProgressBar, add_common_options, add_options, tell
 
 DEMO_FOLDER = DATA_FOLDER / "demo"
+WHAT_NEXT = """\
+The scan is a synthetic phantom and the demo model knows nothing else: it is no medical model.
+Next: open the segmentation and the passport in 3D Slicer, or run your own scan:
+  totalpassport run CT.nii.gz -o RESULTS"""
 
 
-def add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
+def add_demo(commands: argparse._SubParsersAction[CommandParser], epilog: str) -> None:
     """Add ``demo`` to the command line."""
     parser = commands.add_parser(
         "demo",
@@ -30,6 +35,7 @@ def add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser], epil
         "-o", "--output", type=Path, default=Path("totalpassport-demo"), metavar="DIR", help="default: %(default)s"
     )
     add_options(parser, ["precision", "provider"])
+    add_common_options(parser)
     parser.set_defaults(command=_demo)
 
 
@@ -37,17 +43,10 @@ def _demo(arguments: argparse.Namespace) -> None:
     from .. import pipeline
 
     options = replace(RunOptions.from_entries(vars(arguments)), model="demo", preview=True, overwrite=True)
-    with ProgressBar() as bar:
+    with ProgressBar(arguments.quiet) as bar:
         result = pipeline.run(DEMO_FOLDER / "demo_ct.nii.gz", arguments.output, options, on_event=bar.show)
-    print(organ_table(result.passport))
-    print(f"\n{summary_text(result)}")
-    print_files(result)
-    print(findings_text(result.passport))
-    print(
-        "\nThe scan is a synthetic phantom and the demo model knows nothing else: it is no medical model.\n"
-        "Next: open the segmentation and the passport in 3D Slicer, or run your own scan:\n"
-        "  totalpassport run CT.nii.gz -o RESULTS"
-    )
+    summary = f"{summary_text(result)}\n{files_text(result)}\n{findings_text(result.passport)}"
+    tell(arguments, f"{organ_table(result.passport)}\n\n{summary}\n\n{WHAT_NEXT}", **run_facts(result))
 
 
 def organ_table(passport: Passport) -> str:

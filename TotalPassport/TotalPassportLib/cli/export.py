@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 
 from ..base.text import counted
-from .terminal import summary_beside
+from .parser import CommandParser
+from .terminal import add_common_options, summary_beside, tell
 
 
-def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
+def add_export(commands: argparse._SubParsersAction[CommandParser], epilog: str) -> None:
     """Add the command to the command line's parser."""
     parser = commands.add_parser(
         "export",
@@ -23,6 +24,7 @@ def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser], ep
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE.{csv,mrk.json,seed.json}", help="the file to write"
     )
+    add_common_options(parser)
     parser.set_defaults(command=_export)
 
 
@@ -36,4 +38,7 @@ def _export(options: argparse.Namespace) -> None:
     passport = read_passport(options.passport)
     export_passport(passport, options.output)
     with summary_beside(options.output):
-        print(f"{counted(len(passport.organs), 'organ')}\n  {'export':13}{options.output}")
+        count = len(passport.organs)
+        tell(
+            options, f"{counted(count, 'organ')}\n  {'export':13}{options.output}", organs=count, export=options.output
+        )

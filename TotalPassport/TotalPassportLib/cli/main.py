@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..base.errors import Cancelled, TotalPassportError, user_error
@@ -19,6 +20,9 @@ from ..base.memory import require_address_space
 from ..base.outputs import results_written
 from ..base.streams import DEBUG_VARIABLE, open_standard_streams, quiet_libraries, safe_streams
 from ..base.text import LONGEST_SENTENCE, shown_name
+
+if TYPE_CHECKING:
+    from .parser import CommandParser
 
 LIBRARIES_BYTES = 128 * 2**20
 """Of address space without which numpy ends the process by itself, with an exit code of its own."""
@@ -71,8 +75,11 @@ def _run(arguments: list[str]) -> int:
 
 
 def _call(arguments: list[str]) -> None:
-    options = command_line_parser().parse_args(arguments)
-    options.command(options)
+    options = command_line_parser().parse_command(arguments)
+    if "command" in options:
+        options.command(options)
+    else:
+        options.parser.print_help()
 
 
 def _report(failure: TotalPassportError) -> int:
@@ -108,7 +115,7 @@ def _ignore_interrupts() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def command_line_parser() -> argparse.ArgumentParser:
+def command_line_parser() -> CommandParser:
     """Return the parser of the whole command line."""
     from .align import add_align
     from .benchmark import add_benchmark
@@ -116,19 +123,20 @@ def command_line_parser() -> argparse.ArgumentParser:
     from .demo import add_demo
     from .export import add_export
     from .models import add_models
+    from .parser import CommandParser
     from .passport import add_passport
     from .run import add_run
     from .terminal import EXIT_CODES
     from .verify import add_verify
 
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="totalpassport",
         description="Segment the organs of a CT on a CPU and describe each one in an anatomical passport.",
-        epilog="Try 'totalpassport demo' first: it needs no data of yours. " + EXIT_CODES,
+        epilog=f"Try 'totalpassport demo' first: it needs no data of yours.\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"totalpassport {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(metavar="COMMAND")
     add_run(commands, EXIT_CODES)
     add_passport(commands, EXIT_CODES)
     add_demo(commands, EXIT_CODES)

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..base.errors import ModelError, TotalPassportError
 from ..base.text import LONGEST_SENTENCE, shown_name
-from .terminal import ProgressBar
+from .parser import CommandParser
+from .terminal import ProgressBar, add_common_options, tell
 from .wording import error_text, hint_text
 
 Handler = Callable[[argparse.Namespace], None]
@@ -23,7 +24,7 @@ Where the network is blocked: 'totalpassport models info NAME' shows the address
 any machine, and bring them in with 'totalpassport models import FILE...'."""
 
 
-def add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
+def add_models(commands: argparse._SubParsersAction[CommandParser], epilog: str) -> None:
     """Add ``models`` and its own commands to the command line."""
     parser = commands.add_parser(
         "models",
@@ -32,13 +33,11 @@ def add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser], ep
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    actions = parser.add_subparsers(metavar="ACTION")
     action = _adder(actions, epilog)
-    listing = action("list", _list_models, "show every model and whether it is installed")
-    listing.add_argument("--json", action="store_true", help="for programs")
+    action("list", _list_models, "show every model and whether it is installed")
     info = action("info", _show_model, "show all that is known of a model, also where to download it")
     info.add_argument("name", metavar="NAME")
-    info.add_argument("--json", action="store_true", help="for programs")
     getting = action("download", _download_model, "download a model's released weights and convert them")
     getting.add_argument("name", metavar="NAME")
     _add_import(action("import", _import_models, "bring in models from files or folders"))
@@ -51,10 +50,11 @@ def add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser], ep
 
 
 def _adder(
-    actions: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str
-) -> Callable[[str, Handler, str], argparse.ArgumentParser]:
-    def add(name: str, handler: Handler, text: str) -> argparse.ArgumentParser:
+    actions: argparse._SubParsersAction[CommandParser], epilog: str
+) -> Callable[[str, Handler, str], CommandParser]:
+    def add(name: str, handler: Handler, text: str) -> CommandParser:
         parser = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=epilog)
+        add_common_options(parser)
         parser.set_defaults(command=handler)
         return parser
 
@@ -86,7 +86,7 @@ def _list_models(options: argparse.Namespace) -> None:
 
     models = [_facts(entry) for entry in list_models()]
     if options.json:
-        print(json.dumps(models, indent=1))
+        print(json.dumps(models))
         return
     width = max(len(shown_name(model["name"])) for model in models)
     for model in models:
@@ -135,7 +135,7 @@ def _show_model(options: argparse.Namespace) -> None:
         facts["record"] = None
         print(f"totalpassport: warning: {error_text(error)}", file=sys.stderr)
     if options.json:
-        print(json.dumps(facts, indent=1))
+        print(json.dumps(facts))
         return
     print(f"{shown_name(entry.title)}\n{shown_name(entry.description, LONGEST_SENTENCE)}\n")
     lines = {
@@ -165,43 +165,43 @@ def _spacing_text(entry: Any) -> str:
 
 
 def _download_model(options: argparse.Namespace) -> None:
-    from ..models.catalogue import with_companions
+    from ..models.catalogue import find_entry, with_companions
     from ..models.transfer.intake import download_model
 
     entries = with_companions(options.name)
     missing = [entry for entry in entries if not entry.installed]
     if not missing:
-        print(f"'{options.name}' is installed already.")
+        folder = find_entry(options.name).folder
+        tell(options, f"'{options.name}' is installed already.", model=options.name, folder=folder)
         return
     # What nobody may publish is said before an hour of downloading, not after it.
     missing.sort(key=lambda entry: not entry.licensed)
-    if len(missing) > 1:
+    if len(missing) > 1 and not options.quiet:
         names = ", ".join(entry.name for entry in missing)
         megabytes = sum(entry.approximate_bytes for entry in missing) / 1e6
-        print(f"'{options.name}' needs {names}: about {megabytes:.0f} MB together.")
+        print(f"'{options.name}' needs {names}: about {megabytes:.0f} MB together.", file=sys.stderr)
     for entry in missing:
-        with ProgressBar() as bar:
+        with ProgressBar(options.quiet) as bar:
             folder = download_model(entry.name, bar.show)
-        print(f"'{entry.name}' is installed: {folder}")
+        tell(options, f"'{entry.name}' is installed: {folder}", model=entry.name, folder=folder)
 
 
 def _import_models(options: argparse.Namespace) -> None:
     from ..models.transfer.intake import import_models
 
-    with ProgressBar() as bar:
+    with ProgressBar(options.quiet) as bar:
         folders = import_models(options.paths, options.name, bar.show)
     for folder in folders:
-        print(f"'{folder.name}' is installed: {folder}")
+        tell(options, f"'{folder.name}' is installed: {folder}", model=folder.name, folder=folder)
 
 
 def _convert_weights(options: argparse.Namespace) -> None:
     from ..models.transfer.intake import convert_to
 
-    with ProgressBar() as bar:
+    with ProgressBar(options.quiet) as bar:
         name = convert_to(options.path, options.output, options.name, bar.show)
-    print(
-        f"The model '{name}' is in {options.output}\n  totalpassport run CT.nii.gz -o RESULTS --model {options.output}"
-    )
+    usage = f"totalpassport run CT.nii.gz -o RESULTS --model {options.output}"
+    tell(options, f"The model '{name}' is in {options.output}\n  {usage}", model=name, folder=options.output)
 
 
 def _verify_models(options: argparse.Namespace) -> None:
@@ -210,17 +210,18 @@ def _verify_models(options: argparse.Namespace) -> None:
 
     if options.name:
         check_integrity(find_entry(options.name))
-        print(f"'{options.name}' is what was installed.")
+        tell(options, f"'{options.name}' is what was installed.", model=options.name, sound=True)
         return
     damaged = []
     for entry in list_models():
         if entry.installed:
             try:
                 check_integrity(entry)
-                print(f"'{entry.name}' is what was installed.")
+                tell(options, f"'{entry.name}' is what was installed.", model=entry.name, sound=True)
             except TotalPassportError as error:
                 damaged.append(entry.name)
-                print(f"'{entry.name}' is damaged: {error_text(error)}")
+                text = error_text(error)
+                tell(options, f"'{entry.name}' is damaged: {text}", model=entry.name, sound=False, reason=text)
     if damaged:
         raise ModelError(f"Damaged: {', '.join(damaged)}.", "Remove these models and bring them in again.")
 
@@ -229,4 +230,4 @@ def _remove_model(options: argparse.Namespace) -> None:
     from ..models.store import remove_model
 
     remove_model(options.name, options.forget)
-    print(f"'{options.name}' is removed.")
+    tell(options, f"'{options.name}' is removed.", model=options.name, removed=True)

@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 
 from ..base.text import counted
-from ..passport.findings_text import findings_text
-from .terminal import ProgressBar, summary_beside
+from ..passport.findings_text import finding_codes, findings_text
+from .parser import CommandParser
+from .terminal import ProgressBar, add_common_options, summary_beside, tell
 
 
-def add_passport(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
+def add_passport(commands: argparse._SubParsersAction[CommandParser], epilog: str) -> None:
     """Add ``passport`` to the command line."""
     parser = commands.add_parser(
         "passport",
@@ -43,6 +44,7 @@ def add_passport(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
         "table of your own; default: the names stored in the segmentation, the name of a file with one label, or "
         "total where numbers and anatomy fit it",
     )
+    add_common_options(parser)
     parser.set_defaults(command=_passport)
 
 
@@ -51,7 +53,7 @@ def _passport(arguments: argparse.Namespace) -> None:
     from ..destinations import path_of_passport
 
     output = path_of_passport(arguments.output, arguments.segmentation)
-    with ProgressBar() as bar:
+    with ProgressBar(arguments.quiet) as bar:
         passport = describe(
             arguments.segmentation,
             arguments.output,
@@ -61,4 +63,6 @@ def _passport(arguments: argparse.Namespace) -> None:
             on_event=bar.show,
         )
     with summary_beside(output):
-        print(f"{counted(len(passport.organs), 'organ')}\n  {'passport':13}{output}\n{findings_text(passport)}")
+        count = len(passport.organs)
+        text = f"{counted(count, 'organ')}\n  {'passport':13}{output}\n{findings_text(passport)}"
+        tell(arguments, text, organs=count, passport=output, findings=finding_codes(passport))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..base.text import counted
 from ..options import RunOptions
-from ..passport.findings_text import findings_text
-from .terminal import ProgressBar, add_options
+from ..passport.findings_text import finding_codes, findings_text
+from .parser import CommandParser
+from .terminal import ProgressBar, add_common_options, add_options, tell
 
 if TYPE_CHECKING:
     from ..pipeline import RunResult
 
 
-def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
+def add_run(commands: argparse._SubParsersAction[CommandParser], epilog: str) -> None:
     """Add ``run`` to the command line."""
     parser = commands.add_parser(
         "run",
@@ -34,6 +35,7 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilo
         help="folder for the results, or NAME.nii.gz for the segmentation, beside which the rest is put",
     )
     add_options(parser, notes={"model": "; 'totalpassport models list' shows which are installed"})
+    add_common_options(parser)
     parser.set_defaults(command=_run)
 
 
@@ -41,11 +43,23 @@ def _run(arguments: argparse.Namespace) -> None:
     from .. import pipeline  # here, so that --help and --version answer at once
 
     options = RunOptions.from_entries(vars(arguments))
-    with ProgressBar() as bar:
+    with ProgressBar(arguments.quiet) as bar:
         result = pipeline.run(arguments.ct, arguments.output, options, on_event=bar.show)
-    print(summary_text(result))
-    print_files(result)
-    print(findings_text(result.passport))
+    text = f"{summary_text(result)}\n{files_text(result)}\n{findings_text(result.passport)}"
+    tell(arguments, text, **run_facts(result))
+
+
+def run_facts(result: RunResult) -> dict[str, Any]:
+    """Return what a run has done, for programs."""
+    return {
+        "organs": len(result.passport.organs),
+        **result.paths.written(),
+        "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
+        "provider": result.provider,
+        "precision": result.precision,
+        "arithmetic": result.arithmetic,
+        "findings": finding_codes(result.passport),
+    }
 
 
 def summary_text(result: RunResult) -> str:
@@ -54,7 +68,6 @@ def summary_text(result: RunResult) -> str:
     return f"{counted(len(result.passport.organs), 'organ')} in {sum(result.seconds.values()):.1f} s on {ran}"
 
 
-def print_files(result: RunResult) -> None:
-    """Print where the files of a run are."""
-    for kind, path in result.paths.written().items():
-        print(f"  {kind:13}{path}")
+def files_text(result: RunResult) -> str:
+    """Return where the files of a run are, one a line."""
+    return "\n".join(f"  {kind:13}{path}" for kind, path in result.paths.written().items())

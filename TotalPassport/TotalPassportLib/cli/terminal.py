@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -14,8 +15,9 @@ from typing import Any, get_args, get_type_hints
 from ..base.events import Event
 from ..base.outputs import is_standard_output
 from ..base.streams import SafeStream
-from ..base.text import LONGEST_SENTENCE, shown_name
+from ..base.text import LONGEST_SENTENCE, counted, shown_name
 from ..options import RunOptions
+from .parser import CommandParser
 
 ERASE_LINE = "\r\033[K"
 EXIT_CODES = """\
@@ -23,14 +25,44 @@ exit codes: 0 done, 1 internal error, 2 bad input or output (also a full disk), 
 4 model missing or corrupt, 5 cancelled, 6 done, but the result is too poor to be relied on"""
 
 
+STAGES_DONE = {
+    "load": "the input was read",
+    "prepare": "the scan was resampled",
+    "infer": "the networks ran",
+    "restore": "the labels were put on the scan's grid",
+    "describe": "the organs were measured",
+    "write": "the results were written",
+    "download": "the files were downloaded",
+    "unpack": "the archives were unpacked",
+    "check": "the files were checked",
+    "convert": "the weights were converted",
+    "fetch": "the published files were fetched",
+}
+"""Stage of a run -> what a log says when it is over."""
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every command understands that does something."""
+    parser.add_argument("-q", "--quiet", action="store_true", help="print warnings and errors only")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON a result, for programs")
+
+
+def tell(options: argparse.Namespace, text: str, **facts: Any) -> None:
+    """Print what a command has done: in words, or as one line of JSON, or not at all."""
+    if options.json:
+        print(json.dumps(facts, default=str))
+    elif not options.quiet:
+        print(text)
+
+
 def add_options(
-    parser: argparse.ArgumentParser, names: Collection[str] | None = None, notes: Mapping[str, str] | None = None
+    parser: CommandParser, names: Collection[str] | None = None, notes: Mapping[str, str] | None = None
 ) -> None:
     """Add an argument for each option of a run; what they say and stand for is written beside the options themselves.
 
     Parameters
     ----------
-    parser : argparse.ArgumentParser
+    parser : CommandParser
         Receives the arguments.
     names : collection of str, optional
         The options to add; by default all of them.
@@ -46,7 +78,8 @@ def add_options(
                 text = f"{option.metadata['help'].replace('%', '%%')}{note}"
                 parser.add_argument(f"--no-{name}", dest=option.name, action="store_false", help=text)
             else:
-                parser.add_argument(f"--{name}", **_argument(option, types[option.name], note))
+                add = parser.add_list if types[option.name] == tuple[str, ...] else parser.add_argument
+                add(f"--{name}", **_argument(option, types[option.name], note))
 
 
 def _argument(option: Field[Any], kind: Any, note: str) -> dict[str, Any]:
@@ -55,7 +88,7 @@ def _argument(option: Field[Any], kind: Any, note: str) -> dict[str, Any]:
     if kind is bool:
         return {"action": "store_true", "help": text}
     if kind == tuple[str, ...]:
-        return {"nargs": "+", "default": [], "metavar": option.metadata["metavar"], "help": text}
+        return {"default": [], "metavar": option.metadata["metavar"], "help": text}
     argument = {"default": option.default, "help": f"{text} (default: %(default)s)"}
     if kind in (int, float):
         return {**argument, "type": _number(kind, option.metadata), "metavar": option.metadata["metavar"]}
@@ -94,20 +127,30 @@ def _draw(text: str) -> None:
 
 
 class ProgressBar:
-    """One line on a terminal that says how far the run is; silent where standard error is no terminal."""
+    """How far the run is: one line that changes on a terminal, elsewhere a line a stage, in words and with seconds.
+
+    Parameters
+    ----------
+    quiet : bool
+        Show warnings only.
+    """
 
     WIDTH = 30
 
-    def __init__(self) -> None:
-        self._visible = sys.stderr.isatty()
+    def __init__(self, quiet: bool = False) -> None:
+        self._visible = sys.stderr.isatty() and not quiet
+        self._logged = not sys.stderr.isatty() and not quiet
         self._start = time.monotonic()
+        self._stage, self._stage_start = "", self._start
 
     def __enter__(self) -> ProgressBar:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if self._visible:
             _draw(ERASE_LINE)
+        if kind is None:
+            self._enter_stage("")
 
     def show(self, event: Event) -> None:
         """Show an event of the pipeline."""
@@ -115,11 +158,26 @@ class ProgressBar:
             if self._visible:
                 _draw(ERASE_LINE)
             print(f"totalpassport: warning: {shown_name(event['message'], LONGEST_SENTENCE)}", file=sys.stderr)
-        elif event["event"] == "progress" and self._visible:
-            filled = round(self.WIDTH * event["fraction"])
-            bar = "#" * filled + "-" * (self.WIDTH - filled)
-            left = self._seconds_left(event["fraction"])
-            _draw(f"{ERASE_LINE}[{bar}] {event['fraction']:4.0%} {event['stage']}{left}")
+        elif event["event"] == "estimate" and self._logged:
+            windows = counted(event["windows"], "window")
+            print(f"  {windows} of the network will take about {event['seconds']:.0f} s", file=sys.stderr)
+        elif event["event"] == "progress":
+            self._enter_stage(event["stage"])
+            if self._visible:
+                filled = round(self.WIDTH * event["fraction"])
+                bar = "#" * filled + "-" * (self.WIDTH - filled)
+                left = self._seconds_left(event["fraction"])
+                _draw(f"{ERASE_LINE}[{bar}] {event['fraction']:4.0%} {event['stage']}{left}")
+
+    def _enter_stage(self, stage: str) -> None:
+        """Note that a stage has begun, and say what the one before has taken."""
+        if stage == self._stage:
+            return
+        now = time.monotonic()
+        if self._logged and self._stage:
+            done = STAGES_DONE.get(self._stage) or shown_name(self._stage)
+            print(f"  {done} in {now - self._stage_start:.1f} s", file=sys.stderr, flush=True)
+        self._stage, self._stage_start = stage, now
 
     def _seconds_left(self, fraction: float) -> str:
         elapsed = time.monotonic() - self._start

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import PoorResult
 from ..base.text import shown_name
-from .terminal import ProgressBar
+from .parser import CommandParser
+from .terminal import ProgressBar, add_common_options, tell
 
 if TYPE_CHECKING:
     from ..verification import VerificationResult
 
 
-def add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilog: str) -> None:
+def add_verify(commands: argparse._SubParsersAction[CommandParser], epilog: str) -> None:
     """Add ``verify`` to the command line."""
     parser = commands.add_parser(
         "verify",
@@ -31,15 +32,23 @@ def add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser], ep
         help="folder with the published files, where the network is blocked; without it they are downloaded",
     )
     parser.add_argument("--provider", default="auto", help="where the network runs (default: %(default)s)")
+    add_common_options(parser)
     parser.set_defaults(command=_verify)
 
 
 def _verify(options: argparse.Namespace) -> None:
     from ..verification import verify_model
 
-    with ProgressBar() as bar:
+    with ProgressBar(options.quiet) as bar:
         verdict = verify_model(options.model, provider=options.provider, files_folder=options.files, on_event=bar.show)
-    print(verdict_text(verdict))
+    tell(
+        options,
+        verdict_text(verdict),
+        agrees=verdict.agrees,
+        mean_dice=round(verdict.mean_dice, 6),
+        equal_voxels_share=verdict.equal_voxels_share,
+        disagreeing=[organ.name for organ in verdict.disagreeing],
+    )
     if not verdict.agrees:
         raise PoorResult(
             f"The model '{options.model}' does not do here what was published.",

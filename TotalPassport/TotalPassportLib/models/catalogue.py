@@ -16,6 +16,7 @@ from ..base.errors import ModelError
 from ..base.files import DATA_FOLDER, read_json, validate
 from ..base.hints import Hint, HintCode
 from ..base.paths import models_folder
+from ..base.suggestions import did_you_mean
 from .description import DESCRIPTION_FILE, ModelDescription
 from .nnunet.layout import dataset_number
 from .reading import read_model
@@ -306,8 +307,8 @@ def find_entry(name: str) -> CatalogueEntry:
     for entry in list_models():
         if entry.name == name:
             return entry
-    names = ", ".join(entry.name for entry in list_models())
-    raise ModelError(f"There is no model '{name}'.", f"Use one of {names}.")
+    names = [entry.name for entry in list_models()]
+    raise ModelError(f"There is no model '{name}'.", did_you_mean(name, names))
 
 
 def with_companions(name: str) -> list[CatalogueEntry]:
@@ -349,6 +350,6 @@ def find_model(name_or_path: str) -> ModelDescription:
             return read_model(entry.folder)
     path = Path(name_or_path)
     if not path.exists():
-        names = ", ".join(entry.name for entry in models)
-        raise ModelError(f"There is no model '{name_or_path}'.", f"Use one of {names}, or the path of a model.")
+        meant = did_you_mean(name_or_path, [entry.name for entry in models])
+        raise ModelError(f"There is no model '{name_or_path}'.", f"{meant} Or give the path of a model.")
     return read_model(path)

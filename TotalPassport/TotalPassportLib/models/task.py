@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from ..base.errors import BadInput
 from ..base.files import DATA_FOLDER, read_json
 from ..base.labels import LabelTable, load_label_table, table_from_document
+from ..base.suggestions import did_you_mean
 
 TASKS_FOLDER = DATA_FOLDER / "tasks"
 CT, MR = "CT", "MR"
@@ -213,10 +213,7 @@ def load_task(name: str) -> Task:
     """
     if name in task_names():
         return _load(name)
-    lowered = {known.lower(): known for known in task_names()}
-    close = [lowered[match] for match in get_close_matches(name.lower(), lowered, cutoff=0.5)]
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"There are {', '.join(task_names())}."
-    raise BadInput(f"There is no task '{name}'.", hint)
+    raise BadInput(f"There is no task '{name}'.", did_you_mean(name, task_names(), "There are"))
 
 
 @cache

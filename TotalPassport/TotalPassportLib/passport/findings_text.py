@@ -30,6 +30,11 @@ def findings_text(passport: Passport) -> str:
     return "\n".join(lines)
 
 
+def finding_codes(passport: Passport) -> dict[str, int]:
+    """Return how often each check has found something, the gravest kinds first, for programs."""
+    return dict(Counter(finding.code for finding in passport.findings))
+
+
 def title(code: str) -> str:
     """Return a few words for a check; of a later version's, its code."""
     rule = rule_named(code)

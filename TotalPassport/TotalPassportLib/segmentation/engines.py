@@ -15,6 +15,7 @@ from ..base.errors import BadInput
 from ..base.files import DATA_FOLDER, read_json
 from ..base.hints import Hint, HintCode
 from ..base.runtime import onnxruntime_module
+from ..base.suggestions import did_you_mean
 
 AUTO = "auto"
 EXACT, TURBO = "exact", "turbo"
@@ -70,12 +71,12 @@ def engines(provider: str = AUTO, precision: str = EXACT) -> list[Engine]:
         The provider or the precision is unknown, or the installed onnxruntime cannot use the provider.
     """
     if precision not in PRECISIONS:
-        raise BadInput(f"There is no precision '{precision}'.", f"Use one of {', '.join(PRECISIONS)}.")
+        raise BadInput(f"There is no precision '{precision}'.", did_you_mean(precision, PRECISIONS))
     entries = [
         entry for entry in provider_entries() if provider == entry["name"] or (provider == AUTO and entry["auto"])
     ]
     if not entries:
-        raise BadInput(f"There is no provider '{provider}'.", f"Use one of {', '.join(provider_choices())}.")
+        raise BadInput(f"There is no provider '{provider}'.", did_you_mean(provider, provider_choices()))
     available = set(onnxruntime_module().get_available_providers())
     found = [
         engine for entry in entries if entry["execution_provider"] in available for engine in _of(entry, precision)

@@ -74,7 +74,7 @@ def test_a_table_that_contradicts_itself_is_refused(labels: tuple, tmp_path: Pat
 def test_an_unknown_table_names_those_there_are() -> None:
     with pytest.raises(BadInput, match=r"There is no label table 'Totl'\.") as refusal:
         load_label_table("Totl")
-    assert refusal.value.hint.startswith("Did you mean total or total_v1? Use one of monai_wholebody, total, total_v1,")
+    assert refusal.value.hint.startswith("Did you mean total? Use one of monai_wholebody, total, total_v1. Or")
 
 
 @pytest.mark.parametrize("name", ["total_v1", "monai_wholebody"])
