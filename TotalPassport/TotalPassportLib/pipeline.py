@@ -24,14 +24,15 @@ from .base.outputs import OutputFiles, check_destination
 from .destinations import paths_of_run, refuse_other_scans_results
 from .image.grid import canonical_grid, to_canonical
 from .image.nifti import affine_in_label_file, save_labels, save_mask
-from .image.preview import write_preview
+from .image.preview import grey_window, write_preview
 from .image.volume import Volume
 from .models.description import ModelDescription
+from .models.task import CT
 from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
 from .passport import Passport
 from .passport.checks import with_remarks
 from .passport.document import passport_text
-from .passport.extraction import extract_passport
+from .passport.extraction import extract_passport, with_arbitrary_unit
 from .passport.joining import joined_passport
 from .passport.measuring import measure_labels
 from .passport.organ import INPUT_GRID, MODEL_GRID, MeasuredOn
@@ -247,9 +248,10 @@ def _on_model_grid(found: ScanLabels, progress: Progress) -> Passport:
     assert labels is not None  # `_measured_on`
     assert prepared is not None
     intensities = prepared.fill_whole_grid()
-    return extract_passport(
+    passport = extract_passport(
         labels.voxels, labels.affine, found.model.labels, intensities, progress.step, found.searched
     )
+    return passport if found.model.modality == CT else with_arbitrary_unit(passport, 1.0)
 
 
 def _as_written(scan: Volume, task: TaskLabels, on_organ: StepCallback) -> Passport:
@@ -300,6 +302,7 @@ def _write(
             write_preview(
                 files.path(paths.preview),
                 ct=to_canonical(scan.voxels, grid),
+                window=None if scan.intensity_unit == "HU" else grey_window(scan.voxels),
                 labels=to_canonical(combined.voxels, grid),
                 affine=grid.affine,
                 table=combined.table,

@@ -125,7 +125,14 @@ def test_an_mr_of_fractions_is_widened_for_the_networks_and_measured_as_it_is(
     result = run_tasks(mr, tmp_path / "out", "total_mr", events=events)
     assert [event["code"] for event in events if event["event"] == "warning"] == ["widened_mr"]
     assert result.passport.organs
-    assert all(organ.hu_mean is not None and 0 <= organ.hu_mean <= 1 for organ in result.passport.organs.values())
+    for organ in result.passport.organs.values():
+        assert organ.hu_mean is None, "an MR has no Hounsfield units"
+        assert organ.intensity_mean is not None
+        assert 0 <= organ.intensity_mean <= 1
+        assert organ.intensity_percentiles is not None
+        assert organ.intensity_percentiles[50] % 1 > 0, "percentiles have fractions too"
+    document = json.loads(result.paths.passport.read_text(encoding="utf-8"))
+    assert (document["source"]["modality"], document["units"]["intensity"]) == ("MR", "1")
 
 
 @pytest.mark.usefixtures("installed")

@@ -13,12 +13,27 @@ from .preparation import nonzero_box
 
 WINDOW_HU = (-250.0, 350.0)
 """Grey values from black to white: soft tissue and bone both visible."""
+SAMPLING = 3
+"""Every so many voxels are enough to know the range of a scan's values."""
 PIXEL_MM = 1.0
 OPACITY = 0.5
 GAP_PIXELS = 8
 
 
-def write_preview(path: Path, ct: np.ndarray, labels: np.ndarray, affine: np.ndarray, table: LabelTable) -> None:
+def grey_window(intensities: np.ndarray) -> tuple[float, float]:
+    """Return the values from black to white of a scan without a unit: all but the lowest and the highest per cent."""
+    low, high = np.percentile(intensities[::SAMPLING, ::SAMPLING, ::SAMPLING], (1, 99))
+    return float(low), float(max(high, low + 1e-6))
+
+
+def write_preview(
+    path: Path,
+    ct: np.ndarray,
+    labels: np.ndarray,
+    affine: np.ndarray,
+    table: LabelTable,
+    window: tuple[float, float] | None = None,
+) -> None:
     """Write coronal, sagittal and axial slices side by side, through the middle of what was found.
 
     Parameters
@@ -29,16 +44,20 @@ def write_preview(path: Path, ct: np.ndarray, labels: np.ndarray, affine: np.nda
         Arrays in canonical order ``[right, anterior, superior]`` on the same grid; HU and label values.
     affine : np.ndarray
         Voxel indices to RAS mm; its column lengths are the voxel sizes.
+    table : LabelTable
+        Gives the colours.
+    window : tuple of float, optional
+        Values from black to white; by default `WINDOW_HU`.
     """
     spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
-    colors = np.zeros((256, 3), np.float32)
+    colors = np.zeros((int(labels.max()) + 1, 3), np.float32)
     for value in np.unique(labels[labels > 0]):
         colors[value] = table.describe(int(value)).color_rgb
     center = _center(labels)
     panels = []
     for axis in (1, 0, 2):  # coronal, sagittal, axial
         ct_slice, labels_slice = (volume.take(center[axis], axis=axis) for volume in (ct, labels))
-        panels.append(_panel(ct_slice, labels_slice, np.delete(spacing_mm, axis), colors))
+        panels.append(_panel(ct_slice, labels_slice, np.delete(spacing_mm, axis), colors, window or WINDOW_HU))
     path.write_bytes(encode_png(_side_by_side(panels)))
 
 
@@ -48,14 +67,16 @@ def _center(labels: np.ndarray) -> tuple[int, ...]:
     return tuple((part.start + part.stop) // 2 for part in nonzero_box(labels))
 
 
-def _panel(ct: np.ndarray, labels: np.ndarray, spacing_mm: np.ndarray, colors: np.ndarray) -> np.ndarray:
+def _panel(
+    ct: np.ndarray, labels: np.ndarray, spacing_mm: np.ndarray, colors: np.ndarray, window: tuple[float, float]
+) -> np.ndarray:
     """Return one slice as RGB uint8, in radiological view: patient right on the left, head or front up."""
     from scipy import ndimage  # lazily: it takes longer to import than most scans to load, and few runs need it
 
     zoom = spacing_mm / PIXEL_MM
     grey = ndimage.zoom(ct.astype(np.float32), zoom, order=1, mode="nearest")
     overlay = ndimage.zoom(labels, zoom, order=0, mode="nearest")
-    low, high = WINDOW_HU
+    low, high = window
     image = np.repeat(np.clip((grey - low) / (high - low), 0, 1)[..., np.newaxis] * 255, 3, axis=2)
     found = overlay > 0
     image[found] = (1 - OPACITY) * image[found] + OPACITY * colors[overlay[found]]

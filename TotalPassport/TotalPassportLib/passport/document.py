@@ -41,6 +41,8 @@ CONVENTIONS = {
 }
 UNITS = {"length": "mm", "area": "mm2", "volume": "mm3", "intensity": "[hnsf'U]"}
 """UCUM codes; eigenvalues and covariance are areas."""
+NO_UNIT = "1"
+"""UCUM's code for what has none, such as the intensities of an MR."""
 
 
 def write_passport(passport: Passport, path: Path) -> None:
@@ -62,7 +64,7 @@ def passport_text(passport: Passport) -> str:
         "schema": SCHEMA_VERSION,
         "created": passport.created,
         "frame": "RAS",
-        "units": UNITS,
+        "units": UNITS if passport.source.get("intensity_unit", "HU") == "HU" else {**UNITS, "intensity": NO_UNIT},
         "precision": PRECISION,
         "conventions": CONVENTIONS,
         "geometry": _geometry(passport),

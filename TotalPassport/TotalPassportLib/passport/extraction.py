@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -223,3 +224,22 @@ def _intensities(labels: np.ndarray, hounsfield: np.ndarray, present: list[int])
         label: {"hu_mean": found.mean_hu, "hu_sd": found.sd_hu, "hu_percentiles": found.percentiles_hu}
         for label, found in label_intensities(labels, hounsfield, present).items()
     }
+
+
+def with_arbitrary_unit(passport: Passport, factor: float) -> Passport:
+    """Return a passport whose intensities were measured of a scan without a unit, times a factor."""
+    organs = {
+        label: replace(
+            organ,
+            hu_mean=None,
+            hu_sd=None,
+            hu_percentiles=None,
+            intensity_mean=organ.hu_mean / factor,
+            intensity_sd=organ.hu_sd / factor,
+            intensity_percentiles={percent: value / factor for percent, value in organ.hu_percentiles.items()},
+        )
+        if organ.hu_mean is not None and organ.hu_sd is not None and organ.hu_percentiles is not None
+        else organ
+        for label, organ in passport.organs.items()
+    }
+    return replace(passport, organs=organs)

@@ -137,6 +137,9 @@ FIELDS: tuple[Field, ...] = (
     _field("hu_mean", "hu_mean", rounded, float),
     _field("hu_sd", "hu_sd", rounded, float),
     _field("hu_percentiles", "hu_percentiles", _percentiles, _percentiles_from),
+    _field("intensity_mean", "intensity_mean", rounded, float),
+    _field("intensity_sd", "intensity_sd", rounded, float),
+    _field("intensity_percentiles", "intensity_percentiles", _percentiles, _percentiles_from),
     _field("boundary_points", "boundary_points_ras_mm", _points, lambda values: _array(values).reshape(-1, 3)),
 )
 """The fields in the order in which JSON has them."""
@@ -165,7 +168,10 @@ def _columns() -> Iterator[CsvColumn]:
     yield CsvColumn(name="mean_hu", value=lambda organ: organ.hu_mean)
     yield CsvColumn(name="sd_hu", value=lambda organ: organ.hu_sd)
     for percent in PERCENTILES:
-        yield CsvColumn(name=f"percentile_{percent}_hu", value=_percentile(percent))
+        yield CsvColumn(name=f"percentile_{percent}_hu", value=_percentile("hu_percentiles", percent))
+    yield from _attributes("intensity_mean", "intensity_sd")
+    for percent in PERCENTILES:
+        yield CsvColumn(name=f"intensity_percentile_{percent}", value=_percentile("intensity_percentiles", percent))
 
 
 _AXES = ("least", "middle", "major")
@@ -199,8 +205,8 @@ def _box_corner(number: int) -> Value:
     return lambda organ: None if organ.bounding_box_ras_mm is None else organ.bounding_box_ras_mm[number]
 
 
-def _percentile(percent: int) -> Value:
-    return lambda organ: (organ.hu_percentiles or {}).get(percent)
+def _percentile(attribute: str, percent: int) -> Value:
+    return lambda organ: (getattr(organ, attribute) or {}).get(percent)
 
 
 COLUMNS: tuple[CsvColumn, ...] = tuple(_columns())

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+import numpy as np
+
 from ..base.labels import LabelTable
 from ..image.volume import Volume, voxels_on_grid_of
-from .extraction import extract_passport
+from .extraction import extract_passport, with_arbitrary_unit
 from .organ import Passport
+
+LEAST_RANGE = 1000.0
+"""Of a scan's values: percentiles are taken of whole numbers, and these are fine enough."""
 
 
 def measure_labels(
@@ -30,7 +35,7 @@ def measure_labels(
     table : LabelTable
         Gives the names and codes.
     ct : Volume, optional
-        The CT on the same grid, for the intensities of each organ.
+        The scan on the same grid, for the intensities of each organ, in its own unit.
     searched, on_organ
         As for `extract_passport`.
 
@@ -39,7 +44,19 @@ def measure_labels(
     BadInput
         The CT has another grid.
     """
-    hounsfield = None if ct is None else voxels_on_grid_of(ct, labels)
-    return extract_passport(
-        labels.voxels, labels.affine, table, hounsfield=hounsfield, on_organ=on_organ, searched=searched
+    if ct is None:
+        return extract_passport(labels.voxels, labels.affine, table, on_organ=on_organ, searched=searched)
+    intensities = voxels_on_grid_of(ct, labels)
+    factor = 1.0 if ct.intensity_unit == "HU" else _factor_for_percentiles(intensities)
+    if factor != 1:
+        intensities = intensities * np.float32(factor)
+    passport = extract_passport(
+        labels.voxels, labels.affine, table, hounsfield=intensities, on_organ=on_organ, searched=searched
     )
+    return passport if ct.intensity_unit == "HU" else with_arbitrary_unit(passport, factor)
+
+
+def _factor_for_percentiles(intensities: np.ndarray) -> float:
+    """Return a power of ten that gives a scan without a unit a range in which whole numbers tell percentiles."""
+    width = float(intensities.max()) - float(intensities.min())
+    return float(10 ** max(int(np.ceil(np.log10(LEAST_RANGE / width))), 0)) if width > 0 else 1.0

@@ -51,6 +51,8 @@ class OrganPassport:
         Mean and standard deviation (divided by the voxel count) where the CT is known.
     hu_percentiles : Mapping[int, float] | None
         Per cent -> value (5, 25, 50, 75, 95), by nearest rank, of values rounded to whole units.
+    intensity_mean, intensity_sd, intensity_percentiles
+        The same of a scan without a unit, such as an MR; those in Hounsfield units are then None.
     border_faces : tuple[str, ...]
         The faces that it reaches, as the direction closest to them: left, right, posterior, anterior, inferior,
         superior.
@@ -85,6 +87,9 @@ class OrganPassport:
     hu_mean: float | None = None
     hu_sd: float | None = None
     hu_percentiles: Mapping[int, float] | None = None
+    intensity_mean: float | None = None
+    intensity_sd: float | None = None
+    intensity_percentiles: Mapping[int, float] | None = None
     border_faces: tuple[str, ...] = ()
     near_border: bool | None = None
     bounding_box_ras_mm: np.ndarray | None = None

@@ -14,11 +14,14 @@ from .organ import INPUT_GRID, MeasuredOn, Passport
 
 def source_of(image: Volume) -> dict[str, Any]:
     """Return what a passport says of a file; its name is left out, for it often holds a patient's."""
-    return {
+    document = {
         "sha256": image.sha256,
         "shape": list(image.voxels.shape),
         "affine": image.affine.tolist(),
     }
+    if image.modality is not None:
+        document |= {"modality": image.modality, "intensity_unit": image.intensity_unit}
+    return document
 
 
 def with_provenance(
