@@ -177,7 +177,7 @@ def run(
             passport = with_provenance(
                 measured,
                 source=source_of(ct),
-                model=_identity(model, networks),
+                model=_identity(model, networks) | {"label_spacing_mm": _label_spacing_mm(segmented, options)},
                 running=running,
                 measured_on=options.measure_on,
             )
@@ -248,6 +248,14 @@ def _identity(model: ModelDescription, networks: NetworkOpener) -> dict[str, Any
     """Return which model it was, for the passport; a network that has run was hashed when it was opened."""
     digests = [part.sha256 or networks.files(part).sha256 for part in model.parts]
     return {"name": model.name, "version": model.version, "networks_sha256": digests}
+
+
+def _label_spacing_mm(scan: SegmentedScan, options: RunOptions) -> list[float]:
+    """Return the network's voxel sizes along the axes that the passport's geometry has."""
+    sizes = np.linalg.norm(scan.found.affine[:3, :3], axis=0)
+    if options.measure_on != MODEL_GRID:
+        sizes = sizes[scan.prepared.grid.orientation[:, 0].astype(int)]
+    return [round(float(size), 6) for size in sizes]
 
 
 def _running(found: ModelGridLabels, precision: str) -> dict[str, str]:

@@ -56,7 +56,7 @@ class _Wanted:
         self._order = np.argsort(ranks)
         self._ranks = ranks[self._order]
         self._passed = 0
-        self.voxels = np.empty(len(ranks), index_dtype(shape))
+        self.voxels: np.ndarray = np.empty(len(ranks), index_dtype(shape))
 
     def pick(self, voxels: np.ndarray) -> None:
         """Take what is wanted of the label's next voxels."""

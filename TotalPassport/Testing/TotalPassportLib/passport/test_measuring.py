@@ -137,6 +137,19 @@ def test_a_run_compared_with_the_passport_of_its_own_file_shows_no_organ_that_di
         assert change.volume_change_percent == 0.0
 
 
+def test_a_runs_floor_is_that_of_the_networks_grid_however_fine_the_scan_is(
+    threshold_model: Path, tmp_path: Path
+) -> None:
+    floors = []
+    for size_mm in (1.0, 3.0):
+        shape, affine = grid_around(EYE[:, [1, 2, 0]] * [1, -1, 1], (size_mm,) * 3, (0.0, 0.0, 0.0))
+        ct = save_nifti(tmp_path / f"{size_mm}.nii.gz", rasterise(shape, affine), affine)
+        passport = run(ct, tmp_path / "out", RunOptions(model=str(threshold_model))).passport
+        (change,) = (organ for organ in compare(passport, passport).organs if organ.name == "liver")
+        floors.append(change.floor.volume_percent)
+    assert floors[0] == pytest.approx(floors[1], rel=0.1)
+
+
 def test_measured_on_the_networks_grid_the_header_says_so(scan: Path, threshold_model: Path, tmp_path: Path) -> None:
     options = RunOptions(model=str(threshold_model), measure_on="model")
     on_network = run(scan, tmp_path / "model", options)
