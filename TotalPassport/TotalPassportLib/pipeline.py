@@ -154,7 +154,7 @@ def run(
             passport = with_provenance(
                 measured,
                 source=source_of(scan),
-                model=_identity([each.model for each in asked], networks),
+                model=_identity([each.model for each in asked], networks) | _label_spacing(found, options),
                 running={**ran, "precision": options.precision, "onnxruntime": version_of_onnxruntime()},
                 measured_on=_measured_on(found, options),
             )
@@ -179,6 +179,22 @@ def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
         else:
             make_folder(path.parent)
             check_destination(path, ct_path)
+
+
+def _label_spacing(found: Sequence[ScanLabels], options: RunOptions) -> dict[str, list[float]]:
+    """Return the networks' voxel sizes along the axes that the passport's geometry has; the largest of several."""
+    largest = np.zeros(3)
+    for each in found:
+        if each.on_model_grid is None or each.prepared is None:
+            continue
+        sizes = np.linalg.norm(each.on_model_grid.affine[:3, :3], axis=0)
+        own = [part.spacing_mm for part in each.model.parts if part.spacing_mm is not None]
+        if each.model.spacing_mm is None:  # the network has a grid of its own
+            sizes = np.max([sizes, *own], axis=0)
+        if _measured_on(found, options) != MODEL_GRID:
+            sizes = sizes[each.prepared.grid.orientation[:, 0].astype(int)]
+        largest = np.maximum(largest, sizes)
+    return {"label_spacing_mm": [round(float(size), 6) for size in largest]} if largest.all() else {}
 
 
 def _identity(models: Sequence[ModelDescription], networks: NetworkOpener) -> dict[str, Any]:

@@ -4,7 +4,8 @@
 thicknesses and directions by nearest neighbour, compares every two of them, and prints by which factors the observed
 changes exceed the standard deviation that `comparison.repeatability.uncertainty` expects. Rounded up they are the
 factors of ``data/repeatability.json``: with them ``totalpassport compare`` names a change in at most one of 20 whole
-organs that have none.
+organs that have none. With ``--network-mm`` each grid is a scan's whose labels a network of such voxels found: they are
+sampled at that size first and then brought onto the grid, as a run does.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nibabel
@@ -21,7 +22,14 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from TotalPassportLib.base.labels import load_label_table
-from TotalPassportLib.comparison.repeatability import factors_of, most_volume_percent, uncertainty
+from TotalPassportLib.comparison.repeatability import (
+    factors_of,
+    label_affine,
+    most_volume_percent,
+    uncertainty,
+    voxels_of,
+)
+from TotalPassportLib.image.grid import canonical_grid, labels_on_stored_grid
 from TotalPassportLib.passport import Passport
 from TotalPassportLib.passport.extraction import extract_passport
 
@@ -72,11 +80,33 @@ def sampled(
     return moved, new
 
 
-def passports(labels: np.ndarray, affine: np.ndarray, repeats: int, seed: int = 0) -> list[Passport]:
-    """Return the passports of a label image on random grids; nothing is cut by an edge."""
+def found_by_network(
+    labels: np.ndarray,
+    affine: np.ndarray,
+    network_mm: float,
+    grid: tuple[np.ndarray, np.ndarray],
+    rng: np.random.Generator,
+) -> Passport:
+    """Return the passport of a run on a scan whose voxel sizes and rotation ``grid`` has: its network is coarser."""
+    spacing_mm, rotation = grid
+    found, found_affine = sampled(labels, affine, np.full(3, network_mm), rotation, rng)
+    # The scan's first and last voxels lie where the network's do, as in `image.grid`.
+    steps = [max(round((size - 1) * network_mm / own), 1) for size, own in zip(found.shape, spacing_mm, strict=True)]
+    scales = [(size - 1) / step for size, step in zip(found.shape, steps, strict=True)]
+    scan = canonical_grid(found_affine @ np.diag([*scales, 1.0]), tuple(step + 1 for step in steps))
+    passport = extract_passport(labels_on_stored_grid(found, scan), scan.affine, load_label_table("total"))
+    return replace(passport, model={"label_spacing_mm": [network_mm] * 3})
+
+
+def passports(
+    labels: np.ndarray, affine: np.ndarray, repeats: int, seed: int = 0, network_mm: float | None = None
+) -> list[Passport]:
+    """Return the passports of a label image on random grids, or of runs on them; nothing is cut by an edge."""
     rng = np.random.default_rng(seed)
     padded, moved = np.pad(labels, 2), affine.copy()
     moved[:3, 3] -= affine[:3, :3] @ np.full(3, 2)
+    if network_mm is not None:
+        return [found_by_network(padded, moved, network_mm, random_grid(rng), rng) for _ in range(repeats)]
     table = load_label_table("total")
     return [extract_passport(*sampled(padded, moved, *random_grid(rng), rng), table) for _ in range(repeats)]
 
@@ -84,24 +114,25 @@ def passports(labels: np.ndarray, affine: np.ndarray, repeats: int, seed: int = 
 def ratios(measured: list[Passport]) -> Iterator[Ratios]:
     """Yield observed by expected changes of every organ between every two passports of the same anatomy."""
     for first, second in itertools.combinations(measured, 2):
-        common = [
-            label
+        grids = label_affine(first), label_affine(second)
+        counts = {
+            label: min(voxels_of(first.organs[label], grids[0]), voxels_of(second.organs[label], grids[1]))
             for label in first.organs.keys() & second.organs.keys()
-            if factors_of(min(first.organs[label].voxel_count, second.organs[label].voxel_count)) is not None
-        ]
+        }
+        common = [label for label, count in counts.items() if factors_of(count) is not None]
         shifts = [second.organs[label].centroid_ras_mm - first.organs[label].centroid_ras_mm for label in common]
         # Grids of which one divides the other move all organs alike, which the alignment of two scans takes away.
         shared = np.median(shifts, axis=0) if shifts else np.zeros(3)
         for label, shift in zip(common, shifts, strict=True):
             before, after = first.organs[label], second.organs[label]
-            one, other = uncertainty(before, first.affine), uncertainty(after, second.affine)
+            one, other = uncertainty(before, grids[0]), uncertainty(after, grids[1])
             volume_sd = float(np.hypot(one.volume_fraction, other.volume_fraction))
             axes = np.abs(after.semi_axes_mm - before.semi_axes_mm) / np.maximum(before.semi_axes_mm, 1e-9)
             yield Ratios(
                 volume=abs(after.volume_mm3 / before.volume_mm3 - 1) / volume_sd,
                 position=float(np.linalg.norm(shift - shared) / np.hypot(one.centroid_mm, other.centroid_mm)),
                 semi_axis=float((axes / np.hypot(one.semi_axes_fraction, other.semi_axes_fraction)).max()),
-                voxel_count=min(before.voxel_count, after.voxel_count),
+                voxel_count=counts[label],
                 volume_sd=volume_sd,
             )
 
@@ -141,12 +172,19 @@ def main() -> None:
     parser.add_argument("labels", type=Path, nargs="+", help="multi-label images, uint8")
     parser.add_argument("--repeats", type=int, default=30, help="grids for each image, compared in pairs")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--network-mm", type=float, help="voxels of the network; without it labels lie on the grids")
     arguments = parser.parse_args()
     for path in arguments.labels:
         image = nibabel.as_closest_canonical(nibabel.load(path))
         found = list(
             ratios(
-                passports(np.asarray(image.dataobj).astype(np.uint8), image.affine, arguments.repeats, arguments.seed)
+                passports(
+                    np.asarray(image.dataobj).astype(np.uint8),
+                    image.affine,
+                    arguments.repeats,
+                    arguments.seed,
+                    arguments.network_mm,
+                )
             )
         )
         kept = judged(found)

@@ -15,7 +15,7 @@ from ..alignment.correspondences import find_correspondences
 from ..alignment.robust import robust_linear
 from ..base.errors import BadInput
 from ..passport.organ import OrganPassport, Passport
-from .repeatability import Floor, factors_of, floor_of
+from .repeatability import Floor, factors_of, floor_of, label_affine, voxels_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +31,15 @@ class OrganChange:
         it; None where the scans cannot be aligned.
     floor : Floor | None
         What the grids alone may do; None for organs that are too small for them to tell.
+    voxels : int
+        How many voxels it has in the scan that has fewer, of the grid that the labels were found on.
     """
 
     first: OrganPassport
     second: OrganPassport
     displacement_mm: np.ndarray | None
     floor: Floor | None
+    voxels: int
 
     @property
     def name(self) -> str:
@@ -105,7 +108,7 @@ class OrganChange:
             return "cut by the image's edge"
         if self.floor is not None:
             return ""
-        few = factors_of(min(self.first.voxel_count, self.second.voxel_count)) is None
+        few = factors_of(self.voxels) is None
         return "too small to tell" if few else "voxels too coarse to tell"
 
 
@@ -152,13 +155,15 @@ def compare(first: Passport, second: Passport) -> Comparison:
         matrix, _ = robust_linear("rigid", pairs.fixed_ras_mm, pairs.moving_ras_mm, pairs.weights)
     except BadInput as error:
         problem = str(error)
+    one_affine, other_affine = label_affine(first), label_affine(second)
     laid = None if matrix is None else apply(matrix, pairs.moving_ras_mm) - pairs.fixed_ras_mm
     organs = tuple(
         OrganChange(
             first=before,
             second=after,
             displacement_mm=None if laid is None else laid[row],
-            floor=floor_of(before, first.affine, after, second.affine),
+            floor=floor_of(before, one_affine, after, other_affine),
+            voxels=min(voxels_of(before, one_affine), voxels_of(after, other_affine)),
         )
         for row, (before, after) in enumerate(zip(pairs.fixed, pairs.moving, strict=True))
     )

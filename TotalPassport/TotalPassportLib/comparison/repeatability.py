@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 import numpy as np
 
 from ..base.files import DATA_FOLDER, read_json
-from ..passport.organ import OrganPassport
+from ..passport.organ import OrganPassport, Passport
 
 REPEATABILITY_FILE = DATA_FOLDER / "repeatability.json"
 _REACH = 12
@@ -78,9 +78,9 @@ def floor_of(
     first, second : OrganPassport
         The organ in both scans.
     first_affine, second_affine : np.ndarray
-        Voxel indices to RAS mm of the grids that they were measured on, ``[4, 4]``.
+        Voxel indices to RAS mm of the grids that they were found on, see `label_affine`.
     """
-    factors = factors_of(min(first.voxel_count, second.voxel_count))
+    factors = factors_of(min(voxels_of(first, first_affine), voxels_of(second, second_affine)))
     if factors is None:
         return None
     one, other = uncertainty(first, first_affine), uncertainty(second, second_affine)
@@ -94,6 +94,27 @@ def floor_of(
         position_mm=factors.position_factor * float(np.hypot(one.centroid_mm, other.centroid_mm)),
         semi_axes_percent=(shortest, middle, longest),
     )
+
+
+def label_affine(passport: Passport) -> np.ndarray:
+    """Return the affine, ``[4, 4]``, of a grid as coarse as the labels are: the scan's, or the network's where coarser.
+
+    A network's labels at 3 mm are written on the scan's grid of perhaps 0.8 mm, voxel by voxel several times: that grid
+    measures them, but cannot say more of the anatomy than the network saw. A run's passport tells how much that was.
+    """
+    affine = np.array(passport.affine, np.float64)
+    found_mm = passport.model.get("label_spacing_mm")
+    if not (isinstance(found_mm, list) and len(found_mm) == 3 and all(isinstance(size, float) for size in found_mm)):
+        return affine
+    own_mm = np.linalg.norm(affine[:3, :3], axis=0)
+    affine[:3, :3] *= np.maximum(found_mm, own_mm) / own_mm
+    return affine
+
+
+def voxels_of(organ: OrganPassport, affine: np.ndarray) -> int:
+    """Return how many voxels of a grid that is no finer than its own have the volume of an organ."""
+    voxel_mm3 = abs(float(np.linalg.det(affine[:3, :3])))
+    return round(min(organ.volume_mm3 / voxel_mm3, organ.voxel_count)) if voxel_mm3 > 0 else organ.voxel_count
 
 
 def factors_of(voxel_count: int) -> Factors | None:

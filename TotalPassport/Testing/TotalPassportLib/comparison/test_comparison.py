@@ -150,6 +150,17 @@ def test_the_promise_of_95_percent_holds_on_grids_that_the_factors_were_not_take
 
 
 @pytest.mark.slow
+def test_so_it_does_for_runs_whose_network_is_coarser_than_the_scans(scan: tuple[np.ndarray, np.ndarray]) -> None:
+    runs = passports(*scan, repeats=6, seed=5, network_mm=3.0)
+    found = judged(list(ratios(runs)))
+    assert len(found) > 300
+    assert flagged_share(found) <= 0.06
+    # Judged by the voxels of the scans alone, more than the promised share would count as changed.
+    unaware = judged(list(ratios([replace(passport, model={}) for passport in runs])))
+    assert flagged_share(unaware) > 0.06
+
+
+@pytest.mark.slow
 def test_a_change_of_a_tenth_is_named_on_fine_grids(scan: tuple[np.ndarray, np.ndarray]) -> None:
     before = resampled(scan, 1.5, 1.5, 1.5)
     labels, affine = sampled(*scan, np.full(3, 1.5), np.eye(3), np.random.default_rng(5))

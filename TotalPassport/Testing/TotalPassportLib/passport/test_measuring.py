@@ -14,8 +14,11 @@ import pytest
 from parity.cases import committed_cases
 from support.scans import grid_around, rasterise, rotation, save_nifti
 from support.weights import isolate
+from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.comparison.changes import compare
 from TotalPassportLib.description_run import describe
+from TotalPassportLib.image.nifti import affine_in_label_file, save_labels
+from TotalPassportLib.image.volume import Volume, load_segmentation
 from TotalPassportLib.models.transfer.weights import weights_model
 from TotalPassportLib.options import RunOptions
 from TotalPassportLib.passport import read_passport, write_passport
@@ -137,6 +140,19 @@ def test_a_run_compared_with_the_passport_of_its_own_file_shows_no_organ_that_di
         assert change.volume_change_percent == 0.0
 
 
+def test_a_runs_floor_is_that_of_the_networks_grid_however_fine_the_scan_is(
+    threshold_model: Path, tmp_path: Path
+) -> None:
+    floors = []
+    for size_mm in (1.0, 3.0):
+        shape, affine = grid_around(EYE[:, [1, 2, 0]] * [1, -1, 1], (size_mm,) * 3, (0.0, 0.0, 0.0))
+        ct = save_nifti(tmp_path / f"{size_mm}.nii.gz", rasterise(shape, affine), affine)
+        passport = run(ct, tmp_path / "out", RunOptions(model=str(threshold_model))).passport
+        (change,) = (organ for organ in compare(passport, passport).organs if organ.name == "liver")
+        floors.append(change.floor.volume_percent)
+    assert floors[0] == pytest.approx(floors[1], rel=0.1)
+
+
 def test_measured_on_the_networks_grid_the_header_says_so(scan: Path, threshold_model: Path, tmp_path: Path) -> None:
     options = RunOptions(model=str(threshold_model), measure_on="model")
     on_network = run(scan, tmp_path / "model", options)
@@ -163,3 +179,17 @@ def test_a_passport_of_an_older_version_does_not_say_where_it_was_measured(
     assert old.measured_on is None
     write_passport(old, tmp_path / "again.json")
     assert "measured_on" not in (tmp_path / "again.json").read_text(encoding="utf-8")
+
+
+def test_the_affine_that_is_measured_by_is_the_one_that_the_file_has_also_of_scans_that_are_no_nifti_files(
+    tmp_path: Path,
+) -> None:
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = OBLIQUE * (0.7, 0.8, 1 / 3), (1000 / 3, -1 / 7, 12.1)
+    labels = np.ones((4, 5, 6), np.uint8)
+    like = Volume(voxels=labels, affine=affine, nominal_spacing_mm=(0.7, 0.8, 1 / 3), header={}, path=tmp_path / "ct")
+    save_labels(tmp_path / "labels.nii.gz", labels, like=like, table=load_label_table("total"))
+    stored = load_segmentation(tmp_path / "labels.nii.gz")
+    assert np.array_equal(stored.affine, affine_in_label_file(like))
+    assert not np.array_equal(stored.affine, affine), "headers hold single precision"
+    np.testing.assert_allclose(stored.nominal_spacing_mm, (0.7, 0.8, 1 / 3), rtol=1e-6)
