@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..base.errors import BadInput
 from ..base.files import require_regular
-from . import nifti
+from . import itk_reader, nifti
 from .nifti_header import HINT
 from .stored_image import StoredImage
 
@@ -32,7 +32,11 @@ class FileFormat:
     read: Callable[[Path], StoredImage]
 
 
-FORMATS = (FileFormat(name="NIfTI", suffixes=nifti.SUFFIXES, read=nifti.read_nifti),)
+FORMATS = (
+    FileFormat(name="NIfTI", suffixes=nifti.SUFFIXES, read=nifti.read_nifti),
+    FileFormat(name="NRRD", suffixes=itk_reader.NRRD_SUFFIXES, read=itk_reader.read_nrrd),
+    FileFormat(name="MetaImage", suffixes=itk_reader.META_SUFFIXES, read=itk_reader.read_meta),
+)
 
 
 def read_image(path: Path) -> StoredImage:
@@ -52,7 +56,8 @@ def read_image(path: Path) -> StoredImage:
     require_regular(path)
     kind = _format_of(path)
     if kind is None:
-        names = " or ".join(known.name for known in FORMATS)
+        *others, last = (known.name for known in FORMATS)
+        names = f"{', '.join(others)} or {last}"
         raise BadInput(f"'{path}' is not a {names} file by its name.", HINT)
     return kind.read(path)
 
