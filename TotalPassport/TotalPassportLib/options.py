@@ -54,6 +54,8 @@ class RunOptions:
         Remove pieces of at most 200 mm3, as TotalSegmentator's option of that name does.
     preview : bool
         Also write ``<stem>_preview.png``.
+    series : str
+        Which series of a DICOM folder, by its number in the list that is shown where there are several, or by its UID.
 
     Examples
     --------
@@ -83,6 +85,7 @@ class RunOptions:
     statistics_include_incomplete: bool = _option(False, "do not set structures near the border to 0 there")
     remove_small_blobs: bool = _option(False, "remove pieces of at most 200 mm3, as TotalSegmentator does")
     preview: bool = _option(False, "also write <stem>_preview.png")
+    series: str = _option("", "which series of a DICOM folder, where it has several", metavar="NUMBER")
 
     @classmethod
     def from_entries(cls, entries: Mapping[str, Any]) -> RunOptions:

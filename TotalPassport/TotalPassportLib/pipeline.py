@@ -146,7 +146,7 @@ def run(
             networks = stack.enter_context(NetworkOpener(options.provider, options.precision, progress.warn))
             # Opening a network takes about as long as loading a CT, and mostly one core.
             networks.prepare(needed_parts(model, wanted)[0])
-            ct = load_ct(ct_path, progress.warn)
+            ct = load_ct(ct_path, progress.warn, options.series)
             paths = OutputPaths.in_folder(make_folder(Path(output_folder)), stem_of(ct_path), options)
             _require_writable(paths, ct_path)
         with progress.stage("prepare"):

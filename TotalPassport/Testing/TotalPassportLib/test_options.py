@@ -25,6 +25,7 @@ OTHERS: dict[str, Any] = {
     "statistics_include_incomplete": True,
     "remove_small_blobs": True,
     "preview": True,
+    "series": "2",
 }
 """A value beside the default of every option."""
 KINDS = {bool: "boolean", str: "string", tuple[str, ...]: "array"}

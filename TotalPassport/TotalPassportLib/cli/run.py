@@ -24,7 +24,12 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser], epilo
         "and <stem>_passport.json into a folder. Existing results of the same names are replaced.",
         epilog=epilog,
     )
-    parser.add_argument("ct", type=Path, metavar="CT", help="the scan, .nii or .nii.gz; convert DICOM with dcm2niix")
+    parser.add_argument(
+        "ct",
+        type=Path,
+        metavar="CT",
+        help="the scan: a NIfTI file; with SimpleITK also NRRD, MetaImage or a folder of DICOM",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument(
         "--weights",

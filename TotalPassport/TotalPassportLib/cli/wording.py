@@ -58,6 +58,7 @@ IN_THE_SHELL: Mapping[HintCode, str] = {
     ),
     HintCode.CHOOSE_MODEL: "Choose --model {models}.",
     HintCode.GIVE_WEIGHTS: "Add --weights FOLDER; then both programs run the same ones.",
+    HintCode.CHOOSE_SERIES: "Choose one by its number: --series 1.",
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..base.errors import BadInput
 from ..base.files import require_regular
 from . import itk_reader, nifti
+from .dicom import read_dicom
 from .nifti_header import HINT
 from .stored_image import StoredImage
 
@@ -39,8 +40,15 @@ FORMATS = (
 )
 
 
-def read_image(path: Path) -> StoredImage:
-    """Read an image by the reader of its format, which the file's name tells.
+def read_image(path: Path, series: str = "") -> StoredImage:
+    """Read an image by the reader of its format, which the file's name tells; a folder is one of DICOM slices.
+
+    Parameters
+    ----------
+    path : Path
+        The file or the folder.
+    series : str
+        Which series of the folder, see `dicom.read_dicom`.
 
     Raises
     ------
@@ -52,7 +60,9 @@ def read_image(path: Path) -> StoredImage:
     if not path.exists():
         raise BadInput(f"There is no file '{path}'.", "Check the path.")
     if path.is_dir():
-        raise BadInput(f"'{path}' is a folder.", HINT)
+        return read_dicom(path, series)
+    if series:
+        raise BadInput(f"'{path}' is a file, and only folders of DICOM have series.", "Leave the series out.")
     require_regular(path)
     kind = _format_of(path)
     if kind is None:
@@ -85,4 +95,4 @@ def stem_of(path: Path) -> str:
     for suffix in (suffix for kind in FORMATS for suffix in kind.suffixes):
         if path.name.lower().endswith(suffix):
             return path.name[: -len(suffix)]
-    return path.stem
+    return path.stem or path.resolve().name or "scan"

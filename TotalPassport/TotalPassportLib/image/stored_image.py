@@ -101,6 +101,8 @@ class StoredImage:
         SHA-256 of the very bytes that were read, in hexadecimal; of several files, of their bytes one after another.
     remarks : tuple of Remark
         What was assumed.
+    modality : str, optional
+        DICOM's code of what has made the image, such as CT or MR, where the file says it.
     """
 
     voxels: np.ndarray
@@ -109,3 +111,4 @@ class StoredImage:
     header: Any
     sha256: str
     remarks: tuple[Remark, ...] = ()
+    modality: str | None = None

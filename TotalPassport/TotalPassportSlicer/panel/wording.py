@@ -75,6 +75,7 @@ def _texts_of_models() -> dict[HintCode, str]:
         HintCode.GIVE_PUBLISHED_FILES: _("Get that file with a browser, on any machine, and give its folder."),
         HintCode.CHOOSE_MODEL: _("Choose one of the models {models}."),
         HintCode.GIVE_WEIGHTS: _("Give the folder with the weights."),
+        HintCode.CHOOSE_SERIES: _("Load the series that you mean with Slicer's module DICOM."),
     }
 
 
