@@ -118,6 +118,8 @@ class RunOptions:
         Folders with official weights, separated as in ``PATH``; models whose weights are there are made of them.
     overwrite : bool
         Replace results even if they are of another scan, see `destinations`; those of the same scan always are.
+    series : str
+        Which series of a DICOM folder, by its number in the list that is shown where there are several, or by its UID.
 
     Examples
     --------
@@ -185,6 +187,7 @@ class RunOptions:
     statistics_aggregation: Literal["mean", "median"] = _option("mean", "what of the intensities the statistics tell")
     statistics_extra: bool = _option(False, "also spread, range, centre and box in voxels in the statistics")
     statistics_normalized: bool = _option(False, "intensities in the statistics as parts of the scan's whole range")
+    series: str = _option("", "which series of a DICOM folder, where it has several", metavar="NUMBER")
     weights: str = _option(
         "",
         "folder with official weights, such as the one in which TotalSegmentator keeps its own, or several as in PATH; "

@@ -139,7 +139,7 @@ def run(
             )
             # Opening a network takes about as long as loading a scan, and mostly one core.
             networks.prepare(first_network(asked, options, find))
-            scan = load_scan(ct_path, asked, progress)
+            scan = load_scan(ct_path, asked, progress, options.series)
             paths = paths_of_run(output_folder, ct_path, options)
             _require_writable(paths, ct_path)
             if not options.overwrite:

@@ -130,8 +130,8 @@ def first_network(asked: Sequence[AskedModel], options: RunOptions, find: Find) 
     return needed_parts(model, wanted)[0]
 
 
-def load_scan(path: Path, asked: Sequence[AskedModel], progress: Progress) -> Volume:
-    """Load the scan that some models are for.
+def load_scan(path: Path, asked: Sequence[AskedModel], progress: Progress, series: str = "") -> Volume:
+    """Load the scan that some models are for; ``series`` says which one of a folder with several.
 
     Raises
     ------
@@ -139,8 +139,8 @@ def load_scan(path: Path, asked: Sequence[AskedModel], progress: Progress) -> Vo
         See `load_ct`.
     """
     if asked[0].model.modality == CT:
-        return load_ct(path, progress.warn)
-    scan = load_mr(path, progress.warn)
+        return load_ct(path, progress.warn, series)
+    scan = load_mr(path, progress.warn, series)
     if float(scan.voxels.min()) < LOWEST_MR:
         progress.warn(
             "not_mr",

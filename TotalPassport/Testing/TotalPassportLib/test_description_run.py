@@ -144,7 +144,7 @@ def test_what_is_no_mask_is_named_and_left_out(folder: Path) -> None:
     passport = described(folder, events)
     warned = next(event["message"] for event in events if event.get("code") == "not_masks")
     assert "ct.nii.gz (values from -" in warned
-    assert "statistics.json (no NIfTI file)" in warned
+    assert "statistics.json (no image file)" in warned
     assert passport.model["names_from"] == "file name"
 
 
@@ -250,7 +250,7 @@ def test_a_folder_without_masks_is_refused_in_a_sentence(content: str, tmp_path:
     if content == "labels":
         save_nifti(folder / "all.nii.gz", mask(BOXES["liver"]) + mask(BOXES["my lesion"]), AFFINE)
     with pytest.raises(
-        BadInput, match=r"has no NIfTI files|has no binary masks: all\.nii\.gz \(2 labels in one file\)"
+        BadInput, match=r"has no image files|has no binary masks: all\.nii\.gz \(2 labels in one file\)"
     ):
         described(folder)
 

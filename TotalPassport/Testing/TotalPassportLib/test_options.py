@@ -48,6 +48,7 @@ OTHERS: dict[str, Any] = {
     "small_blobs_mm3": 12.5,
     "weights": "weights",
     "overwrite": True,
+    "series": "2",
 }
 """A value beside the default of every option."""
 KINDS = {bool: "boolean", str: "string", tuple[str, ...]: "array", int: "integer", float: "number"}

@@ -42,6 +42,7 @@ class HintCode(enum.StrEnum):
     GIVE_WEIGHTS = "give_weights"
     GET_LICENSED_WEIGHTS = "get_licensed_weights"
     OVERWRITE = "overwrite"
+    CHOOSE_SERIES = "choose_series"
 
 
 NEUTRAL: Mapping[HintCode, str] = {
@@ -99,6 +100,7 @@ NEUTRAL: Mapping[HintCode, str] = {
     ),
     HintCode.GIVE_WEIGHTS: "Give the folder with the weights; then both programs run the same ones.",
     HintCode.OVERWRITE: "Choose another folder or name, or replace it by the option overwrite=True.",
+    HintCode.CHOOSE_SERIES: "Choose one by its number: RunOptions(series='1').",
 }
 """The words for who calls the library from Python. The fields of each text are the arguments of its code."""
 

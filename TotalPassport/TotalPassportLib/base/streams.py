@@ -53,6 +53,29 @@ def quiet_libraries() -> Iterator[None]:
             logging.disable(level)
 
 
+@contextmanager
+def quiet_native_code() -> Iterator[None]:
+    """Keep what code beneath Python writes straight to standard error from the user, unless this user is a developer.
+
+    It is the whole process that is quiet meanwhile, so the block should be short.
+    """
+    try:
+        kept = None if os.environ.get(DEBUG_VARIABLE) else os.dup(2)
+    except OSError:  # closed
+        kept = None
+    if kept is None:
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 class SafeStream(io.TextIOBase):
     """Text for people, on a stream that may be full, closed, or of few letters; what is written never raises.
 

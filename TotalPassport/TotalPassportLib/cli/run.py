@@ -26,7 +26,12 @@ def add_run(commands: argparse._SubParsersAction[CommandParser], epilog: str) ->
         "are replaced, those of another one only with --overwrite.",
         epilog=epilog,
     )
-    parser.add_argument("ct", type=Path, metavar="CT", help="the scan, .nii or .nii.gz; convert DICOM with dcm2niix")
+    parser.add_argument(
+        "ct",
+        type=Path,
+        metavar="CT",
+        help="the scan: a NIfTI file; with SimpleITK also NRRD, MetaImage or a folder of DICOM",
+    )
     parser.add_argument(
         "-o",
         "--output",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..base.errors import BadInput
 from ..base.files import require_regular
-from . import nifti
+from . import itk_reader, nifti
+from .dicom import read_dicom
 from .nifti_header import HINT
 from .stored_image import StoredImage
 
@@ -32,11 +33,22 @@ class FileFormat:
     read: Callable[[Path], StoredImage]
 
 
-FORMATS = (FileFormat(name="NIfTI", suffixes=nifti.SUFFIXES, read=nifti.read_nifti),)
+FORMATS = (
+    FileFormat(name="NIfTI", suffixes=nifti.SUFFIXES, read=nifti.read_nifti),
+    FileFormat(name="NRRD", suffixes=itk_reader.NRRD_SUFFIXES, read=itk_reader.read_nrrd),
+    FileFormat(name="MetaImage", suffixes=itk_reader.META_SUFFIXES, read=itk_reader.read_meta),
+)
 
 
-def read_image(path: Path) -> StoredImage:
-    """Read an image by the reader of its format, which the file's name tells.
+def read_image(path: Path, series: str = "") -> StoredImage:
+    """Read an image by the reader of its format, which the file's name tells; a folder is one of DICOM slices.
+
+    Parameters
+    ----------
+    path : Path
+        The file or the folder.
+    series : str
+        Which series of the folder, see `dicom.read_dicom`.
 
     Raises
     ------
@@ -48,11 +60,14 @@ def read_image(path: Path) -> StoredImage:
     if not path.exists():
         raise BadInput(f"There is no file '{path}'.", "Check the path.")
     if path.is_dir():
-        raise BadInput(f"'{path}' is a folder.", HINT)
+        return read_dicom(path, series)
+    if series:
+        raise BadInput(f"'{path}' is a file, and only folders of DICOM have series.", "Leave the series out.")
     require_regular(path)
     kind = _format_of(path)
     if kind is None:
-        names = " or ".join(known.name for known in FORMATS)
+        *others, last = (known.name for known in FORMATS)
+        names = f"{', '.join(others)} or {last}"
         raise BadInput(f"'{path}' is not a {names} file by its name.", HINT)
     return kind.read(path)
 
@@ -80,4 +95,4 @@ def stem_of(path: Path) -> str:
     for suffix in (suffix for kind in FORMATS for suffix in kind.suffixes):
         if path.name.lower().endswith(suffix):
             return path.name[: -len(suffix)]
-    return path.stem
+    return path.stem or path.resolve().name or "scan"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
@@ -28,7 +29,9 @@ def label_names_xml(table: LabelTable, values: list[int]) -> bytes:
 
 
 def stored_label_names(header: Any) -> Mapping[int, str]:
-    """Return label value -> name from a header written by us or by TotalSegmentator; empty when there is none."""
+    """Return label value -> name from a header written by us, TotalSegmentator or Slicer; empty when there is none."""
+    if isinstance(header, Mapping):
+        return _segment_names(header)
     for extension in getattr(header, "extensions", []):
         content = extension.get_content() if extension.get_code() == CARET_XML else b""
         text = content if isinstance(content, bytes) else str(content).encode()
@@ -41,3 +44,14 @@ def stored_label_names(header: Any) -> Mapping[int, str]:
         except (ElementTree.ParseError, KeyError, ValueError):
             continue
     return {}
+
+
+def _segment_names(fields: Mapping[str, str]) -> Mapping[int, str]:
+    """Return the names that Slicer gives segments in the fields of a NRRD file, ``Segment3_Name``."""
+    names = {}
+    for key, name in fields.items():
+        number = re.fullmatch(r"(Segment[0-9]+)_Name", key)
+        value = fields.get(f"{number[1]}_LabelValue", "") if number else ""
+        if value.isascii() and value.isdigit():
+            names[int(value)] = name.strip()
+    return names

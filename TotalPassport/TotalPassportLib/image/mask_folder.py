@@ -92,7 +92,7 @@ class MaskFolder:
     Raises
     ------
     BadInput
-        There is no NIfTI file in it, or two have the same name.
+        There is no image file in it, or two have the same name.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -100,12 +100,12 @@ class MaskFolder:
         self.folder = inner if inner.is_dir() else folder
         files = sorted(path for path in self.folder.iterdir() if not path.name.startswith(".") and path.is_file())
         self.paths = image_files(files)
-        self.skipped = {path.name: "no NIfTI file" for path in files if not has_image_name(path)}
+        self.skipped = {path.name: "no image file" for path in files if not has_image_name(path)}
         self.remarks: dict[Remark, list[str]] = {}
         self._hashes: dict[str, str] = {}
         if not self.paths:
             raise BadInput(
-                f"The folder '{folder}' has no NIfTI files.",
+                f"The folder '{folder}' has no image files.",
                 "Give a label image, or a folder of binary masks, one structure a file (.nii or .nii.gz).",
             )
         self._refuse_repeated_names()

@@ -81,14 +81,7 @@ class Geometry:
             return affine
         if fields["qform_code"] > 0:
             return np.asarray(fields.get_qform(), np.float64)
-        self.remarks.append(
-            Remark(
-                code="unknown_orientation",
-                sentence="The header of {image} does not say how the patient lies. Its axes were taken to run to the "
-                "patient's left, back and head from a first voxel at the origin, as ITK and Slicer do; left and right "
-                "may be exchanged, and no position can be compared with another scan's.",
-            )
-        )
+        self.remarks.append(unknown_orientation())
         return np.diag([-stored_spacing[0], -stored_spacing[1], stored_spacing[2], 1.0])
 
     def _compare_forms(self, fields: Any, affine: np.ndarray, mm: float) -> None:
@@ -109,6 +102,16 @@ class Geometry:
                 f"{viewers}.",
             )
         )
+
+
+def unknown_orientation() -> Remark:
+    """Return what is to be said of an image whose header does not say how the patient lies."""
+    return Remark(
+        code="unknown_orientation",
+        sentence="The header of {image} does not say how the patient lies. Its axes were taken to run to the patient's "
+        "left, back and head from a first voxel at the origin, as ITK and Slicer do; left and right may be exchanged, "
+        "and no position can be compared with another scan's.",
+    )
 
 
 def _check(affine: np.ndarray, spacing_mm: np.ndarray, path: Path) -> None:

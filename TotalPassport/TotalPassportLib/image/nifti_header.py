@@ -16,7 +16,7 @@ import numpy as np
 from ..base.errors import BadInput
 from .byte_stream import ByteStream
 from .label_names import CARET_XML
-from .stored_image import UnfitImage
+from .stored_image import one_volume
 
 HINT = "Give a NIfTI file (.nii, .nii.gz, or the pair .hdr and .img); convert DICOM with Slicer or dcm2niix."
 MAX_NAMES_BYTES = 16 * 2**20
@@ -103,7 +103,7 @@ def read_header(stream: ByteStream, path: Path) -> NiftiHeader:
     header = NiftiHeader(
         fields=fields,
         stored_spacing=spacing,
-        shape=_one_volume(fields, path),
+        shape=one_volume(fields.get_data_shape(), fields.get_data_dtype(), path),
         data_type=fields.get_data_dtype(),
         slope=1.0 if slope is None else float(slope),
         intercept=0.0 if intercept is None else float(intercept),
@@ -142,26 +142,6 @@ def _no_header(block: bytes, path: Path) -> str:
     if _NIFTI_1_BYTES in (int.from_bytes(block[:4], "little"), int.from_bytes(block[:4], "big")):
         return "it may be in the older format Analyze, which does not say where the patient's left is"
     return "it does not begin as one does"
-
-
-def _one_volume(fields: Any, path: Path) -> tuple[int, int, int]:
-    """Return the shape of the volume; trailing axes of length 1 do not count."""
-    shape = tuple(int(size) for size in fields.get_data_shape())
-    described = " x ".join(map(str, shape))
-    if len(shape) < 3:
-        what = f"a {len(shape)}-D image"
-        raise UnfitImage(f"'{path}' is {what} ({described}).", "Give a 3-D volume.", what)
-    if any(size != 1 for size in shape[3:]):
-        what = "several volumes"
-        raise UnfitImage(f"'{path}' holds {what} ({described}).", "Give one of them as a 3-D file.", what)
-    if min(shape) < 1:
-        raise BadInput(f"'{path}' holds no voxels ({described}).", "Convert the file again.")
-    data_type = fields.get_data_dtype()
-    if data_type.kind not in "iuf":
-        what = f"{'colour' if data_type.fields else data_type} voxels"
-        raise UnfitImage(f"'{path}' holds {what}, not numbers.", "Give an image of one number a voxel.", what)
-    i, j, k = shape[:3]
-    return i, j, k
 
 
 def read_label_names(stream: ByteStream, header: NiftiHeader) -> None:

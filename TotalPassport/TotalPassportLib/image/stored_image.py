@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..base.errors import BadInput
+from ..base.hints import Hint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +41,45 @@ class Remark:
 class UnfitImage(BadInput):
     """An image that is something else than what was asked for; ``what`` says in a few words what."""
 
-    def __init__(self, message: str, hint: str, what: str) -> None:
+    def __init__(self, message: str, hint: Hint | str, what: str) -> None:
         super().__init__(message, hint)
         self.what = what
+
+
+def one_volume(sizes: Sequence[int], data_type: np.dtype[Any], path: Path) -> tuple[int, int, int]:
+    """Return the shape of an image of one volume of numbers; trailing axes of length 1 do not count.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Of all its axes.
+    data_type : numpy.dtype
+        Of its voxels; structured where these have several values.
+    path : Path
+        The file, for the sentences of the errors.
+
+    Raises
+    ------
+    UnfitImage
+        It holds something else.
+    BadInput
+        It holds nothing.
+    """
+    shape = tuple(int(size) for size in sizes)
+    described = " x ".join(map(str, shape))
+    if len(shape) < 3:
+        what = f"a {len(shape)}-D image"
+        raise UnfitImage(f"'{path}' is {what} ({described}).", "Give a 3-D volume.", what)
+    if any(size != 1 for size in shape[3:]):
+        what = "several volumes"
+        raise UnfitImage(f"'{path}' holds {what} ({described}).", "Give one of them as a 3-D file.", what)
+    if min(shape) < 1:
+        raise BadInput(f"'{path}' holds no voxels ({described}).", "Convert the file again.")
+    if data_type.kind not in "iuf":
+        what = f"{'colour' if data_type.fields else data_type} voxels"
+        raise UnfitImage(f"'{path}' holds {what}, not numbers.", "Give an image of one number a voxel.", what)
+    i, j, k = shape[:3]
+    return i, j, k
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +101,8 @@ class StoredImage:
         SHA-256 of the very bytes that were read, in hexadecimal; of several files, of their bytes one after another.
     remarks : tuple of Remark
         What was assumed.
+    modality : str, optional
+        DICOM's code of what has made the image, such as CT or MR, where the file says it.
     """
 
     voxels: np.ndarray
@@ -70,3 +111,4 @@ class StoredImage:
     header: Any
     sha256: str
     remarks: tuple[Remark, ...] = ()
+    modality: str | None = None

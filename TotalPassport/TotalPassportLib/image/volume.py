@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..base.errors import BadInput
+from ..base.text import shown_name
 from .formats import read_image
 from .grid import canonical_grid, from_canonical, to_canonical
 from .hounsfield import remark_on_intensities
@@ -87,7 +88,7 @@ class Volume:
         return np.asarray(np.sqrt(np.sum(self.affine[:3, :3] ** 2, axis=0)).astype(np.float32))
 
 
-def load_ct(path: Path, warn: Warn | None = None) -> Volume:
+def load_ct(path: Path, warn: Warn | None = None, series: str = "") -> Volume:
     """Load a CT in Hounsfield units and check that it can be segmented.
 
     Voxels that are no numbers, and those beyond anything that can be computed with, are taken for air.
@@ -95,10 +96,12 @@ def load_ct(path: Path, warn: Warn | None = None) -> Volume:
     Parameters
     ----------
     path : Path
-        A file of one of the `formats.FORMATS`.
+        A file of one of the `formats.FORMATS`, or a folder of DICOM slices.
     warn : callable, optional
         Called with a code and a sentence when something looks wrong but can be used; the image's ``remarks`` have the
         same.
+    series : str
+        Which series of the folder, where there are several.
 
     Raises
     ------
@@ -107,7 +110,7 @@ def load_ct(path: Path, warn: Warn | None = None) -> Volume:
     OutOfMemory
         The scan does not fit into memory.
     """
-    volume = _load(path, modality="CT", intensity_unit="HU")
+    volume = _load(path, modality="CT", intensity_unit="HU", series=series)
     _check_ct_geometry(volume)
     lowest, highest, replaced = _finite_range(volume)
     if lowest == highest:
@@ -116,12 +119,12 @@ def load_ct(path: Path, warn: Warn | None = None) -> Volume:
     return _told(replace(volume, remarks=(*volume.remarks, *(remark for remark in found if remark))), warn)
 
 
-def load_mr(path: Path, warn: Warn | None = None) -> Volume:
+def load_mr(path: Path, warn: Warn | None = None, series: str = "") -> Volume:
     """Load an MR image and check that it can be segmented; its intensities have no unit.
 
     Parameters
     ----------
-    path, warn
+    path, warn, series
         As for `load_ct`.
 
     Raises
@@ -129,7 +132,7 @@ def load_mr(path: Path, warn: Warn | None = None) -> Volume:
     BadInput, OutOfMemory
         As `load_ct` does.
     """
-    volume = _load(path, modality="MR", intensity_unit="arbitrary")
+    volume = _load(path, modality="MR", intensity_unit="arbitrary", series=series)
     _check_ct_geometry(volume)
     lowest, highest, replaced = _finite_range(volume)
     if lowest == highest:
@@ -190,9 +193,16 @@ def voxels_on_grid_of(ct: Volume, segmentation: Volume) -> np.ndarray:
     return from_canonical(to_canonical(ct.voxels, ct_grid), grid)
 
 
-def _load(path: Path, *, modality: Modality | None = None, intensity_unit: IntensityUnit | None = None) -> Volume:
+def _load(
+    path: Path, *, modality: Modality | None = None, intensity_unit: IntensityUnit | None = None, series: str = ""
+) -> Volume:
     path = Path(path)
-    image = read_image(path)
+    image = read_image(path, series)
+    if None not in (modality, image.modality) and modality != image.modality:
+        raise BadInput(
+            f"'{path}' is no {modality}: by its header its modality is {shown_name(str(image.modality))}.",
+            f"Give a {modality}.",
+        )
     return Volume(
         voxels=image.voxels,
         affine=image.affine,

@@ -57,11 +57,11 @@ def test_a_scan_in_another_format_gives_the_same_labels(
 
 @pytest.mark.usefixtures("numpy_format")
 def test_a_file_of_no_known_format_is_refused_with_the_names_of_those_that_are(tmp_path: Path) -> None:
-    (tmp_path / "ct.mha").write_bytes(b"ObjectType = Image")
-    with pytest.raises(BadInput, match="is not a NIfTI or NPZ file by its name"):
-        load_ct(tmp_path / "ct.mha")
+    (tmp_path / "ct.vti").write_bytes(b"<VTKFile>")
+    with pytest.raises(BadInput, match="is not a NIfTI, NRRD, MetaImage or NPZ file by its name"):
+        load_ct(tmp_path / "ct.vti")
 
 
-@pytest.mark.parametrize(("name", "stem"), [("ct.nii.gz", "ct"), ("a.b.NII", "a.b"), ("ct.mha", "ct")])
+@pytest.mark.parametrize(("name", "stem"), [("ct.nii.gz", "ct"), ("a.b.NII", "a.b"), ("ct.seg.nrrd", "ct.seg")])
 def test_the_stem_of_a_scans_name_is_what_stands_before_its_formats_suffix(name: str, stem: str) -> None:
     assert stem_of(Path("folder") / name) == stem
