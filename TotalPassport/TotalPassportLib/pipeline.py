@@ -22,6 +22,7 @@ from .base.errors import as_user_error
 from .base.events import Cancellation, EventCallback, Progress, ignore_event, start
 from .base.files import make_folder
 from .base.memory import available_bytes
+from .base.memory_limit import MemoryLimit
 from .base.outputs import OutputFiles, check_destination
 from .base.structure_names import structures_meant
 from .destinations import paths_of_run, refuse_other_scans_results
@@ -30,7 +31,7 @@ from .image.nifti import save_labels
 from .image.preparation import PreparedCT, prepare
 from .image.preview import write_preview
 from .image.volume import Volume, load_ct
-from .models.catalogue import find_model
+from .models.catalogue import find_model, is_foreign
 from .models.description import ModelDescription
 from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
 from .passport import Passport
@@ -40,7 +41,7 @@ from .passport.provenance import source_of, with_provenance
 from .segmentation.cleaning import remove_small_blobs, remove_small_pieces
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
-from .segmentation.estimate import LONG_SECONDS, Estimate
+from .segmentation.estimate import LONG_SECONDS, Estimate, first_window_bytes
 from .segmentation.official_statistics import official_statistics, statistics_text
 from .segmentation.segment import ModelGridLabels, needed_parts, segment
 
@@ -142,6 +143,7 @@ def run(
         with progress.stage("load"):
             model = find_model(options.model)
             wanted = wanted_labels(model, options.roi)
+            limit = stack.enter_context(MemoryLimit(first_window_bytes(model) if is_foreign(options.model) else None))
             networks = stack.enter_context(
                 NetworkOpener(options.provider, options.precision, progress.warn, options.threads)
             )
@@ -161,8 +163,9 @@ def run(
                 networks,
                 on_window=progress.step,
                 wanted=wanted,
-                on_estimate=partial(_report_estimate, progress, available_bytes()),
+                on_estimate=partial(_report_estimate, progress, available_bytes(), limit),
             )
+            limit.lift()
         with progress.stage("restore"):
             found = _cleaned(found, model, options)
             segmented = SegmentedScan(
@@ -210,8 +213,9 @@ def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
         check_destination(path, ct_path)
 
 
-def _report_estimate(progress: Progress, free_bytes: int | None, estimate: Estimate) -> None:
-    """Say what the run will take, with a way out if that is too much."""
+def _report_estimate(progress: Progress, free_bytes: int | None, limit: MemoryLimit, estimate: Estimate) -> None:
+    """Say what the run will take, with a way out if that is too much, and hold a network that is not known to it."""
+    limit.tighten(estimate.further_bytes)
     progress.estimate(estimate.windows, estimate.seconds, estimate.memory_bytes)
     way_out = "choose a model with larger voxels, such as 'fast', or crop the scan"
     if free_bytes is not None and estimate.further_bytes > free_bytes:

@@ -64,6 +64,11 @@ def resident_bytes() -> int:
     return _process_bytes("VmRSS", "working_set")
 
 
+def data_bytes() -> int:
+    """Return how much memory of its own this process has asked for, used or not; 0 where it cannot be told."""
+    return _process_bytes("VmData", "working_set")
+
+
 def peak_bytes() -> int:
     """Return the most memory that this process has occupied so far; 0 where it cannot be told."""
     return _process_bytes("VmHWM", "peak_working_set")
