@@ -89,5 +89,5 @@ def _crash(number: int) -> Exception:
         )
     return ModelError(
         f"The libraries that run the network have crashed ({signal.Signals(number).name}).",
-        "Try another --provider; if it repeats, the model is damaged or made to do harm.",
+        "Try another provider; if it repeats, the model is damaged or made to do harm.",
     )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..base.errors import Cancelled, TotalPassportError, user_error
-from ..base.memory import require_address_space
+from ..base.memory import require_room_for_libraries
 from ..base.outputs import results_written
 from ..base.streams import DEBUG_VARIABLE, open_standard_streams, quiet_libraries, safe_streams
 from ..base.supervision import run_supervised
@@ -26,9 +26,6 @@ from ..base.text import LONGEST_SENTENCE, shown_name
 if TYPE_CHECKING:
     from .parser import CommandParser
 
-LIBRARIES_BYTES = 128 * 2**20
-"""Of address space without which numpy ends the process by itself, with an exit code of its own."""
-BYTES_A_THREAD = 10 * 2**20
 BURST_SECONDS = 1.0
 """Signals that come so fast after one another mean the same; who asks again after that is impatient."""
 
@@ -61,7 +58,7 @@ def _run(arguments: list[str], own_process: bool = False) -> int:
         written = results_written()
         code = 0
         try:
-            require_address_space(LIBRARIES_BYTES + (os.cpu_count() or 1) * BYTES_A_THREAD, "Loading the libraries")
+            require_room_for_libraries()
             _call(arguments, own_process)
         except SystemExit as error:  # from --help, --version, and arguments that cannot be understood
             code = error.code if isinstance(error.code, int) else 0
