@@ -59,6 +59,7 @@ SLOW = (
     "TotalPassportLib/cli/test_benchmark.py",
     "TotalPassportLib/cli/test_destinations.py",
     "TotalPassportLib/cli/test_arguments.py",
+    "TotalPassportLib/cli/test_garbled_files.py",
     "TotalPassportLib/cli/test_hostile_names.py",
     "TotalPassportLib/cli/test_hostile_networks.py",
     "TotalPassportLib/cli/test_main.py",
