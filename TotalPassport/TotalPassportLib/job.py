@@ -27,6 +27,7 @@ from TotalPassportLib.base.errors import BadInput, Cancelled, user_error
 from TotalPassportLib.base.events import Cancellation, Event, EventCallback
 from TotalPassportLib.base.files import read_json, validate
 from TotalPassportLib.base.hints import hint_fields
+from TotalPassportLib.base.memory import require_room_for_libraries
 from TotalPassportLib.base.outputs import results_written
 from TotalPassportLib.base.streams import open_standard_streams, quiet_libraries
 from TotalPassportLib.options import RunOptions
@@ -87,6 +88,7 @@ def run_job_file(arguments: list[str] | None = None) -> int:
     try:
         if len(arguments) != 1:
             raise BadInput("One argument is needed: the job file.", "See docs/architecture.md.")
+        require_room_for_libraries()
         job_path = Path(arguments[0]).resolve()
         job = read_json(job_path)
         validate(job, "job", "The job file")

@@ -20,6 +20,7 @@ import numpy as np
 from .base.errors import as_user_error
 from .base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event, share_of, start
 from .base.files import make_folder
+from .base.memory_limit import MemoryLimit
 from .base.outputs import OutputFiles, check_destination
 from .destinations import paths_of_run, refuse_other_scans_results
 from .image.grid import canonical_grid, to_canonical
@@ -43,7 +44,7 @@ from .segmentation.engines import version_of_onnxruntime
 from .segmentation.masks import MASK_SUFFIX, structure_masks
 from .segmentation.official_statistics import Measures, StatisticsKind, official_statistics, statistics_text
 from .segmentation.task_segmentation import ScanLabels
-from .segmentation_run import asked_models, first_network, load_scan, model_finder, segment_scan
+from .segmentation_run import asked_models, bytes_of_foreign, first_network, load_scan, model_finder, segment_scan
 
 RUN_SHARES = {"load": 0.04, "prepare": 0.04, "infer": 0.8, "restore": 0.02, "describe": 0.04, "write": 0.06}
 """Stages of a run and their usual shares of its time."""
@@ -134,6 +135,7 @@ def run(
         with progress.stage("load"):
             find = model_finder(options, on_event, progress.cancellation)
             asked = asked_models(options, find)
+            limit = stack.enter_context(MemoryLimit(bytes_of_foreign(asked, options)))
             networks = stack.enter_context(
                 NetworkOpener(options.provider, options.precision, progress.warn, options.threads)
             )
@@ -144,7 +146,8 @@ def run(
             _require_writable(paths, ct_path)
             if not options.overwrite:
                 refuse_other_scans_results(ct_path, paths.passport, paths.segmentation, sha256=scan.sha256)
-        found = segment_scan(scan, asked, networks, options, find=find, progress=progress)
+        found = segment_scan(scan, asked, networks, options, find=find, progress=progress, limit=limit)
+        limit.lift()
         combined = combined_labels(scan, found, on_model_grid=options.save_lowres, v1_order=options.v1_order)
         segmented = SegmentedScan(scan=scan, found=found, combined=combined)
         with progress.stage("describe"):

@@ -16,16 +16,17 @@ import numpy as np
 from .base.errors import BadInput, ModelError
 from .base.events import Cancellation, EventCallback, Progress
 from .base.memory import available_bytes
+from .base.memory_limit import MemoryLimit
 from .base.structure_names import structures_meant
 from .base.suggestions import did_you_mean
 from .image.volume import Volume, load_ct, load_mr
-from .models.catalogue import find_model
+from .models.catalogue import find_model, is_foreign
 from .models.description import ModelDescription, Part
 from .models.task import CT, MR, load_task
 from .models.transfer.weights import find_weights_model
 from .options import RunOptions
 from .segmentation.engine_choice import NetworkOpener
-from .segmentation.estimate import LONG_SECONDS, Estimate
+from .segmentation.estimate import LONG_SECONDS, Estimate, first_window_bytes
 from .segmentation.runs_progress import RunsProgress, planned_runs
 from .segmentation.segment import needed_parts
 from .segmentation.task_segmentation import (
@@ -122,6 +123,13 @@ def wanted_labels(models: Sequence[ModelDescription], names: Sequence[str]) -> l
     return [sorted(values) for values in wanted]
 
 
+def bytes_of_foreign(asked: Sequence[AskedModel], options: RunOptions) -> int | None:
+    """Return what a model that is from no catalogue may take until it is known better; None of those that are."""
+    if options.task or options.weights or not is_foreign(options.model):
+        return None
+    return max(first_window_bytes(each.model) for each in asked)
+
+
 def first_network(asked: Sequence[AskedModel], options: RunOptions, find: Find) -> Part:
     """Return the network that will run first: that of the rough model, where a scan is cropped."""
     model, wanted, tasks = asked[0].model, asked[0].wanted, options.of_tasks
@@ -158,6 +166,7 @@ def segment_scan(
     *,
     find: Find,
     progress: Progress,
+    limit: MemoryLimit,
 ) -> list[ScanLabels]:
     """Return what each of the models finds, in their order.
 
@@ -168,7 +177,7 @@ def segment_scan(
     """
     tasks = options.of_tasks
     _tell_modes(options, progress)
-    estimate = partial(_report_estimate, progress, available_bytes())
+    estimate = partial(_report_estimate, progress, available_bytes(), limit)
     network_scan = _widened(scan, progress)
     if _is_plain(asked, options):
         callbacks = RunCallbacks(on_window=progress.step, on_estimate=estimate)
@@ -215,8 +224,9 @@ def _widened(scan: Volume, progress: Progress) -> Volume:
     return replace(scan, voxels=scan.voxels * np.float32(WIDENED_MR_RANGE / width))
 
 
-def _report_estimate(progress: Progress, free_bytes: int | None, estimate: Estimate) -> None:
-    """Say what the run will take, with a way out if that is too much."""
+def _report_estimate(progress: Progress, free_bytes: int | None, limit: MemoryLimit, estimate: Estimate) -> None:
+    """Say what the run will take, with a way out if that is too much, and hold a network that is not known to it."""
+    limit.tighten(estimate.further_bytes)
     progress.estimate(estimate.windows, estimate.seconds, estimate.memory_bytes)
     way_out = "choose a model with larger voxels, such as 'fast', or crop the scan"
     if free_bytes is not None and estimate.further_bytes > free_bytes:

@@ -335,3 +335,21 @@ def test_a_name_that_no_file_can_have_is_a_sentence(
     assert child.finish() == 2, child.log
     assert child.events[-1]["code"] == "bad_input"
     assert "Traceback" not in child.log
+
+
+@pytest.mark.parametrize("kilobytes", [60_000, 100_000, 150_000, 250_000])
+def test_a_limit_so_low_that_libraries_cannot_be_loaded_is_an_event(
+    kilobytes: int, scratch: Path, threshold_model: Path, phantom_ct: Path
+) -> None:
+    job_file = scratch / "job.json"
+    job_file.write_text(json.dumps(run_job(scratch, phantom_ct, threshold_model)), encoding="utf-8")
+    process = subprocess.run(
+        ["bash", "-c", f'ulimit -v {kilobytes}; exec "$@"', "bash", sys.executable, str(JOB_SCRIPT), str(job_file)],
+        stdin=subprocess.PIPE,
+        capture_output=True,
+        env=environment(),
+        check=False,
+    )
+    assert process.returncode == 3, process.stderr
+    (event,) = [json.loads(line) for line in process.stdout.splitlines() if b'"started"' not in line]
+    assert (event["event"], event["code"]) == ("error", "out_of_memory")

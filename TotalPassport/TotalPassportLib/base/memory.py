@@ -14,6 +14,9 @@ from .errors import OutOfMemory
 
 NO_LIMIT = 2**60
 """Bytes: version 1 of control groups writes "no limit" as the largest number of pages."""
+LIBRARIES_BYTES = 128 * 2**20
+"""Of address space without which numpy ends the process by itself, with an exit code of its own."""
+BYTES_A_THREAD = 10 * 2**20
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in one unit of the system's ``ru_maxrss``."""
 
@@ -41,13 +44,13 @@ def _size_text(size_bytes: float) -> str:
     return f"{size_bytes / 2**30:.1f} GB" if size_bytes >= 2**30 / 10 else f"{size_bytes / 2**20:.1f} MB"
 
 
-def require_address_space(needed_bytes: int, purpose: str) -> None:
-    """Raise `OutOfMemory` when a limit of this process's own leaves less than ``needed_bytes``, as `require_memory`."""
-    room = _address_room()
+def require_room_for_libraries() -> None:
+    """Raise `OutOfMemory` when a limit of this process's own leaves too little to load numpy and the rest."""
+    room, needed_bytes = _address_room(), LIBRARIES_BYTES + (os.cpu_count() or 1) * BYTES_A_THREAD
     if room is not None and needed_bytes > room:
         raise OutOfMemory(
-            f"{purpose} needs about {needed_bytes / 2**20:.0f} MB of memory, but the limit of this process leaves "
-            f"{room / 2**20:.0f} MB.",
+            f"Loading the libraries needs about {needed_bytes / 2**20:.0f} MB of memory, but the limit of this process "
+            f"leaves {room / 2**20:.0f} MB.",
             "Raise the limit (ulimit -v).",
         )
 
@@ -62,6 +65,11 @@ def return_free_memory() -> None:
 def resident_bytes() -> int:
     """Return how much memory this process occupies now; 0 where it cannot be told."""
     return _process_bytes("VmRSS", "working_set")
+
+
+def data_bytes() -> int:
+    """Return how much memory of its own this process has asked for, used or not; 0 where it cannot be told."""
+    return _process_bytes("VmData", "working_set")
 
 
 def peak_bytes() -> int:

@@ -9,6 +9,7 @@ import argparse
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -16,17 +17,17 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..base.errors import Cancelled, TotalPassportError, user_error
-from ..base.memory import require_address_space
+from ..base.memory import require_room_for_libraries
 from ..base.outputs import results_written
 from ..base.streams import DEBUG_VARIABLE, open_standard_streams, quiet_libraries, safe_streams
+from ..base.supervision import run_supervised
 from ..base.text import LONGEST_SENTENCE, shown_name
 
 if TYPE_CHECKING:
     from .parser import CommandParser
 
-LIBRARIES_BYTES = 128 * 2**20
-"""Of address space without which numpy ends the process by itself, with an exit code of its own."""
-BYTES_A_THREAD = 10 * 2**20
+BURST_SECONDS = 1.0
+"""Signals that come so fast after one another mean the same; who asks again after that is impatient."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,20 +43,23 @@ def main(arguments: list[str] | None = None) -> int:
     open_standard_streams()
     try:
         with quiet_libraries():
-            return _run(sys.argv[1:])
+            code = _run(sys.argv[1:], own_process=True)
+        if code == Cancelled.exit_code:
+            os._exit(code)  # the interpreter's end would wait for threads that may be opening a network
+        return code
     except KeyboardInterrupt:  # one more, while the first was being answered
         return Cancelled.exit_code
     finally:
         _ignore_interrupts()  # what remains is the interpreter's end
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], own_process: bool = False) -> int:
     with safe_streams() as (out, _), _interruptible() as interrupts:
         written = results_written()
         code = 0
         try:
-            require_address_space(LIBRARIES_BYTES + (os.cpu_count() or 1) * BYTES_A_THREAD, "Loading the libraries")
-            _call(arguments)
+            require_room_for_libraries()
+            _call(arguments, own_process)
         except SystemExit as error:  # from --help, --version, and arguments that cannot be understood
             code = error.code if isinstance(error.code, int) else 0
         except (Exception, KeyboardInterrupt) as error:
@@ -74,12 +78,14 @@ def _run(arguments: list[str]) -> int:
     return code
 
 
-def _call(arguments: list[str]) -> None:
+def _call(arguments: list[str], own_process: bool) -> None:
     options = command_line_parser().parse_command(arguments)
-    if "command" in options:
-        options.command(options)
-    else:
+    if "command" not in options:
         options.parser.print_help()
+    elif own_process and "supervised" in options:
+        run_supervised(lambda: options.command(options))
+    else:
+        options.command(options)
 
 
 def _report(failure: TotalPassportError) -> int:
@@ -90,13 +96,16 @@ def _report(failure: TotalPassportError) -> int:
 
 
 @contextmanager
-def _interruptible() -> Iterator[list[int]]:
+def _interruptible() -> Iterator[list[float]]:
     """Let SIGTERM end the command as Ctrl-C does, so that every temporary file is removed; yield those that came."""
-    received: list[int] = []
+    received: list[float] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        raise KeyboardInterrupt
+        now = time.monotonic()
+        # What comes in a burst is one wish: the answer to it must not be cut.
+        burst, received[:] = bool(received) and now - received[-1] < BURST_SECONDS, [*received, now]
+        if not burst:
+            raise KeyboardInterrupt
 
     former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -41,7 +41,7 @@ def add_run(commands: argparse._SubParsersAction[CommandParser], epilog: str) ->
     )
     add_options(parser, notes={"model": "; 'totalpassport models list' shows which are installed"})
     add_common_options(parser)
-    parser.set_defaults(command=_run)
+    parser.set_defaults(command=_run, supervised=True)
 
 
 def _run(arguments: argparse.Namespace) -> None:

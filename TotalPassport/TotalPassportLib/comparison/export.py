@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..base.text import csv_cell, shown_name
+from ..base.text import counted, csv_cell, shown_name
 from .changes import Comparison, OrganChange
 
 
@@ -76,7 +76,8 @@ def comparison_text(comparison: Comparison) -> str:
     if comparison.alignment_problem:
         lines.append(f"Positions were not compared. {comparison.alignment_problem}")
     changed = sum(bool(organ.beyond_floor) for organ in comparison.organs)
-    lines.append(f"{changed} of {len(comparison.organs)} organs differ by more than another voxel grid can explain.")
+    differ = f"{counted(len(comparison.organs), 'organ')} {'differs' if changed == 1 else 'differ'}"
+    lines.append(f"{changed} of {differ} by more than another voxel grid can explain.")
     if comparison.too_coarse:
         lines.append("The voxels are too coarse for most organs, so that little can be said of what has changed.")
     return "\n".join(lines)

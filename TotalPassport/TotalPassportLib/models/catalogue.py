@@ -5,6 +5,7 @@ Only the standard library is used to answer that: Slicer asks before anything is
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -325,6 +326,15 @@ def with_companions(name: str) -> list[CatalogueEntry]:
         found for other in (companion_models(mode, mode.crop) if mode else ()) for found in with_companions(other)
     ]
     return list({found.name: found for found in (*needed, entry)}.values())
+
+
+def is_foreign(name_or_path: str) -> bool:
+    """Whether a model is none of a catalogue: anybody may have made it, and it may do anything."""
+    path = os.environ.get(CATALOGUE_VARIABLE)
+    known = {entry.name for entry in bundled_catalogue()}
+    with contextlib.suppress(ModelError):
+        known |= {entry.name for entry in (read_catalogue(Path(path)) if path else ())}
+    return name_or_path not in known
 
 
 def find_model(name_or_path: str) -> ModelDescription:

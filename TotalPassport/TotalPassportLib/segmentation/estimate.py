@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import prod
 
 from ..base.memory import peak_bytes, resident_bytes
+from ..models.description import ModelDescription
 from .part_plan import PartPlan
 
 LONG_SECONDS = 600.0
@@ -21,6 +22,11 @@ OUTPUT_COPIES = 3
 """Bytes per voxel of the input's grid once the network is done: the labels, their copy in the order of measuring, and
 what their surfaces take. Of 512 x 512 x 600 voxels with 61 organs 2.7 were measured; a network's specks take ten times
 that."""
+
+
+FIRST_WINDOW_BYTES, BYTES_A_VOXEL = 2 * 2**30, 4096
+"""What opening a network and running it once may take before anything was measured: the largest published ones keep
+about a thousand bytes for each voxel of their patch."""
 
 
 @dataclass
@@ -51,6 +57,11 @@ class Estimate:
     seconds: float
     memory_bytes: int
     further_bytes: int
+
+
+def first_window_bytes(model: ModelDescription) -> int:
+    """Return the most that opening and running a network of such a patch once can take."""
+    return FIRST_WINDOW_BYTES + BYTES_A_VOXEL * max(prod(part.patch_size_zyx) for part in model.parts)
 
 
 @contextmanager

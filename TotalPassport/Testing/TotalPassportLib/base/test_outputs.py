@@ -156,7 +156,7 @@ def ending(source, target):
     seen.append(target)
     replace(source, target)
 os.replace = ending
-def call(arguments):
+def call(arguments, own_process):
     with outputs.OutputFiles() as files:
         for path in sys.argv[1:]:
             files.path(Path(path)).write_bytes(b"new")

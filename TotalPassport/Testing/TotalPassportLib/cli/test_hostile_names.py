@@ -84,6 +84,9 @@ def test_tables_of_comparison_and_alignment_do_nothing_to_a_terminal(evil_file: 
             assert harmless_on_a_terminal(text), text[:500]
         for text in texts_of(tmp_path, "align", evil_file, other, "-o", "a.json"):
             assert harmless_on_a_terminal(text), text[:500]
+        for arguments in (["compare", evil_file, other], ["align", evil_file, other, "-o", "a.json"]):
+            for text in texts_of(tmp_path, *arguments, "--json"):
+                assert all(letter.isprintable() or letter == "\n" for letter in text), text[:500]
     run_cli("compare", evil_file, evil_file, "--csv", "changes.csv", cwd=tmp_path)
     assert harmless_as_a_table((tmp_path / "changes.csv").read_text(encoding="utf-8"))
 

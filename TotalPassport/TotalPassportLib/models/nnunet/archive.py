@@ -97,6 +97,11 @@ def _zip_errors(archive: Path) -> Iterator[None]:
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
         reason = str(error)[:200] or "it ends too early"
         raise ModelError(f"The archive '{archive}' is damaged or no zip file: {reason}.", HINT) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        # So says bz2 of what it cannot unpack.
+        raise ModelError(f"The archive '{archive}' is damaged: {str(error)[:200]}.", HINT) from error
     except (NotImplementedError, RuntimeError, ValueError, LookupError) as error:
         # Compression methods, encryption and flags that zipfile does not know, and names in wrong encodings.
         raise ModelError(f"The archive '{archive}' cannot be unpacked: {str(error)[:200]}.", HINT) from error

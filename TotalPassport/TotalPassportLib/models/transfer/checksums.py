@@ -120,5 +120,5 @@ def _edited() -> Iterator[dict[str, Any]]:
         seen = _first_seen()
         yield seen
         document = {"schema": "totalpassport-first-seen/1", "datasets": seen}
-        with atomic_write(make_folder(home_folder()) / FIRST_SEEN_FILE, internal=True) as temporary:
+        with atomic_write(make_folder(home_folder()) / FIRST_SEEN_FILE, durable=True, internal=True) as temporary:
             temporary.write_text(json.dumps(document, indent=1), encoding="utf-8")

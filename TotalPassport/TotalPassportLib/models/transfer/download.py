@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from ...base.errors import BadInput, ModelError, os_error
 from ...base.files import make_folder, read_json, sha256_of
 from ...base.hints import Hint, HintCode
+from ...base.temporaries import sync
 from .connection import Interrupted, Opener, check_address, failed
 
 CHUNK_BYTES = 2**18
@@ -266,6 +267,7 @@ class _PartialFile:
         self.size, self.total, self.etag = 0, None, ""
 
     def finish(self) -> None:
-        """Give the file its name."""
+        """Give the file its name, after the disk has it."""
+        sync(self.path)
         self.path.replace(self._destination)
         self._note.unlink(missing_ok=True)
