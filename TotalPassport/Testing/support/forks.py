@@ -1,7 +1,7 @@
-"""Our command line in a process that has loaded its libraries before: a fork of one that waits for orders.
+"""Commands in a process that has loaded their libraries before: a fork of one that waits for orders.
 
-Half a second of every command is the loading of numpy, nibabel, scipy and onnxruntime, the same each time. Here one
-process loads them once and divides for every command; the new half is given the command's arguments, folder,
+Half a second of each of our commands is the loading of numpy, nibabel, scipy and onnxruntime, the same each time. Here
+one process loads them once and divides for every command; the new half is given the command's arguments, folder,
 environment and output, runs the package as ``python -m`` does, and ends as Python ends. What is about the loading
 itself, about a shell's redirections or about signals belongs in a process that is started in full.
 """
@@ -19,10 +19,7 @@ from pathlib import Path
 from typing import Any
 
 SESSION_VARIABLE = "TOTALPASSPORT_HOST_SESSION"
-"""The mark of `host.environment`, which is not imported where only our command line runs."""
-LIBRARIES = ("numpy", "nibabel", "scipy.ndimage", "onnxruntime", "fastjsonschema")
-OURS = ("TotalPassportLib.pipeline", "TotalPassportLib.alignment", "TotalPassportLib.comparison")
-"""What the commands import when they run, and they themselves; nothing of it is called before there is an order."""
+"""The mark of `host.environment`, which is not imported where only a command runs."""
 AT_THE_START = ("PYTHON", "LD_", "OMP_", "LC_", "LANG")
 """Beginnings of the variables that a process reads once, when it starts."""
 
@@ -32,16 +29,21 @@ class PreparedProcess:
 
     Parameters
     ----------
-    environment : the environment to load the libraries in.
+    package : what is run, as by ``python -m``.
+    modules : what is imported before; nothing of it is called.
+    environment : the environment to load them in.
+    python : the interpreter.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, package: str, modules: Sequence[str], environment: Mapping[str, str], python: str = sys.executable
+    ) -> None:
         # The host takes what carries its mark for a process of ours that a test has left behind.
         self._environment = {name: value for name, value in environment.items() if name != SESSION_VARIABLE}
         self._orders, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno())],
+                [python, __file__, str(theirs.fileno()), package, *modules],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=self._environment,
@@ -121,20 +123,18 @@ def _become(order: dict[str, Any]) -> None:
 
 def _main() -> None:
     import importlib
-    import pkgutil
     import runpy
 
+    number, package, *modules = sys.argv[1:]
     sys.path.pop(0)  # the folder of this file, which is no place for imports
-    commands = importlib.import_module("TotalPassportLib.cli")
-    modules = [f"{commands.__name__}.{module.name}" for module in pkgutil.iter_modules(commands.__path__)]
-    for name in (*LIBRARIES, *OURS, *modules):
+    for name in modules:
         importlib.import_module(name)
     sys.path.insert(0, "")
-    with socket.socket(fileno=int(sys.argv[1])) as orders:
+    with socket.socket(fileno=int(number)) as orders:
         order = _serve(orders)
     if order is not None:
         _become(order)
-        runpy.run_module("TotalPassportLib", run_name="__main__", alter_sys=True)
+        runpy.run_module(package, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

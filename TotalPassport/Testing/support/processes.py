@@ -21,6 +21,12 @@ from .forks import PreparedProcess, set_limits
 PACKAGES = Path(__file__).resolve().parents[2]
 """The folder that holds the package TotalPassportLib."""
 JOB_SCRIPT = PACKAGES / "TotalPassportLib" / "job.py"
+LOADED = (
+    *("numpy", "nibabel", "scipy.ndimage", "onnxruntime", "fastjsonschema"),
+    *("TotalPassportLib.pipeline", "TotalPassportLib.alignment", "TotalPassportLib.comparison"),
+    *(f"TotalPassportLib.cli.{path.stem}" for path in sorted((PACKAGES / "TotalPassportLib/cli").glob("[!_]*.py"))),
+)
+"""What our commands import, and they themselves."""
 PATIENCE_SECONDS = 120.0
 """How long a process may take before the test is given up; no test measures time."""
 
@@ -65,7 +71,7 @@ def run_cli(
 
 @cache
 def _prepared() -> PreparedProcess:
-    return PreparedProcess(environment(PYTHONUTF8="1"))
+    return PreparedProcess("TotalPassportLib", LOADED, environment(PYTHONUTF8="1"))
 
 
 def assert_one_sentence(process: subprocess.CompletedProcess[str], code: int, says: str) -> None:
