@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from host.fixtures import rendering, slicer_host, slicer_host_process  # noqa: F401
-from panel_driver import Panel
+from panel_driver import RESULTS_VARIABLE, Panel
 from support.web import Site, serve, trust
 from support.weights import FAST, dataset_document, isolate, model_entry, write_catalogue, zip_folder
 
@@ -52,9 +52,21 @@ def scripted_child(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
     return write
 
 
+@pytest.fixture(scope="session")
+def phantom_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the phantom's child keeps its results, so that each is measured once."""
+    return tmp_path_factory.mktemp("phantom-results")
+
+
 @pytest.fixture
-def panel(slicer_host: Any, scripted_child: Callable[[str], Path]) -> Panel:  # noqa: F811
+def panel(
+    slicer_host: Any,  # noqa: F811
+    scripted_child: Callable[[str], Path],
+    phantom_results: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Panel:
     """The real panel, opened in an empty scene."""
+    monkeypatch.setenv(RESULTS_VARIABLE, str(phantom_results))
     return Panel(slicer_host, slicer_host.load_module(MODULE_FILE), scripted_child)
 
 

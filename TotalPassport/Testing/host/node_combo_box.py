@@ -149,8 +149,17 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         """Nodes of the right classes, in the order of the scene, whether or not they are listed."""
         if self._scene is None:
             return []
-        every = [self._scene.GetNthNode(i) for i in range(self._scene.GetNumberOfNodes())]
-        return [node for node in every if any(node.IsA(node_type) for node_type in self._node_types)]
+        scene, types = self._scene, self._node_types
+        # The scene counts faster than Python does, and this is asked whenever anything in it changes.
+        present = [node_type for node_type in types if scene.GetNumberOfNodesByClass(node_type)]
+        if len(present) <= 1:
+            return [
+                scene.GetNthNodeByClass(i, node_type)
+                for node_type in present
+                for i in range(scene.GetNumberOfNodesByClass(node_type))
+            ]
+        every = [scene.GetNthNode(i) for i in range(scene.GetNumberOfNodes())]
+        return [node for node in every if any(node.IsA(node_type) for node_type in present)]
 
     def _is_listed(self, node) -> bool:
         if node.GetHideFromEditors() and not self.showHidden:

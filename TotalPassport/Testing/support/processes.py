@@ -10,14 +10,23 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from TotalPassportLib import __version__
 
+from .forks import PreparedProcess, set_limits
+
 PACKAGES = Path(__file__).resolve().parents[2]
 """The folder that holds the package TotalPassportLib."""
 JOB_SCRIPT = PACKAGES / "TotalPassportLib" / "job.py"
+LOADED = (
+    *("numpy", "nibabel", "scipy.ndimage", "onnxruntime", "fastjsonschema"),
+    *("TotalPassportLib.pipeline", "TotalPassportLib.alignment", "TotalPassportLib.comparison"),
+    *(f"TotalPassportLib.cli.{path.stem}" for path in sorted((PACKAGES / "TotalPassportLib/cli").glob("[!_]*.py"))),
+)
+"""What our commands import, and they themselves."""
 PATIENCE_SECONDS = 120.0
 """How long a process may take before the test is given up; no test measures time."""
 
@@ -32,25 +41,42 @@ def command_line(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "TotalPassportLib", *map(str, arguments)]
 
 
-def run_cli(*arguments: object, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run our command line to its end."""
+def run_cli(
+    *arguments: object, cwd: Path | None = None, limits: Mapping[int, int] | None = None, fresh: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run our command line to its end.
+
+    Parameters
+    ----------
+    limits : of the system's resources (`resource.RLIMIT_AS` ...) -> how much the process may take.
+    fresh : start it in full where the loading of libraries matters, see `support.forks`.
+    """
+    variables = environment(PYTHONUTF8="1")
+    given = list(map(str, arguments))
+    if not fresh and hasattr(os, "fork") and (prepared := _prepared()).suits(variables):
+        return prepared.run(given, cwd, variables, PATIENCE_SECONDS, limits)
     return subprocess.run(
-        command_line(*arguments),
+        command_line(*given),
         capture_output=True,
         text=True,
         encoding="utf-8",
         cwd=cwd,
-        env=environment(PYTHONUTF8="1"),
+        env=variables,
         stdin=subprocess.DEVNULL,
         timeout=PATIENCE_SECONDS,
         check=False,
-        **options,
+        preexec_fn=partial(set_limits, limits) if limits else None,
     )
 
 
 def sentences(stderr: str) -> list[str]:
     """Return what standard error has besides the lines that say which stages are over."""
     return [line for line in stderr.splitlines() if not line.startswith("  ")]
+
+
+@cache
+def _prepared() -> PreparedProcess:
+    return PreparedProcess("TotalPassportLib", LOADED, environment(PYTHONUTF8="1"))
 
 
 def assert_one_sentence(process: subprocess.CompletedProcess[str], code: int, says: str) -> None:

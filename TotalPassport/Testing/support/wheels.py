@@ -6,14 +6,22 @@ import base64
 import hashlib
 import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
 import venv
 import zipfile
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pip
+
+from .forks import PreparedProcess
+
+PIP_MODULES = ("pip._internal.cli.main", "pip._internal.commands.install", "pip._internal.commands.uninstall")
+PATIENCE_SECONDS = 120.0
 STARTS = "def get_available_providers():\n    return []\n"
 """A module that stands for onnxruntime."""
 
@@ -59,6 +67,16 @@ class OtherPython:
         venv.create(root, with_pip=False, symlinks=os.name != "nt")
         self.python = str(root / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
         self.packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(root), "platbase": str(root)}))
+        self._only_pip = folder / "only pip"
+        self._only_pip.mkdir()
+
+    def empty(self) -> None:
+        """Remove all packages, and all wheels."""
+        for path in (*self.packages.iterdir(), *self.wheels.iterdir()):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     def offer(self, name: str, version: str, module: str | None = None, code: str = STARTS, *needs: str) -> Path:
         """Put a wheel into the folder; its module is called like the package by default."""
@@ -69,8 +87,17 @@ class OtherPython:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
         rules = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels), "PIP_CONFIG_FILE": os.devnull}
         only = {key: os.environ[key] for key in ("PIP_ONLY_BINARY",) if key in os.environ}
-        command = [sys.executable, "-m", "pip", "--python", self.python, *arguments]
-        subprocess.run(command, env=kept | rules | only, check=True, capture_output=True)
+        if hasattr(os, "fork"):
+            self._prepared_pip.run(arguments, None, kept | rules | only, PATIENCE_SECONDS).check_returncode()
+        else:
+            command = [sys.executable, "-m", "pip", "--python", self.python, *arguments]
+            subprocess.run(command, env=kept | rules | only, check=True, capture_output=True)
+
+    @cached_property
+    def _prepared_pip(self) -> PreparedProcess:
+        """The pip of the tests' environment, and nothing else of it, in this one; as ``pip --python`` does."""
+        (self._only_pip / "pip").symlink_to(Path(pip.__file__).parent, target_is_directory=True)
+        return PreparedProcess("pip", PIP_MODULES, os.environ | {"PYTHONPATH": str(self._only_pip)}, self.python)
 
     def install(self, *requirements: str) -> None:
         """Install as somebody else would."""

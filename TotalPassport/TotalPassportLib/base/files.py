@@ -22,6 +22,8 @@ DATA_FOLDER = Path(__file__).parents[1] / "data"
 _HALF_LETTER = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 MAX_JSON_BYTES = 64 * 2**20
 """A passport of 117 organs with 500 points each is about 3 MB; nothing of ours comes near this."""
+LARGEST_NUMBER = 1e50
+"""Of what is measured in a scan; no measure comes near it, and its powers are still numbers."""
 
 
 def make_folder(path: Path) -> Path:
@@ -62,11 +64,20 @@ def require_regular(path: Path) -> None:
         pass
 
 
-def read_json(path: Path, failure: type[TotalPassportError] = BadInput) -> Any:
+def read_json(path: Path, failure: type[TotalPassportError] = BadInput, boundless: list[float] | None = None) -> Any:
     """Read a JSON document that may be anything.
 
     Refused: files over `MAX_JSON_BYTES`, text that is not UTF-8, repeated keys, numbers that are infinite or not a
     number, absurd nesting.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    failure : type
+        What is raised where it cannot be used.
+    boundless : list of float, optional
+        Numbers of `LARGEST_NUMBER` and more are added to it.
 
     Raises
     ------
@@ -80,19 +91,30 @@ def read_json(path: Path, failure: type[TotalPassportError] = BadInput) -> Any:
         raise failure(error.message, error.hint) from error
     if len(text) > MAX_JSON_BYTES:
         raise failure(f"'{path}' is larger than {MAX_JSON_BYTES // 2**20} MB.", "This is not one of our JSON files.")
-    return parse_json(text, f"'{path}'", failure)
+    return parse_json(text, f"'{path}'", failure, boundless)
 
 
-def parse_json(text: bytes | str, what: str, failure: type[TotalPassportError] = BadInput) -> Any:
-    """Parse JSON strictly; ``what`` names the document in the error."""
+def parse_json(
+    text: bytes | str,
+    what: str,
+    failure: type[TotalPassportError] = BadInput,
+    boundless: list[float] | None = None,
+) -> Any:
+    """Parse JSON strictly; ``what`` names the document in the error. See `read_json` for the rest."""
+    finite = _number_reader([] if boundless is None else boundless)
+
+    def bounded(digits: str) -> int:
+        finite(digits)  # whole numbers without bound would overflow later, as coordinates in arrays
+        return int(digits)
+
     try:
         plain = text if isinstance(text, str) else text.decode("utf-8")
         document = json.loads(
             plain,
             object_pairs_hook=_unique_keys,
             parse_constant=_refuse_constant,
-            parse_float=_finite,
-            parse_int=_bounded,
+            parse_float=finite,
+            parse_int=bounded,
         )
         if _HALF_LETTER.search(plain):
             _refuse_half_letters(document)
@@ -122,16 +144,18 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(f"the number {digits[:20]} is too large")
-    return number
+def _number_reader(boundless: list[float]) -> Callable[[str], float]:
+    """Return what makes a number of its digits: millions of them in the largest file, so all is looked at here."""
 
+    def finite(digits: str) -> float:
+        number = float(digits)
+        if not -LARGEST_NUMBER < number < LARGEST_NUMBER:
+            if not math.isfinite(number):
+                raise ValueError(f"the number {digits[:20]} is too large")
+            boundless.append(number)
+        return number
 
-def _bounded(digits: str) -> int:
-    _finite(digits)  # whole numbers without bound would overflow later, as coordinates in arrays
-    return int(digits)
+    return finite
 
 
 def validate(document: Any, schema: str, what: str, failure: type[TotalPassportError] = BadInput) -> None:

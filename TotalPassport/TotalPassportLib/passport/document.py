@@ -15,15 +15,13 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import BadInput
-from ..base.files import MAX_JSON_BYTES, read_json, validate
+from ..base.files import LARGEST_NUMBER, MAX_JSON_BYTES, read_json, validate
 from ..base.outputs import atomic_write
 from .fields import organ_document, organ_from_document, rounded
 from .organ import OrganPassport, Passport
 from .rules import SEVERITIES, Finding
 
 SCHEMA_VERSION = "totalpassport-passport/1"
-LARGEST_NUMBER = 1e50
-"""Of a passport that is read; no measure comes near it, and its powers are still numbers."""
 LARGEST_PASSPORT_BYTES = MAX_JSON_BYTES - 2**16
 """Of the organs: the header and the brackets need the rest."""
 PRECISION = {"boundary_points": 0.01, "volume, centroid, covariance, axes, intensity": 1e-9, "all else": 1e-6}
@@ -105,10 +103,12 @@ def read_passport(path: Path) -> Passport:
     BadInput
         The file is not a passport of a version that is known here.
     """
-    document = read_json(path)
+    boundless: list[float] = []
+    document = read_json(path, boundless=boundless)
     _refuse_other_versions(document, path)
     validate(document, "passport", f"'{path}'")
-    _refuse_boundless_numbers(document, path)
+    if boundless:
+        _refuse_boundless_numbers(document, path)
     organs = {int(label): organ_from_document(int(label), entry) for label, entry in document["organs"].items()}
     i, j, k = document["geometry"]["shape"]
     return Passport(

@@ -85,7 +85,7 @@ def test_every_package_that_brings_the_module_is_found_and_those_only_called_ali
 
 def test_without_any_the_command_line_names_the_extra_for_this_machine(tmp_path: Path) -> None:
     (tmp_path / "onnxruntime.py").write_text("raise ModuleNotFoundError(name='onnxruntime')", encoding="utf-8")
-    process = run_cli("demo", "-o", tmp_path / "out", cwd=tmp_path)  # where Python looks first
+    process = run_cli("demo", "-o", tmp_path / "out", cwd=tmp_path, fresh=True)  # where Python looks first
     assert_one_sentence(process, 2, f'pip install "totalpassport[{distributions.suitable().extra}]"')
 
 

@@ -43,10 +43,6 @@ ADDRESS_SPACE = 4 * 2**30
 """Room for the libraries, but not for claims of many gigabytes."""
 
 
-def limit_address_space() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-
-
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -56,7 +52,9 @@ def test_a_scan_that_cannot_be_used_ends_in_one_sentence(name: str, threshold_mo
     scan = BAD_SCANS[name].make(tmp_path)
     inputs = files_below(tmp_path)
     before = digest(scan) if scan.is_file() else None
-    process = run_cli("run", scan, "-o", tmp_path / "out", "--model", threshold_model, preexec_fn=limit_address_space)
+    process = run_cli(
+        "run", scan, "-o", tmp_path / "out", "--model", threshold_model, limits={resource.RLIMIT_AS: ADDRESS_SPACE}
+    )
     assert_one_sentence(process, 3 if name in OUT_OF_MEMORY else 2, BAD_SCANS[name].says)
     assert files_below(tmp_path) == inputs, "a failure leaves no file behind"
     assert before is None or digest(scan) == before
@@ -158,7 +156,7 @@ def test_a_file_that_grows_beyond_the_limit_leaves_nothing_behind(
 ) -> None:
     process = run_cli(
         *("run", phantom_ct, "-o", tmp_path / "out", "--model", threshold_model),
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+        limits={resource.RLIMIT_FSIZE: 1000},
     )
     assert_one_sentence(process, 2, "writing")
     assert files_below(tmp_path / "out") == []
@@ -287,13 +285,13 @@ def test_a_run_that_is_interrupted_in_its_middle_leaves_nothing(
 
 
 def test_the_version_is_told() -> None:
-    process = run_cli("--version")
+    process = run_cli("--version", fresh=True)
     assert (process.returncode, process.stdout.strip()) == (0, f"totalpassport {__version__}")
 
 
 @pytest.mark.parametrize("command", [[], ["run"], ["passport"], ["demo"]], ids=["top", "run", "passport", "demo"])
 def test_help_names_the_exit_codes(command: list[str]) -> None:
-    process = run_cli(*command, "--help")
+    process = run_cli(*command, "--help", fresh=True)
     assert process.returncode == 0
     assert "exit codes" in process.stdout
     assert "cancelled" in process.stdout
@@ -308,7 +306,7 @@ def test_a_mistyped_command_is_bad_input() -> None:
 def test_the_demo_shows_everything(tmp_path: Path) -> None:
     if not (DATA_FOLDER / "demo" / "model.json").exists():
         pytest.skip("the demo model is not there")
-    process = run_cli("demo", "-o", tmp_path / "demo")
+    process = run_cli("demo", "-o", tmp_path / "demo", fresh=True)
     assert process.returncode == 0, process.stderr
     written = files_below(tmp_path / "demo")
     assert [name.rsplit("_", 1)[1] for name in written] == ["passport.json", "preview.png", "segmentation.nii.gz"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +12,19 @@ from support.wheels import OtherPython
 BROKEN = "raise ImportError('libmissing.so: cannot open shared object file')\n"
 
 
+@pytest.fixture(scope="module")
+def other_python(tmp_path_factory: pytest.TempPathFactory) -> OtherPython:
+    """The environment of all tests, which each of them finds empty."""
+    return OtherPython(tmp_path_factory.mktemp("other-python"))
+
+
 @pytest.fixture
-def slicer_python(slicer_host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OtherPython:
+def slicer_python(slicer_host: Any, other_python: OtherPython, monkeypatch: pytest.MonkeyPatch) -> OtherPython:
     """Slicer's Python on a Linux PC: it has nothing yet, and can have everything."""
     from TotalPassportSlicer.install import engine_exchange
 
-    there = OtherPython(tmp_path)
+    there = other_python
+    there.empty()
     slicer_host.packaging.installer = lambda names: there.pip("install", "-q", *names)
     slicer_host.packaging.uninstaller = lambda names: there.pip("uninstall", "-q", "--yes", *names)
     monkeypatch.setattr(importlib.metadata.Distribution, "discover", there.discover)

@@ -1,0 +1,141 @@
+"""Commands in a process that has loaded their libraries before: a fork of one that waits for orders.
+
+Half a second of each of our commands is the loading of numpy, nibabel, scipy and onnxruntime, the same each time. Here
+one process loads them once and divides for every command; the new half is given the command's arguments, folder,
+environment and output, runs the package as ``python -m`` does, and ends as Python ends. What is about the loading
+itself, about a shell's redirections or about signals belongs in a process that is started in full.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+SESSION_VARIABLE = "TOTALPASSPORT_HOST_SESSION"
+"""The mark of `host.environment`, which is not imported where only a command runs."""
+AT_THE_START = ("PYTHON", "LD_", "OMP_", "LC_", "LANG")
+"""Beginnings of the variables that a process reads once, when it starts."""
+
+
+class PreparedProcess:
+    """A process that waits for commands and divides for each.
+
+    Parameters
+    ----------
+    package : what is run, as by ``python -m``.
+    modules : what is imported before; nothing of it is called.
+    environment : the environment to load them in.
+    python : the interpreter.
+    """
+
+    def __init__(
+        self, package: str, modules: Sequence[str], environment: Mapping[str, str], python: str = sys.executable
+    ) -> None:
+        # The host takes what carries its mark for a process of ours that a test has left behind.
+        self._environment = {name: value for name, value in environment.items() if name != SESSION_VARIABLE}
+        self._orders, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [python, __file__, str(theirs.fileno()), package, *modules],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=self._environment,
+                pass_fds=[theirs.fileno()],
+            )
+        self._answers = self._orders.makefile("r", encoding="utf-8")
+
+    def suits(self, environment: Mapping[str, str]) -> bool:
+        """Tell whether a process of this environment would have started as this one has."""
+        return _at_the_start(environment) == _at_the_start(self._environment)
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        cwd: Path | None,
+        environment: Mapping[str, str],
+        timeout: float,
+        limits: Mapping[int, int] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end; as `subprocess.run` does with ``capture_output`` and ``text``."""
+        with tempfile.TemporaryDirectory() as folder:
+            outputs = [str(Path(folder, name)) for name in ("out", "err")]
+            order = {
+                "arguments": list(arguments),
+                "cwd": str(cwd or Path.cwd()),
+                "environment": dict(environment),
+                "outputs": outputs,
+                "limits": dict(limits or {}),
+            }
+            self._orders.settimeout(timeout)
+            self._orders.sendall(json.dumps(order).encode() + b"\n")
+            try:
+                code = int(self._answers.readline())
+            except TimeoutError as error:
+                self._process.kill()
+                raise subprocess.TimeoutExpired(list(arguments), timeout) from error
+            out, err = (Path(path).read_text(encoding="utf-8") for path in outputs)
+        return subprocess.CompletedProcess(list(arguments), code, out, err)
+
+
+def set_limits(limits: Mapping[int | str, int]) -> None:
+    """Limit what this process may take: the number of each of the system's resources, and how much."""
+    for number, limit in limits.items():
+        import resource  # not on Windows
+
+        resource.setrlimit(int(number), (limit, limit))
+
+
+def _at_the_start(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(AT_THE_START)}
+
+
+def _serve(orders: socket.socket) -> dict[str, Any] | None:
+    """Answer orders with exit codes; in each new half return the order, in the old one None, at the end."""
+    for line in orders.makefile("r", encoding="utf-8"):
+        child = os.fork()
+        if child == 0:
+            return json.loads(line)
+        _, status = os.waitpid(child, 0)
+        orders.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    return None
+
+
+def _become(order: dict[str, Any]) -> None:
+    """Make this process one that was started for an order."""
+    for descriptor, path in zip((1, 2), order["outputs"], strict=True):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT)
+        os.dup2(file, descriptor)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    os.chdir(order["cwd"])
+    sys.path[0] = order["cwd"]
+    sys.argv[1:] = order["arguments"]
+    set_limits(order["limits"])
+
+
+def _main() -> None:
+    import importlib
+    import runpy
+
+    number, package, *modules = sys.argv[1:]
+    sys.path.pop(0)  # the folder of this file, which is no place for imports
+    for name in modules:
+        importlib.import_module(name)
+    sys.path.insert(0, "")
+    with socket.socket(fileno=int(number)) as orders:
+        order = _serve(orders)
+    if order is not None:
+        _become(order)
+        runpy.run_module(package, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    _main()
