@@ -3,7 +3,7 @@
 from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run
 
-result = run("ct.nii.gz", "out", RunOptions(model="demo", preview=True))
+result = run("ct.nii.gz", "out", RunOptions(model="fast", preview=True))
 print(result.passport.organs[5].volume_mm3)
 """
 
@@ -24,6 +24,7 @@ from .base.events import Cancellation, EventCallback, Progress, ignore_event, st
 from .base.files import make_folder
 from .base.memory import available_bytes
 from .base.outputs import OutputFiles, check_destination
+from .image.content import is_among
 from .image.formats import stem_of
 from .image.grid import canonical_grid, labels_on_stored_grid, to_canonical
 from .image.nifti import save_labels
@@ -34,9 +35,12 @@ from .models.catalogue import find_model
 from .models.description import ModelDescription
 from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
 from .passport import Passport
+from .passport.checks import with_finding
 from .passport.document import passport_text
 from .passport.extraction import extract_passport
+from .passport.findings_text import error_titles
 from .passport.provenance import source_of, with_provenance
+from .passport.rules import Finding
 from .segmentation.cleaning import remove_small_blobs, remove_small_pieces
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
@@ -171,6 +175,7 @@ def run(
             )
         with progress.stage("describe"):
             measured, statistics = _measure(segmented, options, progress)
+            measured = _with_word_of_unknown_scan(measured, segmented)
             running = _running(found, options.precision)
             passport = with_provenance(
                 measured, source=source_of(ct), model=_identity(model, networks), running=running
@@ -280,6 +285,16 @@ def _measure(scan: SegmentedScan, options: RunOptions, progress: Progress) -> tu
     return passport, statistics_text(statistics)
 
 
+def _with_word_of_unknown_scan(passport: Passport, scan: SegmentedScan) -> Passport:
+    """Return the passport, with an error for every organ if the model does not know such a scan."""
+    known, ct = scan.model.known_scans, scan.ct
+    if not known or is_among(known, ct.voxels, ct.affine):
+        return passport
+    sentence = f"The model '{scan.model.name}' knows only the sample that comes with it; here its organs mean nothing."
+    finding = Finding(code="unknown_scan", severity="error", labels=tuple(passport.organs), message=sentence)
+    return with_finding(passport, finding)
+
+
 def _write(paths: OutputPaths, scan: SegmentedScan, passport: Passport, statistics: str | None) -> None:
     """Write all files; they get their names together at the end."""
     ct, table = scan.ct, scan.model.labels
@@ -296,4 +311,5 @@ def _write(paths: OutputPaths, scan: SegmentedScan, passport: Passport, statisti
                 labels=to_canonical(scan.labels, grid),
                 affine=grid.affine,
                 table=table,
+                errors=error_titles(passport),
             )

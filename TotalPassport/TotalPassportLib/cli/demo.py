@@ -22,8 +22,8 @@ def add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser], epil
     parser = commands.add_parser(
         "demo",
         help="run everything on the bundled sample CT with the bundled demo model",
-        description="Segment the bundled synthetic CT with the bundled demo model. The demo model knows synthetic "
-        "phantoms only; it is no medical model.",
+        description="Segment the bundled synthetic CT with the bundled demo model, which knows synthetic phantoms "
+        "only; it is no medical model. 'run' takes --model fast unless told otherwise.",
         epilog=epilog,
     )
     parser.add_argument(
@@ -45,7 +45,9 @@ def _demo(arguments: argparse.Namespace) -> None:
     print(findings_text(result.passport))
     print(
         "\nThe scan is a synthetic phantom and the demo model knows nothing else: it is no medical model.\n"
-        "Next: open the segmentation and the passport in 3D Slicer, or run your own scan:\n"
+        "Next: open the segmentation and the passport in 3D Slicer, or run your own scan, which needs weights of\n"
+        "TotalSegmentator's; they come once:\n"
+        "  totalpassport models download fast\n"
         "  totalpassport run CT.nii.gz -o RESULTS"
     )
 

@@ -16,7 +16,8 @@ from ..base.errors import ModelError
 from ..base.files import DATA_FOLDER, read_json, validate
 from ..base.hints import Hint, HintCode
 from ..base.paths import models_folder
-from .description import DESCRIPTION_FILE, ModelDescription
+from ..image.content import ScanContent
+from .description import DESCRIPTION_FILE, ModelDescription, known_scans_from
 from .nnunet.layout import dataset_number
 from .reading import read_model
 
@@ -119,6 +120,11 @@ class CatalogueEntry:
         return sum(dataset.archive.size_bytes or dataset.approximate_bytes for dataset in self.datasets)
 
     @property
+    def known_scans(self) -> tuple[ScanContent, ...]:
+        """The only scans that a model which comes along knows; none for one that is meant for any scan."""
+        return _known_scans(self.bundled_folder) if self.bundled_folder is not None else ()
+
+    @property
     def needs(self) -> Hint | str:
         """What to do when it is not installed."""
         if not self.datasets:
@@ -129,6 +135,11 @@ class CatalogueEntry:
             datasets=[dataset.number for dataset in self.datasets],
             megabytes=round(self.approximate_bytes / 1e6),
         )
+
+
+@cache
+def _known_scans(folder: Path) -> tuple[ScanContent, ...]:
+    return known_scans_from(read_json(folder / DESCRIPTION_FILE, ModelError))  # our own file: the tests check it
 
 
 def list_models() -> tuple[CatalogueEntry, ...]:

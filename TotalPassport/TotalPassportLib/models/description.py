@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import ModelError
 from ..base.files import sha256_of, validate
 from ..base.labels import LabelTable, bundled_tables, load_label_table, table_from_document
+from ..image.content import ScanContent
 from ..image.normalisation import Normalisation, normalisation_from_document
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class ModelDescription:
 
     ``spacing_mm`` is in canonical axis order (R, A, S). ``statistics_grid`` is ``input`` or ``model``: where statistics
     in TotalSegmentator's manner are taken. Pieces smaller than ``least_piece_fraction`` of
-    their structure's largest piece are removed.
+    their structure's largest piece are removed. What a model with ``known_scans`` finds in other scans means nothing.
     """
 
     name: str
@@ -68,6 +69,7 @@ class ModelDescription:
     parts: tuple[Part, ...]
     statistics_grid: str = "input"
     least_piece_fraction: float = 0.0
+    known_scans: tuple[ScanContent, ...] = ()
 
     @property
     def label_values(self) -> list[int]:
@@ -112,7 +114,13 @@ def model_from_document(document: Any, what: str, folder: Path, network: Path | 
         parts=parts,
         statistics_grid=document.get("statistics_grid", "input"),
         least_piece_fraction=float(document.get("least_piece_fraction", 0.0)),
+        known_scans=known_scans_from(document),
     )
+
+
+def known_scans_from(document: Mapping[str, Any]) -> tuple[ScanContent, ...]:
+    """Return the only scans that a described model knows; none for a model that is meant for any scan."""
+    return tuple(ScanContent(_triple(scan["shape"]), scan["sha256"]) for scan in document.get("known_scans", ()))
 
 
 def _labels_from(document: Mapping[str, Any], what: str) -> LabelTable:
@@ -145,8 +153,8 @@ def _part_from(entry: Mapping[str, Any], folder: Path, network: Path | None, wha
 
 
 def _triple(values: list[int]) -> tuple[int, int, int]:
-    z, y, x = values
-    return z, y, x
+    first, second, third = values
+    return first, second, third
 
 
 def _check_part(part: Part, labels: LabelTable, what: str) -> None:

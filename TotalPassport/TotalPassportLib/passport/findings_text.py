@@ -30,6 +30,11 @@ def findings_text(passport: Passport) -> str:
     return "\n".join(lines)
 
 
+def error_titles(passport: Passport) -> list[str]:
+    """Return what is wrong, in a few words each, the first finding first."""
+    return list(dict.fromkeys(title(finding.code) for finding in passport.findings if finding.severity == "error"))
+
+
 def title(code: str) -> str:
     """Return a few words for a check; of a later version's, its code."""
     rule = rule_named(code)
