@@ -27,14 +27,16 @@ from TotalPassportSlicer.child.jobs import Outcome, RunListener, State, Status
 from TotalPassportSlicer.child.runner import JobRunner
 from TotalPassportSlicer.child.workspace import remove_stale
 from TotalPassportSlicer.install import installation, package_work
-from TotalPassportSlicer.nodes import alignment_nodes, comparison_nodes, presentation, segmentations
+from TotalPassportSlicer.nodes import alignment_nodes, comparison_nodes, mask_import, presentation, segmentations
 from TotalPassportSlicer.nodes.documents import save_passport, stored_passport
 from TotalPassportSlicer.nodes.sample_data import register_sample_data
 from TotalPassportSlicer.nodes.scan_nodes import ScanNodes
 from TotalPassportSlicer.panel.buttons import update_buttons
 from TotalPassportSlicer.panel.compare_panel import ComparePanel
+from TotalPassportSlicer.panel.describe_panel import DescribePanel
 from TotalPassportSlicer.panel.dialogs import Dialogs
 from TotalPassportSlicer.panel.engine_panel import EnginePanel
+from TotalPassportSlicer.panel.model_choice import ModelChoice
 from TotalPassportSlicer.panel.models_panel import ModelsPanel
 from TotalPassportSlicer.panel.parameters import TotalPassportParameterNode, run_options
 from TotalPassportSlicer.panel.passport_panel import PassportPanel
@@ -86,12 +88,13 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.dialogs = Dialogs()
         self.start = Starter(self.panel, self.dialogs)
         self.models = ModelsPanel(self.ui, self.logic, self.panel, self.dialogs, self.start, self._onParametersChanged)
+        self.modelChoice = ModelChoice(self.models.models)
+        self.describe = DescribePanel(self.ui, self.logic, self.panel, self.dialogs, self.start)
         self.compare = ComparePanel(self.ui, self.logic, self.panel, self.dialogs)
         self.engine = EnginePanel(self.ui, self.logic, self.panel, self.dialogs, self._updateButtons)
         self.passport = PassportPanel(self.ui, self.logic, self.panel, self.dialogs)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self._onModelChosen)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
-        self.ui.describeButton.connect("clicked(bool)", self.onDescribeButton)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         for event in (slicer.mrmlScene.EndCloseEvent, slicer.mrmlScene.EndImportEvent):
             self.addObserver(slicer.mrmlScene, event, self.onSceneChanged)
@@ -116,6 +119,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneChanged(self, caller: Any, event: Any) -> None:
         """Start afresh in the empty scene, or with what a loaded one has brought."""
+        self.modelChoice.follow(None)  # what a loaded scene has kept is nobody's choice of a scan
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -123,6 +127,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Show the parameters of the present scene, with its first CT as the default input."""
         self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.inputVolume is None:
+            self.modelChoice.restore(self._parameterNode)
             volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
             scans = [node for node in volumes if node.GetClassName() == "vtkMRMLScalarVolumeNode"]
             self._parameterNode.inputVolume = scans[0] if scans else None
@@ -147,12 +152,8 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         volume, options = self._parameterNode.inputVolume, run_options(self._parameterNode)
         segmentation = self._parameterNode.outputSegmentation
+        self.modelChoice.remember(options)
         self.models.when_installed(options.model, lambda: self._segment(volume, options, segmentation))
-
-    def onDescribeButton(self) -> None:
-        """Make the passport of an existing segmentation."""
-        what = self._parameterNode.segmentationToDescribe, self._parameterNode.numberedSegments
-        self.start(lambda: self.logic.processSegmentation(*what))
 
     def _segment(self, volume: Any, options: RunOptions, segmentation: Any | None) -> None:
         """Segment a CT, unless it went while its model was coming."""
@@ -178,6 +179,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             if nodes.source.IsA("vtkMRMLScalarVolumeNode"):
                 self._parameterNode.outputSegmentation = nodes.segmentation
         self._onParametersChanged()
+        self.panel.show_found(self.passport.found)
         if firstTime:  # later runs leave the views as the user has set them
             self.logic.showSource(nodes)
 
@@ -189,9 +191,11 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _onParametersChanged(self, caller: Any = None, event: Any = None) -> None:
         """Bring the panel and the views in line with the parameters."""
         parameters = self._parameterNode
+        self.modelChoice.follow(parameters)
         if parameters is not None:
             self.ui.modelComboBox.currentIndex = self.ui.modelComboBox.findData(parameters.model)
         self.passport.follow(parameters)
+        self.describe.follow(parameters)
         self.compare.follow(parameters)
         self.engine.follow(parameters)
         self._updateButtons()
@@ -199,6 +203,8 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _updateButtons(self) -> None:
         count = self.passport.organ_count
         update_buttons(self.ui, self._parameterNode, self.logic.state, count, self.models.models)
+        self.describe.update(self.logic.state)
+        self.compare.update()
         self.models.update()
         self.engine.update()
 
@@ -275,10 +281,15 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         segmentation : vtkMRMLSegmentationNode
             It is not changed.
         numberedSegments : bool
-            Segments called "Segment_5" are TotalSegmentator's label 5.
+            Segments called "Segment_5" are surely TotalSegmentator's label 5; else they are if that is plausible.
         """
         installation.require()
         self.runner.start(tasks.describe_segmentation_job(segmentation, numberedSegments, self.runner.listener.logged))
+
+    def importMasks(self, folder: str | Path) -> Any:
+        """Load a folder of binary masks, which may overlap, into a new segmentation node and return that."""
+        installation.require()
+        return mask_import.load_masks(Path(folder), self.runner.listener.logged)
 
     def downloadModel(self, name: str) -> None:
         """Start to bring a model of the catalogue into the user's store; returns at once."""

@@ -12,11 +12,14 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 import torch
+from TotalPassportLib.image.content import content_sha256
+from TotalPassportLib.image.volume import load_ct
 from TotalPassportLib.models.description import DESCRIPTION_FILE
 from TotalPassportLib.models.nnunet.architecture import PlainConvUNet
 from TotalPassportLib.models.nnunet.convert import write_network_files
 
 from training import settings
+from training.sample import CT_NAME
 
 HALF_PRECISION_FROM = 5_000
 """Weights of at least this many numbers are stored as float16, so that the file stays small; the network still runs in
@@ -50,13 +53,16 @@ def read_weights(checkpoint: Path) -> dict[str, np.ndarray]:
     return {name: tensor.numpy() for name, tensor in content["network_weights"].items()}
 
 
-def description(files: dict[str, Any]) -> dict[str, Any]:
+def description(files: dict[str, Any], sample: Path) -> dict[str, Any]:
     """The content of ``model.json``.
 
     Parameters
     ----------
     files : what it says about the network's files, see `write_network_files`.
+    sample : the scan that the model comes with; in any other one its results are told to mean nothing.
     """
+    ct = load_ct(sample)
+    known = {"shape": list(ct.voxels.shape), "sha256": content_sha256(ct.voxels, ct.affine)}
     normalisation = {"scheme": "ct", "clip_low_hu": settings.CLIP_LOW_HU, "clip_high_hu": settings.CLIP_HIGH_HU}
     normalisation |= {"mean_hu": settings.MEAN_HU, "std_hu": settings.STD_HU}
     part = {
@@ -80,12 +86,13 @@ def description(files: dict[str, Any]) -> dict[str, Any]:
         "spacing_mm": [settings.SPACING_MM] * 3,
         "labels": "total",
         "least_piece_fraction": settings.LEAST_PIECE_FRACTION,
+        "known_scans": [known],
         "parts": [part],
     }
 
 
 def export(checkpoint: Path, folder: Path) -> Path:
-    """Write ``demo.onnx``, its head and ``model.json``.
+    """Write ``demo.onnx``, its head and ``model.json`` beside the sample CT, which is there already.
 
     Returns
     -------
@@ -93,7 +100,7 @@ def export(checkpoint: Path, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = write_network_files(architecture(), read_weights(checkpoint), folder / NETWORK_NAME, stored_in_half)
-    _replace(folder / DESCRIPTION_FILE, (json.dumps(description(files), indent=2) + "\n").encode())
+    _replace(folder / DESCRIPTION_FILE, (json.dumps(description(files, folder / CT_NAME), indent=2) + "\n").encode())
     return folder / NETWORK_NAME
 
 

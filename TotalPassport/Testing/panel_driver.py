@@ -208,6 +208,11 @@ class Panel:
         """Choose a model in the list."""
         self.ui.modelComboBox.currentIndex = self.ui.modelComboBox.findData(name)
 
+    def choose_scan(self, node: Any) -> None:
+        """Choose a scan, and the model that needs no download."""
+        self.parameters.inputVolume = node
+        self.choose_model("demo")
+
     def apply(self) -> None:
         """Click Apply, or Cancel."""
         self.ui.applyButton.click()

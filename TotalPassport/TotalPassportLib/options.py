@@ -127,7 +127,7 @@ class RunOptions:
     'exact'
     """
 
-    model: str = _option("demo", "name of a model, or the path of a model folder or ONNX file", metavar="MODEL")
+    model: str = _option("fast", "name of a model, or the path of a model folder or ONNX file", metavar="MODEL")
     provider: str = _option(
         AUTO, "where the network runs; auto is the fastest on this machine's processor", values=provider_choices
     )

@@ -3,7 +3,7 @@
 from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run
 
-result = run("ct.nii.gz", "out", RunOptions(model="demo", preview=True))
+result = run("ct.nii.gz", "out", RunOptions(model="fast", preview=True))
 print(result.passport.organs[5].volume_mm3)
 """
 
@@ -23,6 +23,7 @@ from .base.files import make_folder
 from .base.memory_limit import MemoryLimit
 from .base.outputs import OutputFiles, check_destination
 from .destinations import paths_of_run, refuse_other_scans_results
+from .image.content import is_among
 from .image.grid import canonical_grid, to_canonical
 from .image.nifti import affine_in_label_file, save_labels, save_mask
 from .image.preview import grey_window, write_preview
@@ -31,13 +32,15 @@ from .models.description import ModelDescription
 from .models.task import CT
 from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
 from .passport import Passport
-from .passport.checks import with_remarks
+from .passport.checks import with_finding, with_remarks
 from .passport.document import passport_text
 from .passport.extraction import extract_passport, with_arbitrary_unit
+from .passport.findings_text import error_titles
 from .passport.joining import joined_passport
 from .passport.measuring import measure_labels
 from .passport.organ import INPUT_GRID, MODEL_GRID, MeasuredOn
 from .passport.provenance import source_of, with_provenance
+from .passport.rules import Finding
 from .segmentation.combination import CombinedLabels, TaskLabels, combined_labels
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
@@ -153,6 +156,7 @@ def run(
         with progress.stage("describe"):
             measured, statistics = _measure(segmented, options, progress)
             measured = with_remarks(measured, scan.remarks, "the scan")
+            measured = _with_word_of_unknown_scan(measured, asked[0].model, scan)
             ran = _ran(found)
             passport = with_provenance(
                 measured,
@@ -300,6 +304,15 @@ def _statistics(scan: Volume, found: ScanLabels, options: RunOptions) -> dict[st
     )
 
 
+def _with_word_of_unknown_scan(passport: Passport, model: ModelDescription, scan: Volume) -> Passport:
+    """Return the passport, with an error for every organ if the model does not know such a scan."""
+    if not model.known_scans or is_among(model.known_scans, scan.voxels, scan.affine):
+        return passport
+    sentence = f"The model '{model.name}' knows only the sample that comes with it; here its organs mean nothing."
+    finding = Finding(code="unknown_scan", severity="error", labels=tuple(passport.organs), message=sentence)
+    return with_finding(passport, finding)
+
+
 def _write(
     paths: OutputPaths, segmented: SegmentedScan, passport: Passport, statistics: str | None, *, derived: bool
 ) -> None:
@@ -325,4 +338,5 @@ def _write(
                 labels=to_canonical(combined.voxels, grid),
                 affine=grid.affine,
                 table=combined.table,
+                errors=error_titles(passport),
             )

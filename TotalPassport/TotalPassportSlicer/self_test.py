@@ -41,8 +41,10 @@ def run_story(logic: Any, tell: Callable[[str], None]) -> None:
     outcome = logic.waitForFinished(600)
     assert outcome.status is Status.DONE, outcome.sentence
     nodes = outcome.value
-    organs = logic.passportOf(nodes.document).organs
+    passport = logic.passportOf(nodes.document)
+    organs = passport.organs
     assert len(organs) >= 15
+    assert "unknown_scan" not in [finding.code for finding in passport.findings]
     assert nodes.centroids.GetNumberOfControlPoints() == nodes.table.GetNumberOfRows() == len(organs)
     logic.show(nodes, surfaces=True, centroids=True, axes=True)
     logic.showOrgan(nodes, next(iter(organs.values())))

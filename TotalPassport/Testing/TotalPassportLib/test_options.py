@@ -17,7 +17,7 @@ from TotalPassportLib.segmentation.engines import PRECISIONS
 
 JOB = {"schema": "totalpassport-job/1", "action": "run", "ct": "ct.nii", "output_folder": "out"}
 OTHERS: dict[str, Any] = {
-    "model": "fast",
+    "model": "full",
     "provider": "cpu",
     "precision": "turbo",
     "threads": 3,

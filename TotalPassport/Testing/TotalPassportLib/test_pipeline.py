@@ -9,6 +9,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image
 from support.networks import write_model
 from support.processes import files_below
 from support.scans import (
@@ -25,7 +26,10 @@ from TotalPassportLib.base.errors import BadInput, Cancelled, ModelError
 from TotalPassportLib.base.events import Cancellation, Event
 from TotalPassportLib.base.files import DATA_FOLDER
 from TotalPassportLib.description_run import DESCRIBE_SHARES, describe
+from TotalPassportLib.image.content import content_sha256
 from TotalPassportLib.image.label_names import stored_label_names
+from TotalPassportLib.image.preview import ERROR_RGB
+from TotalPassportLib.image.volume import load_ct
 from TotalPassportLib.options import RunOptions
 from TotalPassportLib.passport import read_passport
 from TotalPassportLib.pipeline import RUN_SHARES, run
@@ -121,6 +125,27 @@ def test_a_run_writes_labels_with_names_and_a_passport_and_leaves_the_input_alon
     assert passport.organs[1].hu_mean == pytest.approx(1500, abs=200)
     document = result.paths.passport.read_text(encoding="utf-8")
     assert "phantom" not in document.replace("phantoms", ""), "a file's name may be a patient's and stays out"
+
+
+def test_a_model_that_knows_some_scans_only_says_so_on_every_organ_of_another(phantom_ct: Path, tmp_path: Path) -> None:
+    ct = load_ct(phantom_ct)
+    known = {"shape": list(ct.voxels.shape), "sha256": content_sha256(ct.voxels, ct.affine)}
+    model = write_model(tmp_path / "m", known_scans=[known])
+    other = save_nifti(tmp_path / "other.nii.gz", ct.voxels + np.int16(1), ct.affine)
+    stored_otherwise = save_nifti(tmp_path / "same.nii", ct.voxels.astype(np.float32), ct.affine)
+    options = RunOptions(model=str(model), preview=True)
+    of_known, of_same, of_other = (
+        run(path, tmp_path / path.stem, options) for path in (phantom_ct, stored_otherwise, other)
+    )
+    for result in (of_known, of_same):
+        assert "unknown_scan" not in [finding.code for finding in result.passport.findings]
+    finding = of_other.passport.findings[0]
+    assert (finding.code, finding.severity, finding.labels) == ("unknown_scan", "error", (1, 2, 5))
+    assert all(organ.checks[0] == "unknown_scan" for organ in of_other.passport.organs.values())
+    plain, marked = (np.asarray(Image.open(result.paths.preview)) for result in (of_known, of_other))
+    band = marked[: len(marked) - len(plain)]
+    assert (band[0] == ERROR_RGB).all(), "the picture says so too, in red"
+    assert (band == 255).all(axis=2).any(), "and in words"
 
 
 def test_the_same_scan_gives_the_same_bytes(threshold_model: Path, phantom_ct: Path, tmp_path: Path) -> None:

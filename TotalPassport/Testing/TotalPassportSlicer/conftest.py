@@ -81,6 +81,7 @@ def phantom(panel: Panel) -> Any:
 def ready(panel: Panel, phantom: Any) -> Panel:
     """The panel with the phantom chosen: one click away from a run."""
     panel.host.enter(panel.widget)
+    panel.choose_scan(phantom)
     assert panel.ui.applyButton.enabled
     return panel
 

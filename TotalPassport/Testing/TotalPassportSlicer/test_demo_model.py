@@ -18,12 +18,12 @@ def real_ct(panel: Any, shared: Path) -> Any:
 
     node = slicer.util.loadVolume(str(shared / "data" / "example_ct.nii.gz"))
     panel.widget.enter()
+    panel.choose_scan(node)
     panel.use_real_child()
     return node
 
 
 def test_apply_on_a_real_ct_ends_on_its_exact_grid_with_a_passport(panel: Any, real_ct: Any) -> None:
-    panel.parameters.inputVolume = real_ct
     panel.ui.show3DCheckBox.checked = False
     panel.apply_and_wait(600)
     nodes = panel.nodes()
@@ -41,10 +41,16 @@ def test_apply_on_a_real_ct_ends_on_its_exact_grid_with_a_passport(panel: Any, r
     liver_ml = np.count_nonzero(labels == 5) * voxel_mm3 / 1000
     assert shown_ml["Liver"] == f"{liver_ml:.1f}"
     assert panel.error_dialogs() == []
+    assert passport.findings[0].code == "unknown_scan", "a patient is no phantom, and every place says so"
+    assert panel.ui.findingsLabel.text.startswith("Model does not know this scan:")
+    assert "1 error (model does not know this scan)" in panel.ui.foundLabel.text
+    assert set(panel.table_texts(1)) == {"✖"}
+    table = nodes.table.GetTable()
+    checks = [table.GetValueByName(row, "Checks").ToString() for row in range(table.GetNumberOfRows())]
+    assert all(text.startswith("model does not know this scan") for text in checks)
 
 
 def test_cancelling_in_the_middle_of_inference_leaves_nothing(panel: Any, real_ct: Any) -> None:
-    panel.parameters.inputVolume = real_ct
     panel.apply()
     panel.wait_until(lambda: "Finding organs" in panel.ui.statusLabel.text, 300)
     panel.apply()

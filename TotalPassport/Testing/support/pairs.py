@@ -26,7 +26,7 @@ def motion(
 def run(panel: Any, volume: Any) -> Any:
     """Click Apply for a volume and return its passport's text node."""
     panel.use_child(panel.phantom_child)
-    panel.parameters.inputVolume = volume
+    panel.choose_scan(volume)
     panel.parameters.outputSegmentation = None
     assert panel.apply_and_wait().status.value == "done"
     return panel.parameters.passport

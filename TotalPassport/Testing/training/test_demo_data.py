@@ -9,6 +9,9 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from TotalPassportLib.image.content import content_sha256
+from TotalPassportLib.image.volume import load_ct
+from TotalPassportLib.models.reading import read_model
 
 from training.phantom import LABEL_VALUES
 from training.sample import CT_NAME, EXTENT_MM, LABELS_NAME, SPACING_MM
@@ -37,6 +40,12 @@ def test_the_sample_is_an_oblique_ct_at_clinical_spacing(demo: Path) -> None:
     np.testing.assert_allclose(np.array(image.shape) * SPACING_MM, EXTENT_MM, atol=max(SPACING_MM))
     assert np.count_nonzero(np.abs(image.affine[:3, :3]) > 1e-3) == 9
     assert (demo / CT_NAME).stat().st_size <= CT_BYTES
+
+
+def test_the_only_scan_that_the_demo_model_knows_is_the_sample(demo: Path) -> None:
+    ct = load_ct(demo / CT_NAME)
+    (known,) = read_model(demo).known_scans
+    assert (known.shape, known.sha256) == (ct.voxels.shape, content_sha256(ct.voxels, ct.affine))
 
 
 def test_the_sample_carries_no_text_of_its_own(demo: Path) -> None:

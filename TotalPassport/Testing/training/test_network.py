@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from TotalPassportLib.base.files import DATA_FOLDER
 
 torch = pytest.importorskip("torch", reason="optional: PyTorch is needed for training only")
 
@@ -14,6 +16,7 @@ from training.export import architecture, description, export  # noqa: E402
 from training.loss import class_weights, dice, dice_and_cross_entropy, network_loss  # noqa: E402
 from training.network import PlainConvUNet  # noqa: E402
 from training.plan import NetworkPlan  # noqa: E402
+from training.sample import CT_NAME  # noqa: E402
 from training.train import CHECKPOINT_NAME, Schedule, Trainer  # noqa: E402
 
 
@@ -96,6 +99,7 @@ def test_exported_network_computes_what_the_trained_one_does(tmp_path: Path) -> 
     pytest.importorskip("onnx", reason="optional: onnx is needed for export only")
     trainer = Trainer(tmp_path, Schedule(5, 10))
     trainer._save()
+    shutil.copytree(DATA_FOLDER / "demo", tmp_path / "model")  # the sample CT lies there
     session = onnxruntime.InferenceSession(export(tmp_path / CHECKPOINT_NAME, tmp_path / "model"))
     image = np.random.default_rng(0).standard_normal((1, 1, 32, 16, 48)).astype(np.float32)
     (logits,) = session.run(None, {"input": image})
@@ -106,6 +110,6 @@ def test_exported_network_computes_what_the_trained_one_does(tmp_path: Path) -> 
 
 
 def test_the_description_fits_the_network() -> None:
-    part = description("0" * 64)["parts"][0]
+    part = description({}, DATA_FOLDER / "demo" / CT_NAME)["parts"][0]
     assert len(part["label_values"]) == settings.PLAN.n_classes
     assert all(size % part["divisor_zyx"][0] == 0 for size in part["patch_size_zyx"])

@@ -49,7 +49,8 @@ NEUTRAL: Mapping[HintCode, str] = {
     HintCode.DOWNLOAD_MODEL: (
         "It needs TotalSegmentator's released weights ({datasets:dataset|datasets}, about {megabytes} MB): "
         "download_model('{model}') brings them in. Where the network is blocked, find_entry('{model}') has the "
-        "addresses, and import_models([path]) brings in what a browser got."
+        "addresses, and import_models([path]) brings in what a browser got. The model 'demo', which comes along, knows "
+        "its sample only."
     ),
     HintCode.IMPORT_FILE: (
         "Get that file with a browser, on any machine, and bring it in: import_models([path]) "

@@ -18,7 +18,9 @@ from .terminal import ProgressBar, add_common_options, add_options, tell
 DEMO_FOLDER = DATA_FOLDER / "demo"
 WHAT_NEXT = """\
 The scan is a synthetic phantom and the demo model knows nothing else: it is no medical model.
-Next: open the segmentation and the passport in 3D Slicer, or run your own scan:
+Next: open the segmentation and the passport in 3D Slicer, or run your own scan, which needs weights of
+TotalSegmentator's; they come once:
+  totalpassport models download fast
   totalpassport run CT.nii.gz -o RESULTS"""
 
 
@@ -27,8 +29,8 @@ def add_demo(commands: argparse._SubParsersAction[CommandParser], epilog: str) -
     parser = commands.add_parser(
         "demo",
         help="run everything on the bundled sample CT with the bundled demo model",
-        description="Segment the bundled synthetic CT with the bundled demo model. The demo model knows synthetic "
-        "phantoms only; it is no medical model.",
+        description="Segment the bundled synthetic CT with the bundled demo model, which knows synthetic phantoms "
+        "only; it is no medical model. 'run' takes --model fast unless told otherwise.",
         epilog=epilog,
     )
     parser.add_argument(

@@ -11,7 +11,8 @@ IN_THE_SHELL: Mapping[HintCode, str] = {
     HintCode.DOWNLOAD_MODEL: (
         "It needs TotalSegmentator's released weights ({datasets:dataset|datasets}, about {megabytes} MB): run "
         "'totalpassport models download {model}'. Where the network is blocked, 'totalpassport models info {model}' "
-        "shows the addresses, and 'totalpassport models import FILE' brings in what a browser got."
+        "shows the addresses, and 'totalpassport models import FILE' brings in what a browser got. The model that "
+        "comes along, --model demo, knows the sample of 'totalpassport demo' only."
     ),
     HintCode.IMPORT_FILE: (
         "Get that file with a browser, on any machine, and bring it in: totalpassport models import FILE "

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,11 @@ import numpy as np
 from ..base.errors import BadInput
 from .formats import has_image_name, image_files, stem_of
 from .grid import CanonicalGrid, canonical_grid, to_canonical
+from .label_names import stored_label_names
 from .label_voxels import looks_like_intensities, present_labels
 from .same_grid import grid_difference
 from .stored_image import Remark, UnfitImage
-from .volume import load_labels
+from .volume import Volume, load_labels
 
 DATA_SET_FOLDER = "segmentations"
 """TotalSegmentator's data set keeps the masks of a scan in a folder of this name beside the scan."""
@@ -36,7 +37,7 @@ class Mask:
     Attributes
     ----------
     name : str
-        The file's name without its suffix.
+        What its header calls its one label, where it does; else the file's name without its suffix.
     path : Path
         The file.
     voxels : numpy.ndarray
@@ -129,6 +130,7 @@ class MaskFolder:
             A file is damaged, or the masks do not have the same grid.
         """
         first: Mask | None = None
+        told: set[str] = set()
         for done, path in enumerate(self.paths):
             on_file(done, len(self.paths))
             mask = self._mask(path)
@@ -144,6 +146,9 @@ class MaskFolder:
             self._hashes[path.name] = mask.sha256
             for remark in mask.remarks:
                 self.remarks.setdefault(remark, []).append(path.name)
+            if mask.name in told:
+                mask = replace(mask, name=stem_of(path))
+            told.add(mask.name)
             yield mask
         if first is None:
             raise BadInput(
@@ -167,7 +172,7 @@ class MaskFolder:
         voxels = to_canonical(volume.voxels, grid) != 0
         region = _region(voxels)
         return Mask(
-            name=stem_of(path),
+            name=_stored_name(volume, values) or stem_of(path),
             path=path,
             voxels=voxels[region].astype(np.uint8),
             region=region,
@@ -189,6 +194,12 @@ class MaskFolder:
         named = [f"{name} ({what})" for name, what in sorted(self.skipped.items())[:MOST_NAMED]]
         further = len(self.skipped) - len(named)
         return ", ".join(named) + (f" and {further} more" if further else "")
+
+
+def _stored_name(volume: Volume, values: list[int]) -> str:
+    """Return what the header of a mask calls its label; empty if it names none, or several."""
+    names = [name for name in stored_label_names(volume.header).values() if name]
+    return names[0] if len(names) == 1 and len(values) == 1 else ""
 
 
 def _region(inside: np.ndarray) -> tuple[slice, slice, slice]:

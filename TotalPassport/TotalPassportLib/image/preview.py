@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..base.labels import LabelTable
+from .lettering import CELL_HEIGHT, CELL_WIDTH, lettering
 from .preparation import nonzero_box
 
 WINDOW_HU = (-250.0, 350.0)
@@ -18,6 +20,7 @@ SAMPLING = 3
 PIXEL_MM = 1.0
 OPACITY = 0.5
 GAP_PIXELS = 8
+ERROR_RGB = (204, 41, 41)
 
 
 def grey_window(intensities: np.ndarray) -> tuple[float, float]:
@@ -33,6 +36,7 @@ def write_preview(
     affine: np.ndarray,
     table: LabelTable,
     window: tuple[float, float] | None = None,
+    errors: Sequence[str] = (),
 ) -> None:
     """Write coronal, sagittal and axial slices side by side, through the middle of what was found.
 
@@ -48,6 +52,8 @@ def write_preview(
         Gives the colours.
     window : tuple of float, optional
         Values from black to white; by default `WINDOW_HU`.
+    errors : sequence of str
+        What is wrong with the result, in a few words each: it stands above the slices in red.
     """
     spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
     colors = np.zeros((int(labels.max()) + 1, 3), np.float32)
@@ -58,7 +64,8 @@ def write_preview(
     for axis in (1, 0, 2):  # coronal, sagittal, axial
         ct_slice, labels_slice = (volume.take(center[axis], axis=axis) for volume in (ct, labels))
         panels.append(_panel(ct_slice, labels_slice, np.delete(spacing_mm, axis), colors, window or WINDOW_HU))
-    path.write_bytes(encode_png(_side_by_side(panels)))
+    picture = _side_by_side(panels)
+    path.write_bytes(encode_png(_under_errors(picture, errors) if errors else picture))
 
 
 def _center(labels: np.ndarray) -> tuple[int, ...]:
@@ -93,6 +100,19 @@ def _side_by_side(panels: list[np.ndarray]) -> np.ndarray:
         picture[top : top + panel.shape[0], left : left + panel.shape[1]] = panel
         left += panel.shape[1] + GAP_PIXELS
     return picture
+
+
+def _under_errors(picture: np.ndarray, errors: Sequence[str]) -> np.ndarray:
+    """Return the picture below a red band that says what is wrong."""
+    width = max(picture.shape[1], 2 * CELL_WIDTH)
+    letters = lettering(f"error: {', '.join(errors)}", columns=width // CELL_WIDTH - 1)
+    band = np.empty((letters.shape[0] + 2 * (CELL_HEIGHT // 2), width, 3), np.uint8)
+    band[:] = ERROR_RGB
+    top = CELL_HEIGHT // 2
+    band[top : top + letters.shape[0], CELL_WIDTH // 2 : CELL_WIDTH // 2 + letters.shape[1]][letters] = 255
+    below = np.zeros((picture.shape[0], width, 3), np.uint8)
+    below[:, : picture.shape[1]] = picture
+    return np.concatenate([band, below])
 
 
 def encode_png(picture: np.ndarray) -> bytes:

@@ -18,7 +18,8 @@ from ..base.files import DATA_FOLDER, read_json, validate
 from ..base.hints import Hint, HintCode
 from ..base.paths import models_folder
 from ..base.suggestions import did_you_mean
-from .description import DESCRIPTION_FILE, ModelDescription
+from ..image.content import ScanContent
+from .description import DESCRIPTION_FILE, ModelDescription, known_scans_from
 from .nnunet.layout import dataset_number
 from .reading import read_model
 from .task import (
@@ -137,6 +138,11 @@ class CatalogueEntry:
         return sum(dataset.archive.size_bytes or dataset.approximate_bytes for dataset in self.datasets)
 
     @property
+    def known_scans(self) -> tuple[ScanContent, ...]:
+        """The only scans that a model which comes along knows; none for one that is meant for any scan."""
+        return _known_scans(self.bundled_folder) if self.bundled_folder is not None else ()
+
+    @property
     def licensed(self) -> bool:
         """Whether its weights come only from a file that the user has."""
         return any(dataset.url is None for dataset in self.datasets)
@@ -159,6 +165,11 @@ class CatalogueEntry:
             datasets=[dataset.number for dataset in self.datasets],
             megabytes=round(self.approximate_bytes / 1e6),
         )
+
+
+@cache
+def _known_scans(folder: Path) -> tuple[ScanContent, ...]:
+    return known_scans_from(read_json(folder / DESCRIPTION_FILE, ModelError))  # our own file: the tests check it
 
 
 def list_models() -> tuple[CatalogueEntry, ...]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import BadInput, ModelError
 from ..base.files import sha256_of, validate
 from ..base.labels import LabelTable, bundled_tables, load_label_table, table_from_document
+from ..image.content import ScanContent
 from ..image.normalisation import Normalisation, normalisation_from_document
 from .task import CT, Task, TaskMode, load_task, task_names
 
@@ -64,7 +65,8 @@ class ModelDescription:
     ``spacing_mm`` is in canonical axis order (R, A, S), None where a scan keeps its voxels. ``statistics_grid`` is
     ``input`` or ``model``: where statistics in TotalSegmentator's manner are taken. Pieces smaller than
     ``least_piece_fraction`` of their structure's largest piece are removed. ``modality`` is `CT` or `MR`. ``task`` and
-    ``mode`` name the task whose crops and after-work belong to it, if any.
+    ``mode`` name the task whose crops and after-work belong to it, if any. What a model with ``known_scans`` finds in
+    other scans means nothing.
     """
 
     name: str
@@ -81,6 +83,7 @@ class ModelDescription:
     modality: str = CT
     task: Task | None = None
     mode: TaskMode | None = None
+    known_scans: tuple[ScanContent, ...] = ()
 
     @property
     def label_values(self) -> list[int]:
@@ -137,7 +140,13 @@ def model_from_document(document: Any, what: str, folder: Path, network: Path | 
         modality=document.get("modality", CT),
         task=task,
         mode=mode,
+        known_scans=known_scans_from(document),
     )
+
+
+def known_scans_from(document: Mapping[str, Any]) -> tuple[ScanContent, ...]:
+    """Return the only scans that a described model knows; none for a model that is meant for any scan."""
+    return tuple(ScanContent(_triple(scan["shape"]), scan["sha256"]) for scan in document.get("known_scans", ()))
 
 
 def _spacing(values: list[float] | None) -> tuple[float, float, float] | None:
@@ -192,8 +201,8 @@ def _part_from(entry: Mapping[str, Any], folder: Path, network: Path | None, wha
 
 
 def _triple(values: list[int]) -> tuple[int, int, int]:
-    z, y, x = values
-    return z, y, x
+    first, second, third = values
+    return first, second, third
 
 
 def _check_part(part: Part, labels: LabelTable, what: str) -> None:

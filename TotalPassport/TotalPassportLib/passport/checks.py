@@ -111,8 +111,8 @@ def with_checks(organs: Mapping[int, OrganPassport], findings: Collection[Findin
 
 
 def with_finding(passport: Passport, finding: Finding) -> Passport:
-    """Return the passport with one finding more, among those of its severity."""
-    findings = sorted((*passport.findings, finding), key=lambda each: SEVERITIES.index(each.severity))
+    """Return the passport with one finding more, before those of its severity: it was told, not measured."""
+    findings = sorted((finding, *passport.findings), key=lambda each: SEVERITIES.index(each.severity))
     return replace(passport, organs=with_checks(passport.organs, findings), findings=tuple(findings))
 
 

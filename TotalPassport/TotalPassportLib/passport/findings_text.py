@@ -35,6 +35,11 @@ def finding_codes(passport: Passport) -> dict[str, int]:
     return dict(Counter(finding.code for finding in passport.findings))
 
 
+def error_titles(passport: Passport) -> list[str]:
+    """Return what is wrong, in a few words each, the first finding first."""
+    return list(dict.fromkeys(title(finding.code) for finding in passport.findings if finding.severity == "error"))
+
+
 def title(code: str) -> str:
     """Return a few words for a check; of a later version's, its code."""
     rule = rule_named(code)

@@ -130,9 +130,10 @@ def name_masks(file_stems: Sequence[str], given: LabelTable | None = None) -> Na
     Numbers are those of the table that was given, or of the bundled one that has the most of the names; what it does
     not have comes after its last number.
     """
-    stems = [_FILLERS.sub("", stem) for stem in file_stems]
+    exact = given.named if given is not None else lambda _stem: None
+    stems = [stem if exact(stem) else _FILLERS.sub("", stem) for stem in file_stems]
     structures = [structure_named(stem) for stem in stems]
-    names = [known.name if known else stem for known, stem in zip(structures, stems, strict=True)]
+    names = [known.name if known and not exact(stem) else stem for known, stem in zip(structures, stems, strict=True)]
     tables = [given] if given else tables_by_preference()
     table = max(tables, key=lambda table: sum(table.named(name) is not None for name in names))
     next_free, labels = max(table) + 1, dict[str, Label]()

@@ -11,7 +11,7 @@ from typing import Any
 
 Event = dict[str, Any]
 
-_TEMPORARY_FILE = re.compile(r"'[^']*\b(?:ct|segmentation)\.nii'")
+_TEMPORARY_FILE = re.compile(r"'[^']*\b(?:(?:ct|segmentation)\.nii|segments)'")
 
 
 class State(enum.Enum):

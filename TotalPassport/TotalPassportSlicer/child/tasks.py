@@ -81,15 +81,14 @@ def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) 
 
     def prepare(folder: Path) -> dict[str, Any]:
         _log_transform(segmentation_node, log)
-        path = folder / "segmentation.nii"
-        exported = segmentations.export_segmentation(segmentation_node, folder, path, numbered)
+        exported = segmentations.export_segmentation(segmentation_node, folder, numbered)
         if exported.note:
             log(exported.note)
         return {
             "schema": JOB_SCHEMA,
             "action": "passport",
-            "segmentation": str(path),
-            "labels": exported.labels,
+            "segmentation": str(exported.path),
+            **({"labels": exported.labels} if exported.labels else {}),
             "output": str(folder / "passport.json"),
         }
 

@@ -25,6 +25,8 @@ class Column:
         A row's text or number, None where it is not known: what a table node holds.
     title : str
         In the panel; empty if the panel does not show it.
+    meaning : str
+        The tooltip of the title.
     node_title : str
         In table nodes, with the unit; empty if they do not have it.
     text : Callable[[Any], str] | None
@@ -47,6 +49,7 @@ class Column:
 
     value: Callable[[Any], Any]
     title: str = ""
+    meaning: str = ""
     node_title: str = ""
     text: Callable[[Any], str] | None = None
     sort_key: Callable[[Any], Any] | None = None

@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 
 from .columns import Column, fill_table_node
 from .documents import stored_passport
-from .organs import change_words, name_and_color
+from .organs import change_words, name_and_color, sort_name
 
 if TYPE_CHECKING:
     from TotalPassportLib.comparison.changes import Comparison, OrganChange
@@ -69,8 +69,16 @@ def change_columns() -> tuple[Column, ...]:
             title=_("Organ"),
             node_title=_("Organ"),
             value=lambda organ: name_and_color(organ.first)[0],
-            sort_key=lambda organ: name_and_color(organ.first)[0].lower(),
+            sort_key=lambda organ: sort_name(name_and_color(organ.first)[0]),
             swatch=lambda organ: name_and_color(organ.first)[1],
+        ),
+        Column(
+            title=_("Changed"),
+            meaning=_("What has changed by more than the voxel grid can do, or why nothing can be said of it"),
+            node_title=_("Changed"),
+            value=change_words,
+            sort_key=lambda organ: f"{-len(organ.beyond_floor)}{change_words(organ)}",  # what has changed most first
+            tip=change_words,
         ),
         Column(node_title=_("Label"), value=lambda organ: organ.first.label, is_number=True, is_whole=True),
         _node_number(_("Volume, first (ml)"), lambda organ: organ.first.volume_mm3 / 1000),
@@ -89,13 +97,6 @@ def change_columns() -> tuple[Column, ...]:
         _change(_("HU"), _("Change of mean (HU)"), "", "{:+.1f}", lambda organ: organ.hu_change),
         _panel_number(_("First ml"), lambda organ: organ.first.volume_mm3 / 1000),
         _panel_number(_("Second ml"), lambda organ: organ.second.volume_mm3 / 1000),
-        Column(
-            title=_("Changed"),
-            node_title=_("Changed"),
-            value=change_words,
-            sort_key=lambda organ: f"{-len(organ.beyond_floor)}{change_words(organ)}",  # what has changed most first
-            tip=change_words,
-        ),
     )
 
 

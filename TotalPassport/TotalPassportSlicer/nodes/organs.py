@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,7 +25,11 @@ AXIS_COLORS = ((0.90, 0.22, 0.21), (0.26, 0.70, 0.32), (0.24, 0.48, 0.95))
 FAINT = 0.25
 """Opacity of axes whose directions cannot be relied on."""
 _GRAVITY = {"error": "0", "warning": "1", "note": "2"}
+_SIGNS = {"error": "✖", "warning": "▲", "note": "•"}
+"""Differ in shape, not only in colour."""
 _UNRELIABLE_AXES = "unreliable_axes"
+MOST_KINDS = 4
+"""Of more kinds of findings than this a sentence names the most frequent ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +74,24 @@ def organ_columns() -> tuple[Column, ...]:
             title=_("Organ"),
             node_title=_("Organ"),
             value=lambda row: row.name,
-            sort_key=lambda row: row.name.lower(),
+            sort_key=lambda row: sort_name(row.name),
             swatch=lambda row: row.color_rgb,
         ),
+        Column(
+            title=_("Checks"),
+            meaning=_("✖ error, ▲ warning, • note: what speaks against the numbers. Its tooltip says what."),
+            value=lambda row: _SIGNS.get(row.severity, ""),
+            sort_key=lambda row: _GRAVITY.get(row.severity, "3") + row.checks_text,  # the gravest first
+            tip=lambda row: "\n".join(row.findings),
+            color=lambda row: SEVERITY_COLORS.get(row.severity),
+            bold=lambda row: row.severity in SEVERITY_COLORS,
+        ),
         Column(node_title=_("Label"), value=lambda row: row.label, is_number=True, is_whole=True),
-        _number(_("ml"), _("Volume (ml)"), lambda row: row.organ.volume_mm3 / 1000),
-        _number(_("R"), _("R (mm)"), lambda row: float(row.organ.centroid_ras_mm[0])),
-        _number(_("A"), _("A (mm)"), lambda row: float(row.organ.centroid_ras_mm[1])),
-        _number(_("S"), _("S (mm)"), lambda row: float(row.organ.centroid_ras_mm[2])),
+        _number(_("ml"), _("Volume (ml)"), lambda row: row.organ.volume_mm3 / 1000, _("Volume in millilitres")),
+        *_position_columns(),
         Column(
             title=_("Semi-axes"),
+            meaning=_("Major, middle and least semi-axis of the ellipsoid of the same moments, in mm"),
             value=lambda row: float(row.organ.semi_axes_mm[2]),
             text=lambda row: " × ".join(f"{length:.0f}" for length in row.organ.semi_axes_mm[::-1]),
             is_number=True,
@@ -86,18 +100,81 @@ def organ_columns() -> tuple[Column, ...]:
         _number("", _("Middle semi-axis (mm)"), lambda row: float(row.organ.semi_axes_mm[1])),
         _number("", _("Least semi-axis (mm)"), lambda row: float(row.organ.semi_axes_mm[0])),
         Column(
-            title=_("Checks"),
+            title=_("Found by the checks"),
             node_title=_("Checks"),
             value=lambda row: row.checks_text,
-            sort_key=lambda row: _GRAVITY.get(row.severity, "3") + row.checks_text,  # the gravest first
             tip=lambda row: "\n".join(row.findings),
             color=lambda row: SEVERITY_COLORS.get(row.severity),
         ),
     )
 
 
-def _number(title: str, node_title: str, value: Callable[[OrganRow], float]) -> Column:
-    return Column(title=title, node_title=node_title, value=value, text=lambda row: f"{value(row):.1f}", is_number=True)
+def _position_columns() -> tuple[Column, ...]:
+    titles = {0: (_("R"), _("R (mm)")), 1: (_("A"), _("A (mm)")), 2: (_("S"), _("S (mm)"))}
+    meanings = {
+        0: _("Centre: mm to the right of the scanner's origin"),
+        1: _("Centre: mm to the front of the scanner's origin"),
+        2: _("Centre: mm above the scanner's origin, towards the head"),
+    }
+
+    def along(axis: int) -> Callable[[OrganRow], float]:
+        return lambda row: float(row.organ.centroid_ras_mm[axis])
+
+    return tuple(_number(*titles[axis], along(axis), meanings[axis]) for axis in range(3))
+
+
+def _number(title: str, node_title: str, value: Callable[[OrganRow], float], meaning: str = "") -> Column:
+    return Column(
+        title=title,
+        meaning=meaning,
+        node_title=node_title,
+        value=value,
+        text=lambda row: f"{value(row):.1f}",
+        is_number=True,
+    )
+
+
+def sort_name(name: str) -> str:
+    """Return what organs are sorted by: left and right of a pair stand together, and numbers count as numbers.
+
+    >>> sorted(["Right kidney", "Rib 10", "Rib 2", "Left kidney"], key=sort_name)
+    ['Left kidney', 'Right kidney', 'Rib 2', 'Rib 10']
+    """
+    words = name.lower().split()
+    sides = [word for word in words if word in ("left", "right")]
+    both = " ".join(word for word in words if word not in sides)
+    return re.sub(r"\d+", lambda number: number.group().zfill(6), " ".join([both, *sides]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the checks found in a whole passport, in a sentence or two, and the severity of the gravest."""
+
+    text: str
+    severity: str
+
+
+def found_by_checks(passport: Passport) -> Found:
+    """Return how many errors and warnings there are and of which kinds, the gravest first."""
+    kinds: dict[str, list[str]] = {}
+    for finding in passport.findings:
+        kinds.setdefault(finding.severity, []).append(_short_check(finding.code))
+    errors, warnings = (kinds.get(severity, []) for severity in ("error", "warning"))
+    parts = [
+        _counted(errors, _("1 error ({kinds})"), _("{count} errors ({kinds})")),
+        _counted(warnings, _("1 warning ({kinds})"), _("{count} warnings ({kinds})")),
+    ]
+    told = ", ".join(part for part in parts if part)
+    if not told:
+        return Found(text=_("The checks found nothing that speaks against the numbers."), severity="")
+    return Found(text=_("The checks found {told}.").format(told=told), severity="error" if errors else "warning")
+
+
+def _counted(kinds: list[str], one: str, many: str) -> str:
+    """Return how many findings there are, with their kinds by frequency."""
+    common = ", ".join(kind for kind, _number in Counter(kinds).most_common(MOST_KINDS))
+    further = ", …" if len(set(kinds)) > MOST_KINDS else ""
+    return (one if len(kinds) == 1 else many).format(count=len(kinds), kinds=common + further) if kinds else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +198,7 @@ def scan_note(passport: Passport) -> ScanNote | None:
     whole = []
     for finding in passport.findings:
         rule = rule_named(finding.code)
-        if not finding.labels or (rule is not None and rule.kind == "orientation"):
+        if not finding.labels or (rule is not None and rule.kind in ("orientation", "told")):
             whole.append(finding)
     if not whole:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import BadInput
-from TotalPassportLib.base.labels import Label, LabelTable, load_label_table, structure_named
+from TotalPassportLib.base.labels import Label, LabelTable, load_label_table, numbered_label, structure_named
 
 from .organs import name_and_color
 from .volumes import image_voxels, oriented_image, write_nifti
@@ -57,7 +57,7 @@ def fill_segmentation(node: Any, voxels: np.ndarray, volume_node: Any, table: La
         node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
         for value in _present_labels(voxels):
             label = table.describe(value)
-            segmentation.AddSegment(_segment(label, image), label.name)
+            segmentation.AddSegment(segment_of(label, image), label.name)
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
             node.GetDisplayNode().SetOpacity3D(SURFACE_OPACITY)
@@ -71,7 +71,8 @@ def _present_labels(voxels: np.ndarray) -> list[int]:
     return sorted(present - {0})
 
 
-def _segment(label: Label, image: Any) -> Any:
+def segment_of(label: Label, image: Any) -> Any:
+    """Return a segment with a label's name, colour and code, and an image that holds its value."""
     segment = slicer.vtkSegment()
     segment.SetName(label.display_name)
     segment.SetColor(*(channel / 255 for channel in label.color_rgb))
@@ -111,6 +112,9 @@ def organ_colors(node: Any | None, passport: Passport) -> dict[int, tuple[int, i
             organ = passport.organs.get(label.value)
             if organ is not None and organ.name == label.name:
                 colors[label.value] = _rgb(segment)
+    for segment, number in zip(segments, _numbers_of(segments), strict=False):
+        if number in passport.organs and passport.organs[number].name == numbered_label(number).name:
+            colors[number] = _rgb(segment)
     return colors
 
 
@@ -127,21 +131,36 @@ def show_in_3d(node: Any, shown: bool) -> None:
 
 @dataclass(frozen=True)
 class ExportedSegmentation:
-    """A segmentation on disk: ``labels`` is what the job file says, a bundled table's name or a table's path."""
+    """A segmentation on disk.
 
+    Attributes
+    ----------
+    path : Path
+        A label image; a folder of masks, each whole, where segments overlap.
+    labels : str
+        What the job file says: a bundled table's name or a table's path; empty if the labels are to be named by the
+        rules for files that do not name them.
+    note : str
+        What the user should know; empty if all is as usual.
+    """
+
+    path: Path
     labels: str
-    note: str
+    note: str = ""
 
 
-def export_segmentation(node: Any, folder: Path, path: Path, numbered: bool = False) -> ExportedSegmentation:
-    """Write all segments as one label image at the segmentation's own reference geometry.
+def export_segmentation(node: Any, folder: Path, numbered: bool = False) -> ExportedSegmentation:
+    """Write all segments at the segmentation's own reference geometry.
+
+    Segments keep their names. Where all are only numbered ("Segment_5", "Label 5"), as those of a file without names,
+    and the numbers may be TotalSegmentator's, the library decides as it does for such a file.
 
     Parameters
     ----------
     folder : Path
-        Where a label table is written if the bundled one does not name every segment.
+        Where everything is written.
     numbered : bool
-        Segments called "Segment_5" or "Label 5" are those of TotalSegmentator's table with that value.
+        Numbered segments are surely those of TotalSegmentator's table with that value.
 
     Raises
     ------
@@ -154,15 +173,54 @@ def export_segmentation(node: Any, folder: Path, path: Path, numbered: bool = Fa
         raise BadInput(
             _("The segmentation '{name}' has no segments.").format(name=node.GetName()), _("Choose another one.")
         )
-    labels = _labels_of([segmentation.GetSegment(identifier) for identifier in ids], numbered)
-    voxels, affine = _merged_voxels(node, ids, [label.value for label in labels])
-    write_nifti(path, voxels, affine)
+    _ensure_labelmap(node)
+    segments = [segmentation.GetSegment(identifier) for identifier in ids]
+    labels = _labels_of(segments, numbered)
+    if _overlap(segmentation):
+        path, note = _write_masks(node, ids, labels, folder), _("Some segments overlap; each is measured whole.")
+        return ExportedSegmentation(path, str(_write_table(labels, folder)), note)
+    numbers = _numbers_of(segments)
+    path = folder / "segmentation.nii"
+    if not numbered and _may_be_totalsegmentators(numbers):
+        write_nifti(path, *_merged_voxels(node, ids, numbers))
+        return ExportedSegmentation(path, "")
+    write_nifti(path, *_merged_voxels(node, ids, [label.value for label in labels]))
     total = load_label_table("total")
     named = all(total.get(label.value) == label for label in labels)
-    note = ""
-    if segmentation.GetNumberOfLayers() > 1:
-        note = _("Some segments may overlap; a voxel in several of them counts for the last one in the list.")
-    return ExportedSegmentation("total" if named else str(_write_table(labels, folder)), note)
+    return ExportedSegmentation(path, "total" if named else str(_write_table(labels, folder)))
+
+
+def _overlap(segmentation: Any) -> bool:
+    """Whether a voxel is in several segments."""
+    if segmentation.GetNumberOfLayers() <= 1:
+        return False
+    copy = slicer.vtkSegmentation()
+    copy.DeepCopy(segmentation)
+    copy.CollapseBinaryLabelmaps(False)  # puts into one layer what does not overlap
+    return bool(copy.GetNumberOfLayers() > 1)
+
+
+def _write_masks(node: Any, ids: list[str], labels: list[Label], folder: Path) -> Path:
+    masks = folder / "segments"
+    masks.mkdir()
+    grid = _merged(node, ids, [1] * len(ids))  # each alone would have the grid of what it holds
+    for number, (identifier, label) in enumerate(zip(ids, labels, strict=True)):
+        voxels, affine = image_voxels(_merged(node, [identifier], [1], grid))
+        write_nifti(masks / f"{number:05}.nii.gz", voxels.astype(np.uint8), affine, replace(label, value=1))
+    return masks
+
+
+def _numbers_of(segments: list[Any]) -> list[int]:
+    """Return the numbers that stand for the names of segments; nothing if any has a name, or a number of two."""
+    matches = [_NUMBERED_NAME.fullmatch(segment.GetName().strip()) for segment in segments]
+    numbers = [int(match.group(1)) for match in matches if match is not None]
+    return numbers if len(set(numbers)) == len(segments) else []
+
+
+def _may_be_totalsegmentators(numbers: list[int]) -> bool:
+    from TotalPassportLib.passport.naming import name_labels  # lazily: see the package's note
+
+    return bool(numbers) and name_labels(numbers).names_from == "assumed"
 
 
 def _labels_of(segments: list[Any], numbered: bool) -> list[Label]:
@@ -203,20 +261,24 @@ def _rgb(segment: Any) -> tuple[int, int, int]:
 
 
 def _merged_voxels(node: Any, ids: list[str], values: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    voxels, affine = image_voxels(_merged(node, ids, values))
+    return voxels.astype(np.uint8 if max(values) <= 255 else np.uint16), affine
+
+
+def _merged(node: Any, ids: list[str], values: list[int], grid: Any | None = None) -> Any:
+    """Return segments as one label image, on the grid of another one or on the segmentation's own."""
     id_array, value_array = vtk.vtkStringArray(), vtk.vtkIntArray()
     for identifier, value in zip(ids, values, strict=True):
         id_array.InsertNextValue(identifier)
         value_array.InsertNextValue(value)
-    _ensure_labelmap(node)
     image = slicer.vtkOrientedImageData()
     mode = slicer.vtkSegmentation.EXTENT_REFERENCE_GEOMETRY
-    if not node.GenerateMergedLabelmapForAllSegments(image, mode, None, id_array, value_array):
+    if not node.GenerateMergedLabelmapForAllSegments(image, mode, grid, id_array, value_array):
         raise BadInput(
             _("The segmentation '{name}' could not be turned into a label image.").format(name=node.GetName()),
             _("Check its source geometry in the Segment Editor."),
         )
-    voxels, affine = image_voxels(image)
-    return voxels.astype(np.uint8 if max(values) <= 255 else np.uint16), affine
+    return image
 
 
 def _ensure_labelmap(node: Any) -> None:

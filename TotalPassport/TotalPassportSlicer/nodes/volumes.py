@@ -14,6 +14,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import BadInput
+from TotalPassportLib.base.labels import Label, LabelTable
 from vtk.util import numpy_support
 
 
@@ -38,19 +39,29 @@ def export_volume(volume_node: Any, path: Path) -> None:
             ),
             _("Choose a CT."),
         )
+    write_nifti(path, slicer.util.arrayFromVolume(volume_node).transpose(2, 1, 0), affine_of(volume_node))
+
+
+def affine_of(volume_node: Any) -> np.ndarray:
+    """Return what maps a volume's voxel indices to RAS mm, float64 ``[4, 4]``; a transform above it is not applied."""
     matrix = vtk.vtkMatrix4x4()
     volume_node.GetIJKToRASMatrix(matrix)
-    write_nifti(path, slicer.util.arrayFromVolume(volume_node).transpose(2, 1, 0), to_array(matrix))
+    return to_array(matrix)
 
 
-def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray) -> None:
-    """Write voxels ``[i, j, k]`` of any number type with their affine in double precision."""
+def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray, label: Label | None = None) -> None:
+    """Write voxels ``[i, j, k]`` of any number type with their affine in double precision; of a mask, what it is."""
     import nibabel  # lazily: installed on the first run, not part of Slicer
 
     image = nibabel.Nifti2Image(voxels, affine, dtype=voxels.dtype)
     image.header.set_xyzt_units("mm")
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=0, strip_shears=True)
+    if label is not None:
+        from TotalPassportLib.image.label_names import CARET_XML, label_names_xml
+
+        names = label_names_xml(LabelTable("mask", [label]), [label.value])
+        image.header.extensions.append(nibabel.nifti1.Nifti1Extension(CARET_XML, names))
     nibabel.save(image, path)
 
 

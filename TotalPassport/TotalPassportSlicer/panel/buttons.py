@@ -40,11 +40,10 @@ def update_buttons(ui: Any, parameters: Any | None, state: State, organ_count: i
     ui.applyButton.enabled = not reason and state in (State.IDLE, State.STARTING, State.RUNNING)
     installing = why_wait(state) if state is State.INSTALLING else ""
     ui.applyButton.toolTip = literally(reason or installing or _("Find the organs and make their passport."))
-    reason = why_not_describe(parameters and parameters.segmentationToDescribe, state)
-    allow(ui.describeButton, reason, _("Measure the segments and make their passport."))
-    ui.exportButton.enabled = organ_count > 0
-    summary = _("{count} organs; positions (R, A, S) and semi-axes in mm")
-    ui.summaryLabel.text = summary.format(count=organ_count) if organ_count else ""
+    allow(ui.exportButton, why_not_export(organ_count, state), _("Write the passport to a JSON file."))
+    counted = _("1 organ") if organ_count == 1 else _("{count} organs").format(count=organ_count)
+    summary = _("{organs}; positions (R, A, S) and semi-axes in mm")
+    ui.summaryLabel.text = summary.format(organs=counted) if organ_count else ""
 
 
 def why_wait(state: State) -> str:
@@ -81,6 +80,10 @@ def why_not_apply(volume_node: Any | None, model: CatalogueEntry | None, catalog
 def _note(model: CatalogueEntry | None, catalogue_problem: str) -> str:
     if model is None:
         return ""
+    if model.known_scans:
+        return str(_("{description} Of any other scan than its sample it finds nothing that means anything.")).format(
+            description=model.description
+        )
     if catalogue_problem or not model_list.can_download(model):
         return model.description
     note = _("{description} Not installed: Apply offers to download it ({size}).")
@@ -96,6 +99,13 @@ def why_not_describe(segmentation_node: Any | None, state: State) -> str:
     if segmentation_node.GetSegmentation().GetNumberOfSegments() == 0:
         return _("The segmentation '{name}' has no segments.").format(name=segmentation_node.GetName())
     return ""
+
+
+def why_not_export(organ_count: int, state: State) -> str:
+    """Return why a passport cannot be written to a file now; an empty text when it can."""
+    if state is State.INSTALLING:
+        return why_wait(state)
+    return "" if organ_count else str(_("There is no passport yet."))
 
 
 def _apply_text(state: State) -> str:

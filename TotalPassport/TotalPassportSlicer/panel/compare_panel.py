@@ -10,8 +10,9 @@ import slicer
 from slicer.i18n import tr as _
 from TotalPassportLib.base.labels import load_label_table
 
+from ..child.jobs import State
 from ..nodes.scan_nodes import PASSPORT_ATTRIBUTE
-from .buttons import allow
+from .buttons import allow, why_wait
 from .changes_table import ChangesTable
 from .dialogs import Dialogs
 from .run_panel import ErrorsShown, RunPanel
@@ -65,13 +66,13 @@ class ComparePanel:
             box.currentIndex = max(box.findData(parameters.alignmentKind), 0)
         if pair[0] is not self._pair[0] or pair[1] is not self._pair[1]:
             self.forget(pair)
-        self._update()
+        self.update()
 
     def forget(self, pair: tuple[Any, Any] | None = None) -> None:
         """Show no comparison: it is of other scans, or of what the scans were before."""
         self._pair = pair or self._pair
         self._show(None)
-        self._update()
+        self.update()
 
     # -- what is shown --------------------------------------------------------------------------------------------
 
@@ -81,20 +82,19 @@ class ComparePanel:
         self._ui.comparisonLabel.text = _sentences(comparison) if comparison is not None else ""
         self._ui.comparisonLabel.visible = comparison is not None
 
-    def _update(self) -> None:
+    def update(self) -> None:
+        """Bring the buttons in line with what is chosen and with what is under way."""
         ui, (first, second) = self._ui, self._pair
-        reason = ""
-        if first is None or second is None:
-            reason = _("Choose the passports of two scans.")
-        elif first is second:
-            reason = _("Choose two different passports.")
+        # All of it imports packages, which may be the very ones that are being exchanged.
+        waiting = why_wait(self._logic.state) if self._logic.state is State.INSTALLING else ""
+        reason = waiting or _why_not_compare(first, second)
         allow(ui.compareButton, reason, _("Show the change of every organ that both scans have."))
         allow(ui.alignButton, reason, _("Lay the second scan, and all that was made of it, onto the first one."))
-        nothing = "" if self._comparison is not None else _("Click Compare first.")
+        nothing = waiting or ("" if self._comparison is not None else _("Click Compare first."))
         allow(ui.plotButton, nothing, _("Show the changes of volume as a plot, with what the voxel grid alone may do."))
         allow(ui.exportChangesButton, nothing, _("Write all numbers of the comparison to a CSV file."))
         verdict = self._logic.alignmentVerdict(second) if second is not None else ""
-        not_aligned = "" if verdict else _("The second scan is not aligned.")
+        not_aligned = waiting or ("" if verdict else _("The second scan is not aligned."))
         allow(ui.undoAlignmentButton, not_aligned, _("Put the second scan back to where it was."))
         ui.alignmentLabel.text = verdict
         ui.alignmentLabel.visible = bool(verdict)
@@ -109,7 +109,7 @@ class ComparePanel:
         self._show(None)
         with ErrorsShown(self._panel, self._dialogs.error):
             self._show(self._logic.compare(*self._pair))
-        self._update()
+        self.update()
 
     def _on_plot(self) -> None:
         self._logic.showPlot(*self._pair)
@@ -127,11 +127,17 @@ class ComparePanel:
         with ErrorsShown(self._panel, self._dialogs.error), slicer.util.WaitCursor():
             result = self._logic.align(*self._pair, parameters.alignmentKind, parameters.alignSurfaces)
             self._panel.logged(_("Aligned. {verdict}").format(verdict=result.verdict))
-        self._update()
+        self.update()
 
     def _on_undo(self) -> None:
         self._logic.undoAlignment(self._pair[1])
-        self._update()
+        self.update()
+
+
+def _why_not_compare(first: Any | None, second: Any | None) -> str:
+    if first is None or second is None:
+        return str(_("Choose the passports of two scans."))
+    return str(_("Choose two different passports.")) if first is second else ""
 
 
 def export_changes(comparison: Comparison, path: Path) -> None:
@@ -156,8 +162,14 @@ def _titles(names: Sequence[str]) -> str:
 
 def _sentences(comparison: Comparison) -> str:
     changed = sum(bool(organ.beyond_floor) for organ in comparison.organs)
-    text = _("{changed} of {count} organs differ by more than another voxel grid can explain.")
-    sentences = [text.format(changed=changed, count=len(comparison.organs))]
+    count = len(comparison.organs)
+    if count == 1:
+        one = _("The one organ that both have differs by more than another voxel grid can explain.")
+        none = _("The one organ that both have differs by no more than another voxel grid can explain.")
+        sentences = [one if changed else none]
+    else:
+        text = _("{changed} of {count} organs differ by more than another voxel grid can explain.")
+        sentences = [text.format(changed=changed, count=count)]
     if comparison.only_first:
         sentences.append(_("Only in the first scan: {names}.").format(names=_titles(comparison.only_first)))
     if comparison.only_second:

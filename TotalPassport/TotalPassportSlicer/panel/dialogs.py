@@ -51,6 +51,11 @@ class Dialogs:
         name = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Import models from a folder"))
         return [Path(name)] if name else []
 
+    def choose_masks(self) -> Path | None:
+        """Ask for a folder of binary masks; None if the user thinks better of it."""
+        name = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Load a folder of masks"))
+        return Path(name) if name else None
+
     def choose_export(self, suggestion: str) -> Path | None:
         """Ask where to write a passport; None if the user thinks better of it."""
         return self._choose_file(_("Export passport"), suggestion, _("Passport (*.json)"))

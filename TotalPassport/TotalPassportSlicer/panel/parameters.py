@@ -5,7 +5,7 @@ from typing import Any
 
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTextNode
 from slicer.parameterNodeWrapper import parameterNodeWrapper
-from TotalPassportLib.options import RunOptions, option_names
+from TotalPassportLib.options import DEFAULT_OPTIONS, RunOptions, option_names
 
 
 @parameterNodeWrapper
@@ -26,9 +26,9 @@ class TotalPassportParameterNode:
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
-    model: str = "demo"
-    precision: str = "exact"
-    provider: str = "auto"
+    model: str = DEFAULT_OPTIONS.model
+    precision: str = DEFAULT_OPTIONS.precision
+    provider: str = DEFAULT_OPTIONS.provider
     outputSegmentation: vtkMRMLSegmentationNode
     show3D: bool = True
     passport: vtkMRMLTextNode

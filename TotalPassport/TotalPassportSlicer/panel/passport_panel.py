@@ -8,7 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..nodes import segmentations
-from ..nodes.organs import organ_rows, scan_note
+from ..nodes.organs import Found, found_by_checks, organ_rows, scan_note
 from ..nodes.scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
 from .dialogs import Dialogs
 from .organ_table import OrganTable
@@ -46,6 +46,11 @@ class PassportPanel:
         """Number of organs of the passport that is shown; 0 without one."""
         return len(self._passport.organs) if self._passport is not None else 0
 
+    @property
+    def found(self) -> Found | None:
+        """What the checks found in the passport that is shown; None without one."""
+        return found_by_checks(self._passport) if self._passport is not None else None
+
     def follow(self, parameters: Any | None) -> None:
         """Bring table and views in line with the parameters; None while the scene closes."""
         shown: tuple[Any, ...] | None = None
@@ -68,6 +73,7 @@ class PassportPanel:
     def _read(self, node: Any | None) -> None:
         """Fill the table from the passport that a text node holds, or empty it."""
         self._node, self._passport = node, None
+        self._panel.show_found(None)  # what stands there was of another one
         if node is not None:
             with ErrorsShown(self._panel, self._dialogs.error):
                 self._passport = self._logic.passportOf(node)

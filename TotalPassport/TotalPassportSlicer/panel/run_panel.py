@@ -10,10 +10,15 @@ from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import TotalPassportError
 
 from ..child.jobs import Outcome, RunListener, State, Status
+from ..nodes.columns import RGB
+from ..nodes.organs import SEVERITY_COLORS, Found
 from .time_left import TimeLeft
 from .wording import error_in_the_window
 
 _MAX_LOG_LINES = 2000
+_GOOD = (38, 127, 64)
+"""Green of what went well; readable on light and on dark backgrounds, as `SEVERITY_COLORS` are."""
+_OF_ENDS = {Status.DONE: _GOOD, Status.FAILED: SEVERITY_COLORS["error"]}
 
 
 class RunPanel(RunListener):
@@ -37,10 +42,12 @@ class RunPanel(RunListener):
         self._note = ""
         ui.logText.maximumBlockCount = _MAX_LOG_LINES
         self._show_progress(False)
+        self.show_found(None)
 
     def state_changed(self, state: State) -> None:
         """Show where the run stands."""
         if state is State.STARTING:
+            self.show_found(None)
             self._time_left = TimeLeft()
             self._set_percentage(0)
             self.say(_("Starting…"))
@@ -73,9 +80,18 @@ class RunPanel(RunListener):
         else:
             sentence = outcome.sentence
         note, self._note = self._note, ""
-        self.say(f"{sentence} {note}".strip())
+        self.say(f"{sentence} {note}".strip(), _OF_ENDS.get(outcome.status))
         self.logged(sentence)
         self._on_finished(outcome)
+
+    def show_found(self, found: Found | None) -> None:
+        """Show below the end of a run, in its colour, what the checks found in what it made; None shows nothing."""
+        label = self._ui.foundLabel
+        label.visible = found is not None
+        label.text = found.text if found is not None else ""
+        label.styleSheet = _style(SEVERITY_COLORS.get(found.severity, _GOOD)) if found is not None else ""
+        if found is not None:
+            self.logged(found.text)
 
     def remember(self, note: str) -> None:
         """Log a sentence that should not be missed, and show it again at the end of the run that is about to start."""
@@ -83,9 +99,10 @@ class RunPanel(RunListener):
         if note:
             self.logged(note)
 
-    def say(self, sentence: str) -> None:
-        """Show one sentence below the Apply button."""
+    def say(self, sentence: str, color_rgb: RGB | None = None) -> None:
+        """Show one sentence below the Apply button; in a colour if it went well or ill."""
         self._ui.statusLabel.text = sentence
+        self._ui.statusLabel.styleSheet = _style(color_rgb)
         self._ui.statusLabel.visible = bool(sentence)
 
     def _set_percentage(self, percentage: int) -> None:
@@ -93,6 +110,10 @@ class RunPanel(RunListener):
 
     def _show_progress(self, shown: bool) -> None:
         self._ui.progressBar.visible = shown
+
+
+def _style(color_rgb: RGB | None) -> str:
+    return f"color: rgb{color_rgb}" if color_rgb is not None else ""
 
 
 def _done_text(seconds: float, engine: str) -> str:
@@ -140,7 +161,7 @@ class ErrorsShown:
         if not isinstance(error, TotalPassportError):
             return False  # a defect: Slicer's console shows it with its traceback
         sentence = error_in_the_window(error)
-        self._panel.say(sentence)
+        self._panel.say(sentence, SEVERITY_COLORS["error"])
         self._panel.logged(sentence)
         if not getattr(error, "shown", False):
             self._display(sentence)

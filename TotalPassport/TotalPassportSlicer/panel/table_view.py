@@ -61,6 +61,8 @@ class TableView:
         self._rows = rows
         self._model.clear()
         self._model.setHorizontalHeaderLabels([column.title for column in self._columns])
+        for section, column in enumerate(self._columns):
+            self._model.setHeaderData(section, qt.Qt.Horizontal, column.meaning, qt.Qt.ToolTipRole)
         self._model.setRowCount(len(rows))
         for number, row in enumerate(rows):
             self._fill_row(number, row)

@@ -35,7 +35,8 @@ def _texts_of_downloads() -> dict[HintCode, str]:
         HintCode.DOWNLOAD_MODEL: _(
             "It needs TotalSegmentator's released weights ({datasets:dataset|datasets}, about {megabytes} MB): click "
             "'Download' in the section Models. Where the network is blocked, the tooltip of 'Download' shows the "
-            "addresses, and 'Import file…' brings in what a browser got."
+            "addresses, and 'Import file…' brings in what a browser got. The demo model, which comes along, knows its "
+            "sample only."
         ),
         HintCode.IMPORT_FILE: _(
             "Get that file with a browser, on any machine, and bring it in: 'Import file…' in the section Models "

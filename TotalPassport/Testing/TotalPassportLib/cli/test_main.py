@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from parity.cases import FIXTURES
 from PIL import Image
 from support.bad_scans import BAD_SCANS, OUT_OF_MEMORY, SPACING, named
 from support.networks import (
@@ -316,3 +317,19 @@ def test_the_demo_shows_everything(tmp_path: Path) -> None:
         assert organ.name in process.stdout
     assert "no medical model" in process.stdout
     assert "Next:" in process.stdout
+    assert not any(finding.code == "unknown_scan" for finding in passport.findings), "it is the very scan that it knows"
+
+
+def test_the_demo_model_on_any_other_scan_says_that_its_organs_mean_nothing(tmp_path: Path) -> None:
+    ct = FIXTURES / "scans" / "oblique_3mm.nii.gz"
+    process = run_cli("run", ct, "-o", tmp_path, "--model", "demo", "--preview")
+    assert process.returncode == 0, process.stderr
+    (line,) = [line for line in process.stdout.splitlines() if "error: model does not know this scan:" in line]
+    assert "The model 'demo' knows only the sample that comes with it" in line
+    passport = read_passport(tmp_path / "oblique_3mm_passport.json")
+    assert passport.findings[0].code == "unknown_scan"
+    assert passport.findings[0].severity == "error"
+    run_cli("export", tmp_path / "oblique_3mm_passport.json", "-o", tmp_path / "table.csv")
+    rows = (tmp_path / "table.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert len(rows) == len(passport.organs)
+    assert all("unknown_scan" in row for row in rows)

@@ -115,6 +115,17 @@ def test_running_a_model_that_is_not_there_says_how_to_get_it(
     assert "totalpassport models download fastest" in line
 
 
+def test_a_run_takes_fast_and_says_how_to_bring_it_in_and_that_there_is_a_demo(
+    capsys: pytest.CaptureFixture[str], tiny_ct: Path, tmp_path: Path
+) -> None:
+    code, line = failure(capsys, "run", tiny_ct, "-o", tmp_path / "out")
+    assert code == 4
+    assert "The model 'fast' is not installed." in line
+    for way in ("totalpassport models download fast", "totalpassport models import FILE", "--model demo"):
+        assert way in line
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_unknown_model_is_a_model_error(capsys: pytest.CaptureFixture[str]) -> None:
     for action in ("info", "download", "verify", "remove"):
         code, line = failure(capsys, "models", action, "nothing")

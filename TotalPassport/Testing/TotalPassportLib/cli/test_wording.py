@@ -42,7 +42,8 @@ def test_a_plain_sentence_stays_as_it_is() -> None:
             Hint(HintCode.DOWNLOAD_MODEL, model="fast", datasets=[297], megabytes=135),
             "It needs TotalSegmentator's released weights (dataset 297, about 135 MB): run 'totalpassport models "
             "download fast'. Where the network is blocked, 'totalpassport models info fast' shows the addresses, and "
-            "'totalpassport models import FILE' brings in what a browser got.",
+            "'totalpassport models import FILE' brings in what a browser got. The model that comes along, --model "
+            "demo, knows the sample of 'totalpassport demo' only.",
         ),
         (Hint(HintCode.CHECK_DRIVERS, other_provider="cpu"), "Check its drivers, or choose --provider cpu."),
         (

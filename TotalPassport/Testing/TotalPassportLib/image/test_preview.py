@@ -48,6 +48,20 @@ def test_voxels_that_are_no_cubes_are_shown_true_to_scale(tmp_path: Path) -> Non
     assert draw(labels, tmp_path / "p.png", (0.5, 1.0, 4.0)).shape == (40, 10 + 8 + 20 + 8 + 10, 3)
 
 
+def test_what_is_wrong_stands_above_the_slices_in_as_many_lines_as_it_takes(tmp_path: Path) -> None:
+    labels = np.zeros((40, 40, 40), np.uint8)
+    write_preview(tmp_path / "plain.png", np.zeros(labels.shape), labels, np.eye(4), TOTAL)
+    plain = np.asarray(Image.open(tmp_path / "plain.png"))
+    heights = []
+    for errors in (["a"], ["mirrored scan", "on the wrong side"]):
+        write_preview(tmp_path / "p.png", np.zeros(labels.shape), labels, np.eye(4), TOTAL, errors)
+        picture = np.asarray(Image.open(tmp_path / "p.png"))
+        assert picture.shape[1] == plain.shape[1]
+        assert np.array_equal(picture[-len(plain) :], plain)
+        heights.append(len(picture) - len(plain))
+    assert 0 < heights[0] < heights[1]
+
+
 def test_a_scan_without_organs_is_shown_through_its_middle(tmp_path: Path) -> None:
     assert (draw(np.zeros((20, 21, 22), np.uint8), tmp_path / "p.png") == 0).all()
 

@@ -172,7 +172,7 @@ def test_two_scans_have_passports_of_their_own(ready: Any) -> None:
     ready.use_child(ready.phantom_child)
     ready.apply_and_wait()
     first = ready.parameters.passport
-    ready.parameters.inputVolume = ready.add_phantom("Second")
+    ready.choose_scan(ready.add_phantom("Second"))
     ready.parameters.outputSegmentation = None
     ready.apply_and_wait()
     assert ready.parameters.passport is not first

@@ -60,7 +60,7 @@ def test_a_saved_scene_comes_back_with_its_passport(ready: Any, tmp_path: Path) 
     assert parameters.inputVolume.GetName() == "Phantom"
     assert parameters.showAxes is False
     assert ready.ui.showAxesCheckBox.checked is False
-    assert ready.table_texts(0) == ["Liver", "Right kidney", "Spleen"]
+    assert ready.table_texts(0) == ["Right kidney", "Liver", "Spleen"]
     assert ready.passport().organs.keys() == before.organs.keys()
     nodes = ready.nodes()
     assert nodes.source is parameters.inputVolume
@@ -105,7 +105,7 @@ def test_a_scene_that_is_loaded_while_the_panel_is_open_is_shown_in_it(ready: An
     slicer.mrmlScene.Clear()
     assert ready.table_texts(0) == []
     slicer.util.loadScene(str(path))
-    assert ready.table_texts(0) == ["Liver", "Right kidney", "Spleen"]
+    assert ready.table_texts(0) == ["Right kidney", "Liver", "Spleen"]
     assert ready.ui.inputSelector.currentNode().GetName() == "Phantom"
     assert ready.ui.showAxesCheckBox.checked is False
     assert ready.ui.exportButton.enabled

@@ -23,7 +23,7 @@ def mirrored(panel: Any) -> Any:
 
 def checks_cell(panel: Any, organ: str, role: Any) -> Any:
     """Return what the cell of an organ's checks has for a role."""
-    return panel.ui.organTableView.model().index(panel.table_texts(0).index(organ), 6).data(role)
+    return panel.ui.organTableView.model().index(panel.table_texts(0).index(organ), 1).data(role)
 
 
 @pytest.mark.slow
@@ -35,6 +35,73 @@ def test_what_concerns_the_whole_scan_stands_above_the_table_in_red(mirrored: An
     assert label.text.startswith("Mirrored scan: 2 of 2 comparisons contradict anatomy")
     assert rule_named("mirrored").explanation in label.toolTip
     assert "rgb(204, 41, 41)" in label.styleSheet
+
+
+@pytest.mark.slow
+def test_below_the_end_of_a_run_stands_what_was_found_in_its_colour(mirrored: Any) -> None:
+    assert mirrored.ui.statusLabel.text.startswith("Finished")
+    assert not mirrored.ui.foundLabel.isHidden()
+    assert mirrored.ui.foundLabel.text.startswith("The checks found 1 error (mirrored scan)")
+    assert "rgb(204, 41, 41)" in mirrored.ui.foundLabel.styleSheet
+    assert mirrored.ui.foundLabel.text in mirrored.ui.logText.toPlainText()
+    mirrored.parameters.passport = None
+    assert mirrored.ui.foundLabel.isHidden()
+
+
+@pytest.mark.slow
+def test_success_warnings_and_failure_look_different(ready: Any) -> None:
+    ready.use_child(ready.phantom_child)
+    ready.apply_and_wait()
+    found = ready.ui.foundLabel.styleSheet
+    succeeded = ready.ui.statusLabel.styleSheet
+    ready.use_child('raise RuntimeError("no luck")')
+    ready.apply_and_wait()
+    ready.error_dialogs()
+    failed = ready.ui.statusLabel.styleSheet
+    assert ready.ui.foundLabel.isHidden(), "what an earlier run found is not what this one did"
+    assert len({found, succeeded, failed, ""}) == 4
+
+
+def test_errors_and_warnings_are_counted_and_their_commonest_kinds_named(application: Any) -> None:
+    import numpy as np
+    from TotalPassportLib.passport import Passport
+    from TotalPassportLib.passport.rules import Finding
+    from TotalPassportSlicer.nodes.organs import found_by_checks
+
+    def found(*findings: tuple[str, str]) -> Any:
+        listed = tuple(Finding(code=code, severity=severity, labels=(), message="") for code, severity in findings)
+        return found_by_checks(Passport(organs={}, shape=(1, 1, 1), affine=np.eye(4), findings=listed))
+
+    islands, note = ("islands", "warning"), ("touches_border", "note")
+    both = found(("mirrored", "error"), islands, islands, ("rib_spacing", "warning"), note)
+    assert both.text == "The checks found 1 error (mirrored scan), 3 warnings (in pieces, uneven ribs)."
+    assert both.severity == "error"
+    assert found(islands).text == "The checks found 1 warning (in pieces)."
+    assert found(islands).severity == "warning"
+    assert found(note) == found()
+    assert found().severity == ""
+
+
+@pytest.mark.slow
+def test_the_checks_stand_beside_the_name_as_a_sign_and_titles_say_what_they_mean(mirrored: Any) -> None:
+    import qt
+
+    model = mirrored.ui.organTableView.model()
+    titles = [model.headerData(section, qt.Qt.Horizontal) for section in range(model.columnCount())]
+    assert titles[:3] == ["Organ", "Checks", "ml"]
+    assert set(mirrored.table_texts(1)) == {"✖"}
+    assert "millilitres" in model.headerData(2, qt.Qt.Horizontal, qt.Qt.ToolTipRole)
+    view = mirrored.ui.organTableView
+    assert view.columnViewportPosition(2) < 300, "seen without scrolling"
+
+
+@pytest.mark.slow
+def test_left_and_right_of_a_pair_stand_together(panel: Any) -> None:
+    from TotalPassportSlicer.nodes.organs import sort_name
+
+    describe(panel, "kidney_left", "liver", "kidney_right")
+    assert panel.table_texts(0) == ["Left kidney", "Right kidney", "Liver"]
+    assert sorted(["Left rib 10", "Right rib 2", "Left rib 2"], key=sort_name)[:2] == ["Left rib 2", "Right rib 2"]
 
 
 @pytest.mark.slow
@@ -68,7 +135,7 @@ def test_sorting_by_the_checks_brings_the_gravest_to_the_top(panel: Any) -> None
 
     describe(panel, "kidney_right", "A mass", "kidney_left")  # the kidneys lie on the wrong sides
     assert panel.table_texts(0)[0] == "A mass"
-    panel.ui.organTableView.sortByColumn(6, qt.Qt.AscendingOrder)
+    panel.ui.organTableView.sortByColumn(1, qt.Qt.AscendingOrder)
     assert panel.table_texts(0)[2] == "A mass"
 
 

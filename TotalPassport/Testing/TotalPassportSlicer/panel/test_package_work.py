@@ -11,6 +11,13 @@ from support.missing_packages import pretend_missing
 STARTERS = (
     "applyButton",
     "describeButton",
+    "loadMasksButton",
+    "exportButton",
+    "compareButton",
+    "plotButton",
+    "exportChangesButton",
+    "alignButton",
+    "undoAlignmentButton",
     "downloadModelButton",
     "importFileButton",
     "importFolderButton",

@@ -13,12 +13,12 @@ def test_the_panels_choices_are_the_runs_options(panel: Any) -> None:
 
     parameters = panel.logic.getParameterNode()
     assert run_options(parameters) == RunOptions()
-    parameters.model, parameters.precision, parameters.provider = "fast", "turbo", "cpu"
-    assert run_options(parameters) == RunOptions(model="fast", precision="turbo", provider="cpu")
+    parameters.model, parameters.precision, parameters.provider = "full", "turbo", "cpu"
+    assert run_options(parameters) == RunOptions(model="full", precision="turbo", provider="cpu")
 
 
 def test_a_parameter_that_bears_an_options_name_needs_nothing_more_to_be_one(application: Any) -> None:
     from TotalPassportSlicer.panel.parameters import run_options
 
-    parameters = SimpleNamespace(model="demo", removeSmallBlobs=True, show3D=False)
+    parameters = SimpleNamespace(model="fast", removeSmallBlobs=True, show3D=False)
     assert run_options(parameters) == RunOptions(remove_small_blobs=True)

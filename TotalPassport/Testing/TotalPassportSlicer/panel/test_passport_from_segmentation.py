@@ -75,7 +75,7 @@ def test_what_the_checks_found_is_coloured_and_explained_in_the_table(panel: Any
     model = panel.ui.organTableView.model()
     colors = {}
     for row, name in enumerate(panel.table_texts(0)):
-        cell = model.index(row, 6)
+        cell = model.index(row, 1)
         colors[name] = (cell.data(qt.Qt.ForegroundRole), cell.data(qt.Qt.ToolTipRole))
     color, sentence = colors["Pancreas"]
     assert (color.red(), color.green(), color.blue()) == (191, 111, 0)
@@ -86,11 +86,24 @@ def test_what_the_checks_found_is_coloured_and_explained_in_the_table(panel: Any
     assert colors["Duodenum"] == (None, "")
 
 
-def test_numbers_are_not_taken_for_names_unless_told_so(panel: Any, torso: Any) -> None:
+def test_numbers_that_plausibly_are_totalsegmentators_are_named_so_and_the_note_says_so(panel: Any, torso: Any) -> None:
     passport = describe(panel, torso, numbered=False)
     assert len(passport.organs) == 61
+    assert passport.organs[5].name == "liver"
+    assert passport.model["names_from"] == "assumed"
+    assert "Names assumed: The file does not name its labels" in panel.ui.findingsLabel.text
+
+
+def test_numbers_that_may_be_anybodys_stay_numbers(panel: Any) -> None:
+    passport = describe(panel, panel.add_boxes({"Segment_1": 1, "Segment_2": 2, "Segment_5": 3}))
+    assert {organ.name for organ in passport.organs.values()} == {"Segment_1", "Segment_2", "Segment_5"}
+
+
+def test_one_named_segment_is_enough_for_all_to_keep_their_names(panel: Any, torso: Any) -> None:
+    torso.GetSegmentation().GetNthSegment(0).SetName("Tumour")
+    passport = describe(panel, torso)
+    assert {"Tumour", "Segment_5"} <= {organ.name for organ in passport.organs.values()}
     assert "liver" not in {organ.name for organ in passport.organs.values()}
-    assert set(panel.table_texts(0)) == set(panel.segment_names(torso))
 
 
 def test_segments_with_known_names_get_their_labels(panel: Any) -> None:
@@ -175,7 +188,85 @@ def test_the_result_of_a_run_keeps_its_place_when_it_is_described(ready: Any) ->
     assert ready.nodes().source is ready.phantom
 
 
-def test_overlapping_segments_are_told_in_the_log(panel: Any) -> None:
-    node = panel.add_overlapping_boxes("One", "Two")
-    describe(panel, node)
-    assert "overlap" in panel.ui.logText.toPlainText()
+def test_overlapping_segments_are_measured_whole_and_that_is_told(panel: Any) -> None:
+    names = ("Liver", "my mask", "Tumour é/1")
+    node = panel.add_overlapping_boxes(*names)
+    passport = describe(panel, node)
+    alone = [8 * (start % 7 + 3) * 5 * 2.0 for start in (2, 5, 8)]  # as the driver makes them, voxels of 2 mm3
+    measured = {organ.name: organ.volume_mm3 for organ in passport.organs.values()}
+    assert measured == dict(zip(("liver", *names[1:]), alone, strict=True))
+    assert "Some segments overlap; each is measured whole." in panel.ui.logText.toPlainText()
+
+
+class TestFolderOfMasks:
+    """TotalSegmentator's usual output, a folder with one mask a structure, comes in by a click."""
+
+    @pytest.fixture
+    def masks(self, tmp_path: Path) -> Path:
+        """A folder of an oblique grid whose liver and tumour overlap, with an empty spleen and the scan itself."""
+        import nibabel
+        from support.pairs import motion
+
+        folder = tmp_path / "patient 7"
+        folder.mkdir()
+        affine = motion() @ np.diag([-1.5, -1.5, 3.0, 1.0])
+        rng = np.random.default_rng(0)
+
+        def save(name: str, voxels: np.ndarray) -> None:
+            nibabel.save(nibabel.Nifti1Image(voxels, affine), folder / name)
+
+        for name, region in {
+            "liver.nii.gz": np.s_[5:20, 4:16, 6:14],
+            "kidney_right.nii.gz": np.s_[0:4, 2:9, 0:5],
+            "tumour.nii.gz": np.s_[10:14, 8:12, 8:12],
+            "spleen.nii.gz": np.s_[0:0],
+        }.items():
+            voxels = np.zeros((24, 20, 16), np.uint8)
+            voxels[region] = 1
+            save(name, voxels)
+        save("ct.nii.gz", rng.integers(-1000, 1000, (24, 20, 16)).astype(np.int16))
+        return folder
+
+    def load(self, panel: Any, folder: Path) -> Any:
+        panel.host.answers.expect("directory", str(folder))
+        panel.ui.loadMasksButton.click()
+        return panel.parameters.segmentationToDescribe
+
+    def test_the_window_gives_the_passport_that_the_shell_gives(self, panel: Any, masks: Path, tmp_path: Path) -> None:
+        from TotalPassportLib.description_run import describe as describe_folder
+
+        node = self.load(panel, masks)
+        assert panel.ui.statusLabel.text.startswith("3 structures loaded.")
+        assert node.GetName() == "patient 7"
+        assert sorted(panel.segment_names(node)) == ["Liver", "Right kidney", "tumour"]
+        log = panel.ui.logText.toPlainText()
+        assert "no masks: ct.nii.gz" in log
+        assert "hold nothing: 1 of the masks" in log
+        expected = describe_folder(masks, tmp_path / "passport.json")
+        shown = describe(panel, node)
+        assert sorted(organ.name for organ in shown.organs.values()) == ["kidney_right", "liver", "tumour"]
+        by_name = {organ.name: organ for organ in shown.organs.values()}
+        for organ in expected.organs.values():
+            found = by_name[organ.name]
+            assert found.voxel_count == organ.voxel_count, "the liver whole, with the tumour's voxels"
+            np.testing.assert_allclose(found.centroid_ras_mm, organ.centroid_ras_mm, atol=1e-4)
+            assert found.touches_border == organ.touches_border, "the image ends where the masks' image does"
+
+    def test_changing_ones_mind_loads_nothing(self, panel: Any) -> None:
+        panel.host.answers.expect("directory", "")
+        panel.ui.loadMasksButton.click()
+        assert panel.count("vtkMRMLSegmentationNode") == 0
+
+    def test_a_folder_without_masks_is_one_sentence(self, panel: Any, tmp_path: Path) -> None:
+        self.load(panel, tmp_path)
+        (sentence,) = panel.error_dialogs()
+        assert "has no NIfTI files" in sentence
+        assert panel.count("vtkMRMLSegmentationNode") == 0
+
+    def test_masks_that_are_all_empty_are_one_sentence(self, panel: Any, masks: Path) -> None:
+        for name in ("liver", "kidney_right", "tumour"):
+            (masks / f"{name}.nii.gz").unlink()
+        self.load(panel, masks)
+        (sentence,) = panel.error_dialogs()
+        assert sentence.startswith("No mask in ")
+        assert panel.count("vtkMRMLSegmentationNode") == 0
