@@ -16,7 +16,7 @@ INTRODUCTION = f"""\
 Every task of TotalSegmentator 2.18.0 of which weights exist, with its own networks and labels. This page is written by
 `python -m development.task_page` from `TotalPassportLib/data/tasks`.
 
-    totalpassport models download lung_vessels                       # its weights, and those of the model it is cropped by
+    totalpassport models download lung_vessels         # its weights, and those of the model that it is cropped by
     totalpassport run CT.nii.gz -o RESULTS --task lung_vessels
     totalpassport run CT.nii.gz -o RESULTS --task total lung_vessels liver_segments --fast
     totalpassport run MR.nii.gz -o RESULTS --task total_mr --fast --masks
@@ -32,7 +32,7 @@ anything. `--robust-crop` takes the finer rough model. Several tasks in one run 
 ## Several tasks in one result
 
 One label image of 16 bits, one passport, one set of files. A structure's value in the image is its *number*:
-{LABELS_PER_SLOT} times the task's slot plus its value in the task itself. Numbers never change, and those of `total` are
+{LABELS_PER_SLOT} times the task's slot plus its value in the task itself. Numbers never change; those of `total` are
 its own values. Where two tasks claim a voxel, the one that was named later has it; the passport measures each structure
 whole nevertheless, and `--masks` writes each whole. A name that several of the tasks have gets the task's in front.
 

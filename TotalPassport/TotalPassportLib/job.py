@@ -182,7 +182,7 @@ def _bring_in(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancell
     from TotalPassportLib.models.transfer import intake
 
     if job["action"] == "download_model":
-        folders = [intake.download_model(job["model"], emit, cancellation)]
+        folders = intake.download_with_companions(job["model"], emit, cancellation)
     else:
         paths = [Path(path) for path in job.get("paths", ())]
         folders = intake.import_models(paths, on_event=emit, cancellation=cancellation)

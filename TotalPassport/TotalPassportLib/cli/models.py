@@ -167,24 +167,21 @@ def _spacing_text(entry: Any) -> str:
 
 
 def _download_model(options: argparse.Namespace) -> None:
-    from ..models.catalogue import find_entry, with_companions
-    from ..models.transfer.intake import download_model
+    from ..models.catalogue import find_entry
+    from ..models.transfer.intake import download_with_companions, missing_models
 
-    entries = with_companions(options.name)
-    missing = [entry for entry in entries if not entry.installed]
+    missing = missing_models(options.name)
     if not missing:
         folder = find_entry(options.name).folder
         tell(options, f"'{options.name}' is installed already.", model=options.name, folder=folder)
         return
-    # What nobody may publish is said before an hour of downloading, not after it.
-    missing.sort(key=lambda entry: not entry.licensed)
     if len(missing) > 1 and not options.quiet:
         names = ", ".join(entry.name for entry in missing)
         megabytes = sum(entry.approximate_bytes for entry in missing) / 1e6
         print(f"'{options.name}' needs {names}: about {megabytes:.0f} MB together.", file=sys.stderr)
-    for entry in missing:
-        with ProgressBar(options.quiet) as bar:
-            folder = download_model(entry.name, bar.show)
+    with ProgressBar(options.quiet) as bar:
+        folders = download_with_companions(options.name, bar.show)
+    for entry, folder in zip(missing, folders, strict=True):
         tell(options, f"'{entry.name}' is installed: {folder}", model=entry.name, folder=folder)
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from ... import __version__
 from ...base.errors import BadInput, Cancelled, ModelError
-from ...base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event, share_of
+from ...base.events import Cancellation, Event, EventCallback, Progress, StepCallback, ignore_event, share_of
 from ...base.files import make_folder
 from ...base.hints import Hint, HintCode
 from ...base.paths import cache_folder, official_folders
 from ...base.temporaries import folder_beside, rename_folder
 from ...base.text import counted
-from ..catalogue import CatalogueEntry, Dataset, find_entry, list_models
+from ..catalogue import CatalogueEntry, Dataset, find_entry, list_models, with_companions
 from ..model_copy import copy_model
 from ..nnunet.archive import unpack_weights
 from ..nnunet.layout import LEVELS_BELOW, find_datasets
@@ -103,6 +103,48 @@ def download_model(
             return entry.folder
         found = _use_totalsegmentators(entry, work, progress)
         return found or _download_and_install(entry, work, progress, settings or DownloadSettings())
+
+
+def download_with_companions(
+    name: str,
+    on_event: EventCallback = ignore_event,
+    cancellation: Cancellation | None = None,
+    settings: DownloadSettings | None = None,
+) -> list[Path]:
+    """Bring a model into the store with all that its task needs beside it, such as the model that crops; see there.
+
+    What nobody may publish is refused before anything is downloaded. Returns the folders of those that were missing, or
+    the model's own if none was.
+
+    Raises
+    ------
+    ModelError, BadInput, Cancelled
+        As `download_model` does.
+    """
+    missing = missing_models(name)
+    folders = [
+        download_model(entry.name, _part_of_several(on_event, index, len(missing)), cancellation, settings)
+        for index, entry in enumerate(missing)
+    ]
+    return folders or [find_entry(name).folder]
+
+
+def missing_models(name: str) -> list[CatalogueEntry]:
+    """Return what has to be brought in before a model can run, itself included; licensed ones first."""
+    missing = [entry for entry in with_companions(name) if not entry.installed]
+    return sorted(missing, key=lambda entry: not entry.licensed)
+
+
+def _part_of_several(on_event: EventCallback, index: int, count: int) -> EventCallback:
+    """Return what passes on the events of one of several downloads as if they were one."""
+
+    def emit(event: Event) -> None:
+        if event["event"] == "progress":
+            on_event({**event, "fraction": round((index + event["fraction"]) / count, 4)})
+        elif event["event"] != "started" or index == 0:
+            on_event(event)
+
+    return emit
 
 
 def _use_totalsegmentators(entry: CatalogueEntry, work: Path, progress: Progress) -> Path | None:

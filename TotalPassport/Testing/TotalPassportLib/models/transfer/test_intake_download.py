@@ -13,14 +13,27 @@ import pytest
 from support.networks import write_model
 from support.processes import command_line, environment, files_below
 from support.web import Handler, Served, Site, cut_after, status
-from support.weights import CHECKPOINT, FAST, FASTEST, FULL, QUICK, digest, files_of, write_dataset, zip_dataset
+from support.weights import (
+    CHECKPOINT,
+    FAST,
+    FASTEST,
+    FULL,
+    QUICK,
+    dataset_document,
+    digest,
+    files_of,
+    model_entry,
+    write_catalogue,
+    write_dataset,
+    zip_dataset,
+)
 from TotalPassportLib.base.errors import BadInput, Cancelled, ModelError
 from TotalPassportLib.base.events import Cancellation, Event
 from TotalPassportLib.base.hints import Hint, HintCode
 from TotalPassportLib.models.catalogue import find_entry, find_model
 from TotalPassportLib.models.store import check_integrity, read_record
 from TotalPassportLib.models.transfer.download import DownloadSettings
-from TotalPassportLib.models.transfer.intake import download_model, import_models
+from TotalPassportLib.models.transfer.intake import download_model, download_with_companions, import_models
 
 pytestmark = pytest.mark.usefixtures("home", "converter")
 
@@ -256,3 +269,45 @@ class TestTotalSegmentatorsOwnFolder:
         results.rmdir()
         with pytest.raises(ModelError, match=r"looked in .*nnunet"):
             import_models([])
+
+
+VESSELS = "Dataset008_HepaticVessel"
+
+
+@pytest.fixture
+def vessels(home: Path, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A catalogue with a task's model and the one that crops for it, once the home is there."""
+    entries = []
+    for name, dataset in (("liver_vessels", VESSELS), ("fastest", FASTEST)):
+        site.put(f"{dataset}.zip", zip_dataset(dataset))
+        entries.append(model_entry(name, [dataset_document(dataset, f"{site.address}/{dataset}.zip")]))
+    monkeypatch.setenv("TOTALPASSPORT_CATALOGUE", str(write_catalogue(tmp_path / "own.json", *entries)))
+
+
+@pytest.mark.usefixtures("vessels")
+class TestCompanions:
+    """A task's model is of no use without the one that its scan is cropped by."""
+
+    def test_a_task_brings_the_model_that_it_is_cropped_by(self) -> None:
+        events: list[Event] = []
+        folders = download_with_companions("liver_vessels", events.append, settings=QUICK)
+        assert sorted(folder.name for folder in folders) == ["fastest", "liver_vessels"]
+        assert all(find_entry(name).installed for name in ("fastest", "liver_vessels"))
+        fractions = [event["fraction"] for event in events if event["event"] == "progress"]
+        assert fractions == sorted(fractions)
+        assert (fractions[-1], sum(event["event"] == "started" for event in events)) == (1.0, 1)
+
+    def test_what_is_there_is_not_fetched_again(self, site: Site) -> None:
+        download_model("fastest", settings=QUICK)
+        site.put(f"{FASTEST}.zip", b"")
+        (folder,) = download_with_companions("liver_vessels", settings=QUICK)
+        assert folder.name == "liver_vessels"
+        assert download_with_companions("liver_vessels", settings=QUICK) == [folder]
+
+
+def test_licensed_weights_are_refused_before_anything_is_downloaded() -> None:
+    with pytest.raises(ModelError, match="not published: a licence is needed") as caught:
+        download_with_companions("heartchambers_highres", settings=QUICK)
+    assert isinstance(caught.value.hint, Hint)
+    assert caught.value.hint.code is HintCode.GET_LICENSED_WEIGHTS
+    assert not find_entry("fast").installed
