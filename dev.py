@@ -50,8 +50,9 @@ SYSTEM_PACKAGES = [
     "libfontconfig1",
     "fonts-dejavu-core",
 ]
-# A file's tests share what is dear to make, so a file stays with one process; the longest files begin.
-IN_PARALLEL = ("-n", "auto", "--dist", "loadfile")
+# A file's tests share what is dear to make, so a file stays with one process; the longest files begin, as
+# TotalPassport/Testing/conftest.py sorts them.
+IN_PARALLEL = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 # Its wheel carries Slicer's terminology files; its dependencies (a web framework) are not needed.
 WITHOUT_DEPENDENCIES = ["trame-slicer==2.0.0"]
 

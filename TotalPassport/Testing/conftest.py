@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+# Our processes keep their compiled modules, also where this one was told not to: hundreds of them are started.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Its assertions then tell what they compared, as those in test files do.
 pytest.register_assert_rewrite("support.processes")
@@ -90,6 +95,20 @@ SLOW = (
     "TotalPassportSlicer/test_module.py",
 )
 """What the quick tests leave out; all of it exists (repository/test_suite.py)."""
+LONGEST = (
+    "parity/test_parity.py",
+    "TotalPassportLib/cli/test_benchmark.py",
+    "TotalPassportLib/cli/test_main.py",
+    "TotalPassportSlicer/nodes/test_alignment_nodes.py",
+    "TotalPassportSlicer/panel/test_download_offer.py",
+    "TotalPassportSlicer/install/test_engine_exchange.py",
+    "TotalPassportSlicer/panel/test_passport_from_segmentation.py",
+    "TotalPassportLib/cli/test_streams.py",
+    "parity/test_task_chain.py",
+    "TotalPassportSlicer/nodes/test_results.py",
+    "TotalPassportSlicer/panel/test_models_panel.py",
+)
+"""What begins, the longest file first, so that no process still has one of them when the others have ended."""
 _SLOW_PATHS = frozenset(TESTING / place for place in SLOW)
 
 
@@ -100,10 +119,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what lies in the slow folders and files; elsewhere single tests mark themselves."""
+    """Mark as slow what lies in the slow folders and files; elsewhere single tests mark themselves. Begin with them."""
     for item in items:
         if not _SLOW_PATHS.isdisjoint((item.path, *item.path.parents)):
             item.add_marker(pytest.mark.slow)
+    ranks = {TESTING / place: rank for rank, place in enumerate(LONGEST)}
+    slow_files = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: ranks.get(item.path, len(LONGEST) + (item.path not in slow_files)))
 
 
 def pytest_collection_finish() -> None:

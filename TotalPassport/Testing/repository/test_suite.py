@@ -76,8 +76,15 @@ def test_the_public_hosts_workflow_runs_the_same_command_with_no_more_rights_tha
     assert versions == ["3.11", "3.12", "3.13"]
 
 
-def test_what_is_called_slow_is_there(request: pytest.FixtureRequest) -> None:
+def test_what_is_called_slow_or_long_is_there(request: pytest.FixtureRequest) -> None:
     """A file that was renamed would otherwise come back into the quick tests unseen."""
     rules = request.config.pluginmanager.get_plugin(str(TESTING / "conftest.py"))
     assert len(rules.SLOW) > 0
-    assert [place for place in rules.SLOW if not (TESTING / place).exists()] == []
+    assert [place for place in (*rules.SLOW, *rules.LONGEST) if not (TESTING / place).exists()] == []
+
+
+def test_the_longest_files_begin(request: pytest.FixtureRequest) -> None:
+    rules = request.config.pluginmanager.get_plugin(str(TESTING / "conftest.py"))
+    files = list(dict.fromkeys(item.path for item in request.session.items))
+    present = [TESTING / place for place in rules.LONGEST if TESTING / place in files]
+    assert files[: len(present)] == present

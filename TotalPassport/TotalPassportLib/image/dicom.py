@@ -17,7 +17,7 @@ from ..base.errors import BadInput
 from ..base.hints import Hint, HintCode
 from ..base.memory import require_memory
 from ..base.text import shown_name
-from .itk_reader import affine_of, claimed_bytes, read_unchanged, simple_itk, spacing_of, told, voxels_of
+from .itk_reader import affine_of_itk, claimed_bytes, read_unchanged, simple_itk, spacing_of, told, voxels_of_itk
 from .stored_image import StoredImage
 
 FEWEST_SLICES = 4
@@ -89,7 +89,7 @@ def read_dicom(folder: Path, wanted: str = "") -> StoredImage:
     files = sorted(series.files)
     (image, affine), digest = read_unchanged(files, lambda: told(folder, "DICOM", lambda: _read(sitk, series, folder)))
     return StoredImage(
-        voxels=voxels_of(sitk, image),
+        voxels=voxels_of_itk(sitk, image),
         affine=affine,
         nominal_spacing_mm=spacing_of(affine),
         header=None,
@@ -146,7 +146,7 @@ def _read(sitk: Any, series: Series, folder: Path) -> tuple[Any, np.ndarray]:
     require_memory(2 * needed, f"Reading '{folder.name}'")
     if len(series.files) == 1:
         image = sitk.ReadImage(str(series.files[0]))
-        return image, affine_of(image)
+        return image, affine_of_itk(image)
     files, affine_lps = _stack(headers, folder)
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames([str(path) for path in files])

@@ -122,9 +122,9 @@ def _read(path: Path, voxels_path: Path | None, name: str, *, is_placed: bool, i
         return reader.Execute()
 
     image, digest = read_unchanged(files, lambda: told(path, name, read))
-    affine = affine_of(image)
+    affine = affine_of_itk(image)
     return StoredImage(
-        voxels=voxels_of(sitk, image),
+        voxels=voxels_of_itk(sitk, image),
         affine=affine,
         nominal_spacing_mm=spacing_of(affine),
         header={key: image.GetMetaData(key) for key in image.GetMetaDataKeys()},
@@ -144,7 +144,7 @@ def claimed_bytes(sitk: Any, reader: Any, path: Path) -> int:
     return int(math.prod(reader.GetSize()) * data_type.itemsize)
 
 
-def affine_of(image: Any) -> np.ndarray:
+def affine_of_itk(image: Any) -> np.ndarray:
     """Return voxel indices to RAS mm, float64 4 x 4, of an image of three axes or more."""
     axes = image.GetDimension()
     affine = np.eye(4)
@@ -159,7 +159,7 @@ def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:
     return i, j, k
 
 
-def voxels_of(sitk: Any, image: Any) -> np.ndarray:
+def voxels_of_itk(sitk: Any, image: Any) -> np.ndarray:
     """Return the voxels ``[i, j, k]`` in memory of their own, in the order of files."""
     array = np.array(sitk.GetArrayViewFromImage(image))
     return array.reshape(array.shape[-3:]).transpose(2, 1, 0)

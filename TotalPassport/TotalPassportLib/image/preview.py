@@ -35,6 +35,7 @@ def write_preview(
     labels: np.ndarray,
     affine: np.ndarray,
     table: LabelTable,
+    *,
     window: tuple[float, float] | None = None,
     errors: Sequence[str] = (),
 ) -> None:

@@ -164,6 +164,11 @@ def test_too_few_open_files_are_a_sentence(tmp_path: Path) -> None:
     assert sentences(process.stderr.decode())[-1].startswith("totalpassport: The system allows no more open files.")
 
 
+def heed_interrupts() -> None:
+    """As in a terminal, also where the tests themselves run in the background and ignore them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 INTERRUPTED = """
 import os, signal, sys
 seen = 0
@@ -190,7 +195,12 @@ def test_an_interrupt_while_libraries_are_loaded_ends_in_a_sentence(
     variables = environment()
     variables["PYTHONPATH"] = f"{noise}{os.pathsep}{variables['PYTHONPATH']}"
     process = subprocess.run(
-        command_line(*RUN, threshold_model), capture_output=True, cwd=tmp_path, env=variables, check=False
+        command_line(*RUN, threshold_model),
+        capture_output=True,
+        cwd=tmp_path,
+        env=variables,
+        preexec_fn=heed_interrupts,
+        check=False,
     )
     assert (process.returncode, sentences(process.stderr.decode())) == (5, [CANCELLED])
     assert files_below(tmp_path / "out") == []
@@ -203,12 +213,16 @@ def test_interrupting_again_and_again_leaves_nothing_half(slow_model: Path, tmp_
         stderr=subprocess.PIPE,
         cwd=tmp_path,
         env=environment(),
+        preexec_fn=heed_interrupts,
     )
-    time.sleep(3)
-    for _ in range(20):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.01)
-    _, err = process.communicate(timeout=120)
+    try:
+        time.sleep(3)
+        for _ in range(20):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.01)
+        _, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert (process.returncode, sentences(err.decode())) == (5, [CANCELLED])
     assert files_below(tmp_path / "out") == []
 

@@ -54,7 +54,7 @@ def test_what_is_wrong_stands_above_the_slices_in_as_many_lines_as_it_takes(tmp_
     plain = np.asarray(Image.open(tmp_path / "plain.png"))
     heights = []
     for errors in (["a"], ["mirrored scan", "on the wrong side"]):
-        write_preview(tmp_path / "p.png", np.zeros(labels.shape), labels, np.eye(4), TOTAL, errors)
+        write_preview(tmp_path / "p.png", np.zeros(labels.shape), labels, np.eye(4), TOTAL, errors=errors)
         picture = np.asarray(Image.open(tmp_path / "p.png"))
         assert picture.shape[1] == plain.shape[1]
         assert np.array_equal(picture[-len(plain) :], plain)

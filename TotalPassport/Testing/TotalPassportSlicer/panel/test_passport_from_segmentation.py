@@ -13,6 +13,7 @@ def describe(panel: Any, segmentation: Any, numbered: bool = False) -> Any:
     """Click through "Passport from segmentation" and return the passport."""
     panel.parameters.segmentationToDescribe = segmentation
     panel.ui.numberedCheckBox.checked = numbered
+    panel.ui.show3DCheckBox.checked = False  # the surfaces of 61 organs take seconds, and nothing here looks at them
     assert panel.ui.describeButton.enabled
     panel.ui.describeButton.click()
     outcome = panel.wait()

@@ -140,8 +140,10 @@ def weights_model(
     """
     entry = find_entry(name)
     if not entry.datasets:
-        names = ", ".join(entry.name for entry in list_models() if entry.datasets)
-        raise BadInput(f"The model '{name}' is not made of official weights.", f"Choose one of {names}.")
+        raise BadInput(
+            f"The model '{name}' is not made of official weights.",
+            "Leave them out, or choose one that is, such as fast.",
+        )
     folder = Path(folder)
     if not folder.is_dir():
         raise ModelError(f"There is no weights folder '{folder}'.", "Give the folder that holds the dataset folders.")
