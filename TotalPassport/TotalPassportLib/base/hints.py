@@ -93,7 +93,7 @@ NEUTRAL: Mapping[HintCode, str] = {
     HintCode.MEASURE_AGAIN_OR_OMIT_ICP: "Measure the segmentation again with describe(). Or leave ICP out.",
     HintCode.CHOOSE_MODEL: "Choose one of the models {models}.",
     HintCode.GIVE_WEIGHTS: "Give the folder with the weights; then both programs run the same ones.",
-    HintCode.CHOOSE_SERIES: "Choose one by its number: RunOptions(series='1').",
+    HintCode.CHOOSE_SERIES: "Choose one by its number: the option 'series' of RunOptions.",
 }
 """The words for who calls the library from Python. The fields of each text are the arguments of its code."""
 
