@@ -15,7 +15,8 @@ from .base.errors import BadInput, TotalPassportError
 from .base.files import read_json, sha256_of
 from .base.hints import Hint, HintCode
 from .base.outputs import STANDARD_OUTPUT
-from .image.formats import is_image_name, stem_of
+from .image.formats import stem_of
+from .image.nifti import SUFFIXES as NIFTI_ENDINGS
 from .options import OutputPaths, RunOptions
 
 OTHER_ENDINGS = (".nrrd", ".mha", ".mhd", ".img", ".hdr", ".mgz", ".gz", ".zip", ".dcm", ".png", ".txt", ".xlsx")
@@ -42,9 +43,9 @@ def paths_of_run(output: Path | str, scan: Path, options: RunOptions) -> OutputP
     """
     file = Path(output)
     if not _means_folder(output):
-        if is_image_name(file):
+        if _ends_with(file, NIFTI_ENDINGS):
             return replace(OutputPaths.in_folder(file.parent, stem_of(file), options), segmentation=file)
-        if str(output) == STANDARD_OUTPUT or file.name.lower().endswith((*OTHER_ENDINGS, *TABLE_ENDINGS)):
+        if str(output) == STANDARD_OUTPUT or _ends_with(file, (*OTHER_ENDINGS, *TABLE_ENDINGS)):
             raise BadInput(
                 f"A run cannot write its results to '{output}'.",
                 "Give a folder, or the name of the segmentation: NAME.nii.gz; the passport is put beside it.",
@@ -67,11 +68,16 @@ def path_of_passport(output: Path | str, segmentation: Path) -> Path:
 
 def refuse_names_of_other_formats(output: Path) -> None:
     """Raise `BadInput` if a passport is to be written to a name that files of another kind have."""
-    if is_image_name(output) or output.name.lower().endswith(OTHER_ENDINGS):
+    if _ends_with(output, (*NIFTI_ENDINGS, *OTHER_ENDINGS)):
         raise BadInput(
             f"A passport cannot be written to '{output}'.",
             "Give a name that ends with .json, .csv, .mrk.json or .seed.json, or a folder.",
         )
+
+
+def _ends_with(file: Path, endings: tuple[str, ...]) -> bool:
+    """Whether a file's name ends with one of some endings, and has something before it."""
+    return any(file.name.lower().endswith(ending) and len(file.name) > len(ending) for ending in endings)
 
 
 def _means_folder(output: Path | str) -> bool:
