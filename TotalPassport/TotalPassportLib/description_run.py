@@ -33,6 +33,8 @@ from .passport.provenance import source_of, with_provenance
 
 DESCRIBE_SHARES = {"load": 0.4, "describe": 0.5, "write": 0.1}
 """Stages of describing a segmentation."""
+MOST_LABELS = 20_000
+"""About as many organs as fit into a passport that can be read again; measuring more would take minutes for nothing."""
 
 
 def describe(
@@ -114,6 +116,11 @@ def _describe_file(
             f"'{segmentation.path}' looks like a scan, not like labels: it has {len(present)} values, and most "
             "neighbouring voxels differ.",
             f"Give the scan's segmentation. If these are labels nevertheless: {HOW_TO_NAME}",
+        )
+    if len(present) > MOST_LABELS:
+        raise BadInput(
+            f"'{segmentation.path}' has {len(present):,} different labels; a passport holds {MOST_LABELS:,} at most.",
+            "Check that the image holds labels of organs and no intensities.",
         )
     naming = name_labels(present, given=given, stored=stored, file_stem=stem_of(segmentation.path))
     passport = measure_labels(segmentation, naming.table, ct=ct, searched=naming.searched, on_organ=progress.step)

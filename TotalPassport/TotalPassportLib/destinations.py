@@ -21,6 +21,7 @@ from .options import OutputPaths, RunOptions
 OTHER_ENDINGS = (".nrrd", ".mha", ".mhd", ".img", ".hdr", ".mgz", ".gz", ".zip", ".dcm", ".png", ".txt", ".xlsx")
 """Of files that nothing of ours is, so that a name with one is a mistake and no folder's name."""
 WRITTEN_ENDINGS = (".nii.gz", ".nii")
+"""Of the names under which a segmentation is written; more kinds of images are read."""
 TABLE_ENDINGS = (".json", ".csv")
 
 
@@ -43,19 +44,14 @@ def paths_of_run(output: Path | str, scan: Path, options: RunOptions) -> OutputP
     """
     file = Path(output)
     if not _means_folder(output):
-        if _is_written_image(file):
+        if _ends_with(file, WRITTEN_ENDINGS):
             return replace(OutputPaths.in_folder(file.parent, stem_of(file), options), segmentation=file)
-        if str(output) == STANDARD_OUTPUT or file.name.lower().endswith((*OTHER_ENDINGS, *TABLE_ENDINGS)):
+        if str(output) == STANDARD_OUTPUT or _ends_with(file, (*OTHER_ENDINGS, *TABLE_ENDINGS)):
             raise BadInput(
                 f"A run cannot write its results to '{output}'.",
                 "Give a folder, or the name of the segmentation: NAME.nii.gz; the passport is put beside it.",
             )
     return OutputPaths.in_folder(file, stem_of(scan), options)
-
-
-def _is_written_image(path: Path) -> bool:
-    """Whether a name is one under which a segmentation is written; more kinds of images are read."""
-    return path.name.lower().endswith(WRITTEN_ENDINGS)
 
 
 def path_of_passport(output: Path | str, segmentation: Path) -> Path:
@@ -73,11 +69,16 @@ def path_of_passport(output: Path | str, segmentation: Path) -> Path:
 
 def refuse_names_of_other_formats(output: Path) -> None:
     """Raise `BadInput` if a passport is to be written to a name that files of another kind have."""
-    if _is_written_image(output) or output.name.lower().endswith(OTHER_ENDINGS):
+    if _ends_with(output, (*WRITTEN_ENDINGS, *OTHER_ENDINGS)):
         raise BadInput(
             f"A passport cannot be written to '{output}'.",
             "Give a name that ends with .json, .csv, .mrk.json or .seed.json, or a folder.",
         )
+
+
+def _ends_with(file: Path, endings: tuple[str, ...]) -> bool:
+    """Whether a file's name ends with one of some endings, and has something before it."""
+    return any(file.name.lower().endswith(ending) and len(file.name) > len(ending) for ending in endings)
 
 
 def _means_folder(output: Path | str) -> bool:

@@ -27,7 +27,7 @@ def run_supervised(work: Callable[[], None]) -> None:
     """Do some work in a child process; in the parent, raise `SystemExit` with the child's exit code.
 
     The child returns from here as if there were no other process, and ends as its caller lets it. To be called while
-    this process has no other threads. Where processes cannot fork (Windows), the work is done here.
+    this process has no other threads. Where processes cannot fork (Windows, or too many), the work is done here.
 
     Raises
     ------
@@ -43,7 +43,12 @@ def run_supervised(work: Callable[[], None]) -> None:
     sys.stderr.flush()
     signals = {signal.SIGINT, signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # until both are where they can answer
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:  # the system allows no more processes
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        work()
+        return
     if child == 0:
         _end_with_parent()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -8,7 +8,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from support.processes import files_below
+from support.processes import files_below, sentences
 from support.scans import save_nifti
 from TotalPassportLib.cli.main import main
 from TotalPassportLib.passport import read_passport
@@ -92,7 +92,7 @@ def test_a_name_that_no_result_of_a_run_has_is_refused_before_the_run(
 
 def test_a_folder_may_be_called_as_a_file(sites: Path, threshold_model: Path) -> None:
     (sites / "old.nii.gz").mkdir()
-    for folder in ("old.nii.gz", "new.json/", "out.v2"):
+    for folder in ("old.nii.gz", "new.json/", "out.v2", ".gz"):
         assert run(threshold_model, "siteA/ct.nii.gz", folder) == 0
         assert files_below(sites / folder) == ["ct_passport.json", "ct_segmentation.nii.gz"]
 
@@ -145,3 +145,15 @@ def test_one_organ_is_one_organ(segmentation: Path, capsys: pytest.CaptureFixtur
     out = capsys.readouterr().out
     assert out.count("1 organ\n") == 2
     assert "1 organs" not in out
+
+
+@pytest.mark.parametrize("labels", [[], ["--labels", "total"]], ids=["nothing said", "labels stated"])
+def test_an_image_of_noise_is_refused_in_a_sentence(
+    labels: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 65536, (64, 64, 64)).astype(np.uint16)
+    save_nifti(tmp_path / "noise.nii.gz", noise, np.eye(4))
+    assert main(["passport", str(tmp_path / "noise.nii.gz"), "-o", str(tmp_path / "p.json"), *labels]) == 2
+    (sentence,) = sentences(capsys.readouterr().err)
+    assert ("a passport holds 20,000 at most" if labels else "looks like a scan, not like labels") in sentence
+    assert files_below(tmp_path) == ["noise.nii.gz"]
