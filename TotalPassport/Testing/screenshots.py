@@ -118,7 +118,7 @@ def alignment_pictures(host: Any, folder: Path) -> None:
         section.collapsed = True
     panel.ui.changesTableView.setMinimumHeight(300)
     panel.ui.changesTableView.resizeColumnsToContents()
-    panel.ui.changesTableView.sortByColumn(1, qt.Qt.AscendingOrder)
+    panel.ui.changesTableView.sortByColumn(2, qt.Qt.AscendingOrder)
     grab_panel(host, panel, folder / "compare_panel.png", 865)
     host.reset()
 

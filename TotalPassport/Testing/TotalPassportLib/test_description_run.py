@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import pytest
 from support.scans import save_nifti
 from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.events import Event
-from TotalPassportLib.base.labels import load_label_table
+from TotalPassportLib.base.labels import Label, LabelTable, load_label_table
 from TotalPassportLib.description_run import describe
+from TotalPassportLib.image.label_names import CARET_XML, label_names_xml
 from TotalPassportLib.passport import Passport, read_passport
 
 TOTAL = load_label_table("total")
@@ -129,6 +131,35 @@ def test_a_mask_in_a_folder_is_measured_as_the_same_file_alone(folder: Path, tmp
                 other = getattr(organ, field)
                 same = value == other if isinstance(value, dict | tuple | bool | None) else np.allclose(value, other)
                 assert same, (name, field)
+
+
+def named_mask(path: Path, name: str, box: tuple) -> None:
+    """Write a mask whose header says what it is."""
+    image = nibabel.Nifti1Image(mask(box), AFFINE)
+    label = Label(value=1, name=name, display_name=name, color_rgb=(1, 2, 3))
+    names = label_names_xml(LabelTable("mask", [label]), [1])
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension(CARET_XML, names))
+    nibabel.save(image, path)
+
+
+def test_a_mask_that_says_in_its_header_what_it_is_is_called_so(tmp_path: Path) -> None:
+    named_mask(tmp_path / "00001.nii.gz", "liver", BOXES["liver"])
+    named_mask(tmp_path / "00002.nii.gz", "my mask", BOXES["my lesion"])
+    named_mask(tmp_path / "00003.nii.gz", "liver", BOXES["spleen"])
+    passport = describe(tmp_path, tmp_path / "p.json")
+    assert {organ.name for organ in passport.organs.values()} == {"liver", "my", "00003"}, "none takes another's place"
+    assert passport.organs[5].voxel_count == mask(BOXES["liver"]).sum()
+
+
+def test_a_given_table_names_masks_to_the_letter(tmp_path: Path) -> None:
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    named_mask(folder / "00001.nii.gz", "my mask", BOXES["my lesion"])
+    table = {"schema": "totalpassport-labels/1", "name": "segments"}
+    table["labels"] = [{"value": 118, "name": "my mask", "display_name": "my mask", "color_rgb": [1, 2, 3]}]
+    (tmp_path / "labels.json").write_text(json.dumps(table), encoding="utf-8")
+    (organ,) = describe(folder, tmp_path / "p.json", labels=str(tmp_path / "labels.json")).organs.values()
+    assert (organ.label, organ.name) == (118, "my mask")
 
 
 def test_the_checks_see_all_masks_together_and_empty_ones_were_looked_for(folder: Path) -> None:

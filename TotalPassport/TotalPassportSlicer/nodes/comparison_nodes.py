@@ -72,6 +72,10 @@ def change_columns() -> tuple[Column, ...]:
             sort_key=lambda organ: sort_name(name_and_color(organ.first)[0]),
             swatch=lambda organ: name_and_color(organ.first)[1],
         ),
+        Column(node_title=_("Label"), value=lambda organ: organ.first.label, is_number=True, is_whole=True),
+        _node_number(_("Volume, first (ml)"), lambda organ: organ.first.volume_mm3 / 1000),
+        _node_number(_("Volume, second (ml)"), lambda organ: organ.second.volume_mm3 / 1000),
+        _change(_("Volume"), _("Volume change (%)"), "volume", "{:+.1f} %", lambda organ: organ.volume_change_percent),
         Column(
             title=_("Changed"),
             meaning=_("What has changed by more than the voxel grid can do, or why nothing can be said of it"),
@@ -80,10 +84,6 @@ def change_columns() -> tuple[Column, ...]:
             sort_key=lambda organ: f"{-len(organ.beyond_floor)}{change_words(organ)}",  # what has changed most first
             tip=change_words,
         ),
-        Column(node_title=_("Label"), value=lambda organ: organ.first.label, is_number=True, is_whole=True),
-        _node_number(_("Volume, first (ml)"), lambda organ: organ.first.volume_mm3 / 1000),
-        _node_number(_("Volume, second (ml)"), lambda organ: organ.second.volume_mm3 / 1000),
-        _change(_("Volume"), _("Volume change (%)"), "volume", "{:+.1f} %", lambda organ: organ.volume_change_percent),
         _node_number(_("Volume floor (%)"), lambda organ: organ.floor.volume_percent if organ.floor else None),
         _node_number(
             _("Volume floor, downwards (%)"), lambda organ: -organ.floor.volume_percent if organ.floor else None

@@ -16,7 +16,8 @@ from vtk.util import numpy_support
 from .segmentations import SURFACE_OPACITY, segment_of
 
 if TYPE_CHECKING:
-    from TotalPassportLib.image.mask_folder import Mask
+    from TotalPassportLib.base.labels import Label
+    from TotalPassportLib.image.mask_folder import Mask, MaskFolder
 
 _LARGEST_SHEAR = 1e-3
 """Largest cosine between two axes of a grid that Slicer's segmentations can hold; they know no sheared ones."""
@@ -46,24 +47,22 @@ def load_masks(folder: Path, tell: Callable[[str], None]) -> Any:
     with as_user_error():
         masks = MaskFolder(folder)
         found = {mask.name: mask for mask in masks.masks()}
-    first = next(iter(found.values()))
-    _refuse_shear(first.grid.affine, folder)
     naming = name_masks(list(found))
-    with_voxels = {
-        label: mask for label, mask in zip(naming.searched or (), found.values(), strict=True) if mask.voxels.size
-    }
-    if not with_voxels:
-        raise BadInput(
-            _("No mask in '{folder}' has a voxel.").format(folder=folder),
-            _("Choose another folder."),
-        )
-    node = _new_segmentation(folder.name, first)
+    _tell_what_is_left_out(masks, sum(not mask.voxels.size for mask in found.values()), tell)
+    labels = [naming.table[value] for value in naming.searched or ()]
+    return _segmentation(folder, [pair for pair in zip(labels, found.values(), strict=True) if pair[1].voxels.size])
+
+
+def _segmentation(folder: Path, masks: list[tuple[Label, Mask]]) -> Any:
+    """Return a new segmentation node with a segment for each mask, all of which have voxels."""
+    if not masks:
+        raise BadInput(_("No mask in '{folder}' has a voxel.").format(folder=folder), _("Choose another folder."))
+    _refuse_shear(masks[0][1].grid.affine, folder)
+    node = _new_segmentation(folder.name, masks[0][1])
     with slicer.util.NodeModify(node):
-        for label, mask in with_voxels.items():
-            described = naming.table[label]
-            node.GetSegmentation().AddSegment(segment_of(described, _image(mask, label)), described.name)
+        for label, mask in masks:
+            node.GetSegmentation().AddSegment(segment_of(label, _image(mask, label.value)), label.name)
         node.GetSegmentation().CollapseBinaryLabelmaps(False)  # what does not overlap shares memory
-    _tell_what_is_left_out(masks.skipped_text() if masks.skipped else "", len(found) - len(with_voxels), tell)
     return node
 
 
@@ -117,8 +116,8 @@ def _refuse_shear(affine: np.ndarray, folder: Path) -> None:
         )
 
 
-def _tell_what_is_left_out(skipped: str, empty: int, tell: Callable[[str], None]) -> None:
-    if skipped:
-        tell(_("Left out, for they are no masks: {files}.").format(files=skipped))
+def _tell_what_is_left_out(masks: MaskFolder, empty: int, tell: Callable[[str], None]) -> None:
+    if masks.skipped:
+        tell(_("Left out, for they are no masks: {files}.").format(files=masks.skipped_text()))
     if empty:
         tell(_("Left out, for they hold nothing: {count} of the masks.").format(count=empty))

@@ -1,13 +1,12 @@
-"""The library's failures in the words of the panel: what to do next is a button or a section.
-
-What no button does stays a command for the shell.
-"""
+"""The library's failures in the words of the panel: what to do next is a button, a section or a file."""
 
 from __future__ import annotations
 
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import TotalPassportError
 from TotalPassportLib.base.hints import Hint, HintCode
+from TotalPassportLib.base.paths import home_folder
+from TotalPassportLib.models.transfer.checksums import FIRST_SEEN_FILE
 
 from .engine_titles import provider_titles
 
@@ -22,7 +21,11 @@ def hint_in_the_window(hint: Hint | str) -> str:
     if isinstance(hint, str):
         return hint
     name = hint.arguments.get("other_provider", "")
-    return hint.worded(window_texts()[hint.code], other_provider=provider_titles().get(str(name), str(name)))
+    return hint.worded(
+        window_texts()[hint.code],
+        other_provider=provider_titles().get(str(name), str(name)),
+        first_seen_file=str(home_folder() / FIRST_SEEN_FILE),
+    )
 
 
 def window_texts() -> dict[HintCode, str]:
@@ -60,18 +63,15 @@ def _texts_of_models() -> dict[HintCode, str]:
             "to get them."
         ),
         HintCode.IMPORT_UNDER_OTHER_NAME: _(
-            "Get it again; or bring it in under a name of its own, in a shell: totalpassport models import PATH --as "
-            "my-{model}."
+            "Get it again: 'Download' in the section Models brings the released one, and no other goes by this name."
         ),
         HintCode.FORGET_RELEASE: _(
-            "If a new release is known, forget the old one, in a shell: totalpassport models remove {model} --forget. "
-            "Otherwise get the file again."
+            "Get the file again. If a new release is known, delete the file '{first_seen_file}' first, which keeps "
+            "what the released files were like when they first came."
         ),
         HintCode.REINSTALL_MODEL: _("Delete it in the section Models, then download or import it again."),
         HintCode.LIST_MODELS: _("The table in the section Models shows what is."),
-        HintCode.NAME_MODEL: _(
-            "Give it a name of letters and digits, in a shell: totalpassport models import PATH --as NAME."
-        ),
+        HintCode.NAME_MODEL: _('Give it a name of letters and digits: that is "name" in its model.json.'),
         HintCode.NAME_ONE_MODEL: _("Import one of them alone."),
         HintCode.GIVE_PUBLISHED_FILES: _("Get that file with a browser, on any machine, and give its folder."),
         HintCode.CHOOSE_MODEL: _("Choose one of the models {models}."),

@@ -38,17 +38,26 @@ def test_what_has_changed_is_named_and_marked_and_the_rest_is_not(compared: Any)
     import qt
 
     assert compared.change_texts(0) == ["Spleen", "Right kidney", "Liver"]
-    assert compared.change_texts(2) == ["+0.0 %", "+0.0 %", "-18.2 %"]
-    changed = dict(zip(compared.change_texts(0), compared.change_texts(1), strict=True))
+    assert compared.change_texts(1) == ["+0.0 %", "+0.0 %", "-18.2 %"]
+    changed = dict(zip(compared.change_texts(0), compared.change_texts(2), strict=True))
     assert changed["Liver"] == "volume, shape", "a slice is less than the grid may move it"
     assert changed["Right kidney"] == ""
     assert changed["Spleen"] == "voxels too coarse to tell", "it is four slices thick"
     assert cell(compared, "Liver", 0, qt.Qt.BackgroundRole) is not None
     assert cell(compared, "Spleen", 0, qt.Qt.BackgroundRole) is None
-    assert cell(compared, "Liver", 2, qt.Qt.ForegroundRole) is not None
-    assert cell(compared, "Spleen", 2, qt.Qt.ForegroundRole) is None
-    assert "alone may change it by 13 %" in cell(compared, "Liver", 2, qt.Qt.ToolTipRole)
+    assert cell(compared, "Liver", 1, qt.Qt.ForegroundRole) is not None
+    assert cell(compared, "Spleen", 1, qt.Qt.ForegroundRole) is None
+    assert "alone may change it by 13 %" in cell(compared, "Liver", 1, qt.Qt.ToolTipRole)
     assert compared.ui.comparisonLabel.text.startswith("1 of 3 organs differ")
+
+
+def test_name_change_and_reason_are_seen_without_scrolling(compared: Any) -> None:
+    import qt
+
+    model = compared.ui.changesTableView.model()
+    titles = [model.headerData(section, qt.Qt.Horizontal) for section in range(model.columnCount())]
+    assert titles[:3] == ["Organ", "Volume", "Changed"]
+    assert "why nothing can be said" in model.headerData(2, qt.Qt.Horizontal, qt.Qt.ToolTipRole)
 
 
 def test_positions_are_compared_as_if_the_scans_lay_on_one_another(compared: Any) -> None:
@@ -59,11 +68,11 @@ def test_positions_are_compared_as_if_the_scans_lay_on_one_another(compared: Any
 def test_columns_are_sorted_by_numbers(compared: Any) -> None:
     import qt
 
-    for column in (2, 3, 6):
+    for column in (1, 3, 6):
         compared.ui.changesTableView.sortByColumn(column, qt.Qt.AscendingOrder)
         numbers = [float(text.split()[0]) for text in compared.change_texts(column)]
         assert numbers == sorted(numbers)
-    compared.ui.changesTableView.sortByColumn(1, qt.Qt.AscendingOrder)
+    compared.ui.changesTableView.sortByColumn(2, qt.Qt.AscendingOrder)
     assert compared.change_texts(0)[0] == "Liver"
 
 
@@ -131,7 +140,7 @@ def test_comparing_again_replaces_the_nodes_and_another_pair_has_its_own(compare
     compared.choose_pair(*compared.pair[::-1])
     assert compared.change_texts(0) == []
     compared.ui.compareButton.click()
-    assert compared.change_texts(2) == ["+0.0 %", "+0.0 %", "+22.2 %"]
+    assert compared.change_texts(1) == ["+0.0 %", "+0.0 %", "+22.2 %"]
     assert compared.count("vtkMRMLPlotChartNode") == 2
 
 

@@ -151,6 +151,56 @@ def test_a_segmentation_without_any_voxel_is_a_sentence(panel: Any) -> None:
     assert slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLTextNode") is None
 
 
+def segment_statistics_mm3(node: Any) -> dict[str, float]:
+    """Return the volume of each segment as Slicer's Segment Statistics measures label images: voxels times size."""
+    import slicer
+    import vtk
+
+    volumes = {}
+    for identifier in node.GetSegmentation().GetSegmentIDs():
+        image = slicer.vtkOrientedImageData()
+        assert node.GetBinaryLabelmapRepresentation(identifier, image)
+        inside = vtk.vtkImageThreshold()
+        inside.SetInputData(image)
+        inside.ThresholdByUpper(1)
+        inside.SetInValue(1)
+        inside.SetOutValue(0)
+        counted = vtk.vtkImageAccumulate()
+        counted.SetInputConnection(inside.GetOutputPort())
+        counted.IgnoreZeroOn()
+        counted.Update()
+        name = node.GetSegmentation().GetSegment(identifier).GetName()
+        volumes[name] = counted.GetVoxelCount() * float(np.prod(image.GetSpacing()))
+    return volumes
+
+
+def test_slicers_segment_statistics_gives_the_same_volumes_for_all_61_organs(panel: Any, torso: Any) -> None:
+    passport = describe(panel, torso, numbered=True)
+    by_number = {f"Segment_{organ.label}": organ.volume_mm3 for organ in passport.organs.values()}
+    assert by_number == pytest.approx(segment_statistics_mm3(torso), rel=1e-6)
+
+
+@pytest.mark.parametrize("overlapping", [False, True], ids=["apart", "overlapping"])
+def test_slicers_segment_statistics_agrees_whether_segments_overlap_or_not(panel: Any, overlapping: bool) -> None:
+    names = ("Tumour", "Vessel", "Node")
+    node = panel.add_overlapping_boxes(*names) if overlapping else panel.add_boxes(dict.fromkeys(names, 1))
+    volumes = {organ.name: organ.volume_mm3 for organ in describe(panel, node).organs.values()}
+    assert volumes == pytest.approx(segment_statistics_mm3(node), rel=1e-6)
+
+
+def test_slicers_segment_statistics_agrees_with_the_passport_that_is_shown_after_a_run_is_described(
+    ready: Any,
+) -> None:
+    ready.use_child(ready.phantom_child)
+    ready.apply_and_wait()
+    ready.use_real_child()
+    segmentation = ready.nodes().segmentation
+    describe(ready, segmentation)
+    shown = dict(zip(ready.table_texts(0), map(float, ready.table_texts(2)), strict=True))
+    expected = {name: round(volume / 1000, 1) for name, volume in segment_statistics_mm3(segmentation).items()}
+    assert shown == expected
+
+
 def test_the_button_says_why_it_cannot_be_clicked(panel: Any) -> None:
     import slicer
 

@@ -11,8 +11,8 @@ from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.hints import NEUTRAL, Hint, HintCode, arguments_of
 
 PACKAGES = Path(__file__).resolve().parents[3]
-FOR_THE_SHELL_ALONE = {HintCode.IMPORT_UNDER_OTHER_NAME, HintCode.FORGET_RELEASE, HintCode.NAME_MODEL}
-"""Rare ways that the panel has no button for: there a command stays."""
+OF_THE_WINDOW = {"first_seen_file"}
+"""What the panel adds to a hint."""
 
 
 @pytest.fixture
@@ -26,15 +26,20 @@ def test_every_next_step_has_its_words(wording: Any) -> None:
     texts = wording.window_texts()
     assert set(texts) == set(HintCode)
     for code, text in texts.items():
-        assert arguments_of(text) <= arguments_of(NEUTRAL[code]), code
+        assert arguments_of(text) - OF_THE_WINDOW <= arguments_of(NEUTRAL[code]), code
 
 
-def test_a_command_is_shown_only_where_no_button_does_the_same(wording: Any) -> None:
-    texts = wording.window_texts()
-    spoken = {
-        code for code, text in texts.items() if re.search(r"totalpassport [a-z]|pip install|(?<!\w)--[a-z]", text)
-    }
-    assert spoken == FOR_THE_SHELL_ALONE
+@pytest.mark.parametrize("code", HintCode)
+def test_no_hint_speaks_of_commands_functions_or_the_shell(wording: Any, code: HintCode) -> None:
+    lists = {"datasets": [291, 292], "files": ["plans.json"], "models": ["fast"]}
+    arguments = {name: lists.get(name, f"a {name}") for name in arguments_of(NEUTRAL[code])}
+    text = wording.hint_in_the_window(Hint(code, **arguments))
+    assert text
+    assert not re.search(r"totalpassport [a-z]|pip install|(?<!\w)--[a-z]|\w\(|shell|command line", text), text
+
+
+def test_a_new_release_is_told_with_the_file_that_stands_against_it(wording: Any, home: Path) -> None:
+    assert str(home / "first-seen.json") in wording.hint_in_the_window(Hint(HintCode.FORGET_RELEASE, model="fast"))
 
 
 def test_the_buttons_and_sections_that_are_named_are_on_the_panel(wording: Any) -> None:
