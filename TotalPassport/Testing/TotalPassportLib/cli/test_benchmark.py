@@ -15,7 +15,15 @@ from typing import Any
 import jsonschema
 import pytest
 from parity.cases import FIXTURES
-from support.processes import assert_one_sentence, command_line, environment, eventually, files_below, run_cli
+from support.processes import (
+    assert_one_sentence,
+    command_line,
+    environment,
+    eventually,
+    files_below,
+    heed_interrupts,
+    run_cli,
+)
 from support.stand_in_official import VERSIONS, WEIGHTY, stand_in_official
 from TotalPassportLib.base.files import DATA_FOLDER
 from TotalPassportLib.benchmark.aggregation import STAGES
@@ -219,7 +227,7 @@ def test_interrupting_ends_the_children_and_removes_every_file(
         stderr=subprocess.PIPE,
         text=True,
         env=environment(TMPDIR=str(scratch)),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=heed_interrupts,
     )
     assert eventually(lambda: any(b"job.json" in line for line in processes_of(scratch)))
     process.send_signal(number)

@@ -25,7 +25,15 @@ from support.networks import (
     threshold_layers,
     write_model,
 )
-from support.processes import assert_one_sentence, command_line, environment, eventually, files_below, run_cli
+from support.processes import (
+    assert_one_sentence,
+    command_line,
+    environment,
+    eventually,
+    files_below,
+    heed_interrupts,
+    run_cli,
+)
 from support.scans import save_nifti
 from TotalPassportLib import __version__
 from TotalPassportLib.base.files import DATA_FOLDER
@@ -249,7 +257,7 @@ def test_a_run_that_is_interrupted_in_its_middle_leaves_nothing(
         stdout=subprocess.PIPE,
         stderr=terminal,
         env=environment(),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=heed_interrupts,
     )
     os.close(terminal)
     shown = bytearray()
