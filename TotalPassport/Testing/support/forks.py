@@ -1,7 +1,7 @@
 """Commands in a process that has loaded their libraries before: a fork of one that waits for orders.
 
-Half a second of each of our commands is the loading of numpy, nibabel, scipy and onnxruntime, the same each time. Here
-one process loads them once and divides for every command; the new half is given the command's arguments, folder,
+Half a second of each of our commands is the loading of numpy, nibabel, scipy and our own modules, the same each time.
+Here one process loads them once and divides for every command; the new half is given the command's arguments, folder,
 environment and output, runs the package as ``python -m`` does, and ends as Python ends. What is about the loading
 itself, about a shell's redirections or about signals belongs in a process that is started in full.
 """
@@ -30,7 +30,8 @@ class PreparedProcess:
     Parameters
     ----------
     package : what is run, as by ``python -m``.
-    modules : what is imported before; nothing of it is called.
+    modules : what is imported before; nothing of it is called, and none of it may start a thread, which would be
+        missing in the new half.
     environment : the environment to load them in.
     python : the interpreter.
     """
@@ -121,6 +122,11 @@ def _become(order: dict[str, Any]) -> None:
     set_limits(order["limits"])
 
 
+def _threads() -> int:
+    """Return how many threads this process has, those of libraries too, where the system tells."""
+    return len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1
+
+
 def _main() -> None:
     import importlib
     import runpy
@@ -129,6 +135,8 @@ def _main() -> None:
     sys.path.pop(0)  # the folder of this file, which is no place for imports
     for name in modules:
         importlib.import_module(name)
+    if _threads() > 1:
+        raise SystemExit(f"what was loaded for {package} has started a thread")
     sys.path.insert(0, "")
     with socket.socket(fileno=int(number)) as orders:
         order = _serve(orders)

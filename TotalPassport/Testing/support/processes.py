@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -22,11 +23,11 @@ PACKAGES = Path(__file__).resolve().parents[2]
 """The folder that holds the package TotalPassportLib."""
 JOB_SCRIPT = PACKAGES / "TotalPassportLib" / "job.py"
 LOADED = (
-    *("numpy", "nibabel", "scipy.ndimage", "onnxruntime", "fastjsonschema"),
+    *("numpy", "nibabel", "scipy.ndimage", "fastjsonschema"),
     *("TotalPassportLib.pipeline", "TotalPassportLib.alignment", "TotalPassportLib.comparison"),
     *(f"TotalPassportLib.cli.{path.stem}" for path in sorted((PACKAGES / "TotalPassportLib/cli").glob("[!_]*.py"))),
 )
-"""What our commands import, and they themselves."""
+"""What our commands import, and they themselves; not onnxruntime, some versions of which start a thread."""
 PATIENCE_SECONDS = 120.0
 """How long a process may take before the test is given up; no test measures time."""
 
@@ -77,6 +78,11 @@ def sentences(stderr: str) -> list[str]:
 @cache
 def _prepared() -> PreparedProcess:
     return PreparedProcess("TotalPassportLib", LOADED, environment(PYTHONUTF8="1"))
+
+
+def heed_interrupts() -> None:
+    """Let a new process be interrupted as in a terminal, also where the tests run in the background and cannot be."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def assert_one_sentence(process: subprocess.CompletedProcess[str], code: int, says: str) -> None:

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.processes import environment, files_below
+from support.processes import environment, files_below, heed_interrupts
 from TotalPassportLib.base import outputs as module
 from TotalPassportLib.base import temporaries
 from TotalPassportLib.base.errors import BadInput, Cancelled
@@ -164,7 +164,12 @@ command_line._call = call
 sys.exit(command_line.main())
 """
     process = subprocess.run(
-        [sys.executable, "-c", program, *map(str, pair)], capture_output=True, text=True, env=environment(), check=False
+        [sys.executable, "-c", program, *map(str, pair)],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        preexec_fn=heed_interrupts,
+        check=False,
     )
     assert (process.returncode, process.stderr) == (5, "totalpassport: Cancelled. Nothing was written.\n")
     assert [path.read_bytes() for path in pair] == [b"old", b"old"]

@@ -21,6 +21,7 @@ from support.processes import (
     environment,
     eventually,
     files_below,
+    heed_interrupts,
     run_cli,
     sentences,
 )
@@ -227,7 +228,7 @@ def test_interrupting_ends_the_children_and_removes_every_file(
         stderr=subprocess.PIPE,
         text=True,
         env=environment(TMPDIR=str(scratch)),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=heed_interrupts,
     )
     assert eventually(lambda: any(b"job.json" in line for line in processes_of(scratch)))
     process.send_signal(number)

@@ -32,6 +32,7 @@ from support.processes import (
     environment,
     eventually,
     files_below,
+    heed_interrupts,
     run_cli,
     sentences,
 )
@@ -258,7 +259,7 @@ def test_a_run_that_is_interrupted_in_its_middle_leaves_nothing(
         stdout=subprocess.PIPE,
         stderr=terminal,
         env=environment(),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=heed_interrupts,
     )
     os.close(terminal)
     shown = bytearray()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from parity.cases import FIXTURES
-from support.processes import command_line, environment, files_below, sentences
+from support.processes import command_line, environment, files_below, heed_interrupts, sentences
 from TotalPassportLib.base.files import DATA_FOLDER
 
 LONG_RUN = ["run", str(DATA_FOLDER / "demo" / "demo_ct.nii.gz"), "-o", "out", "--model"]
@@ -162,11 +162,6 @@ def test_too_few_open_files_are_a_sentence(tmp_path: Path) -> None:
     )
     assert process.returncode == 2
     assert sentences(process.stderr.decode())[-1].startswith("totalpassport: The system allows no more open files.")
-
-
-def heed_interrupts() -> None:
-    """As in a terminal, also where the tests themselves run in the background and ignore them."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 INTERRUPTED = """
