@@ -90,6 +90,7 @@ def segment(
         engines.append(session.engine)
         seconds += session.seconds
         del session, found  # one network is gone before the next one comes
+    ct.clear_outside(labels_zyx)
     return ModelGridLabels(
         voxels=_kept(labels_zyx, wanted).transpose(2, 1, 0),
         affine=ct.affine,
