@@ -100,6 +100,11 @@ class PreparedCT:
         whole[self.box_zyx] = self.hounsfield_zyx
         return whole.transpose(2, 1, 0)
 
+    def clear_outside(self, labels_zyx: np.ndarray) -> None:
+        """Set labels of the whole grid to 0, in place, where a tilted scan was filled up to a rectangular one."""
+        if self.grid.sheared is not None:
+            self.grid.sheared.clear_outside(labels_zyx.transpose(2, 1, 0), self.affine)
+
 
 def prepare(ct: Volume, spacing_mm: tuple[float, float, float] | None, order: int = 1) -> PreparedCT:
     """Bring a scan to canonical orientation and the model's spacing, cropped to the box of its non-zero voxels.

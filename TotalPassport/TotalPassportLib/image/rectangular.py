@@ -133,6 +133,23 @@ class ShearedGrid:
             target[...] = plane[b, a]
         return np.asfortranarray(back.transpose(np.argsort(order)))
 
+    def clear_outside(self, labels: np.ndarray, affine: np.ndarray) -> None:
+        """Set labels to 0, in place, that lie outside of the sheared grid, where there is no scan.
+
+        Parameters
+        ----------
+        labels : numpy.ndarray
+            Integers on any grid.
+        affine : numpy.ndarray
+            Its voxel indices to RAS mm.
+        """
+        to_own = np.linalg.solve(self.rectangular_affine @ self.to_rectangular, affine)
+        first, second = np.ogrid[: labels.shape[0], : labels.shape[1]]
+        for number, plane in enumerate(np.moveaxis(labels, 2, 0)):
+            for row, size in zip(to_own, self.shape, strict=False):
+                place = row[0] * first + row[1] * second + (row[2] * number + row[3])
+                plane[(place < -0.5) | (place > size - 0.5)] = 0
+
     def _shifts(self) -> tuple[float, np.ndarray, np.ndarray]:
         """Return how far each step along the second axis leads along the first, and each plane's shifts along both."""
         first, second, third = self.axes

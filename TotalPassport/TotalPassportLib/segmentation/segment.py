@@ -89,6 +89,7 @@ def segment(
         engines += run.engines
         seconds += run.seconds
         del found
+    ct.clear_outside(labels_zyx)
     return ModelGridLabels(
         voxels=_kept(labels_zyx, wanted).transpose(2, 1, 0),
         affine=ct.affine,

@@ -94,6 +94,30 @@ def test_labels_of_a_tilted_scan_are_as_good_as_those_of_a_straight_one(air_mode
     assert right[20.0] > right[0.0] - 0.05
 
 
+@pytest.mark.slow
+def test_nothing_is_measured_where_a_tilted_scan_shows_nothing(threshold_model: Path, tmp_path: Path) -> None:
+    # In water: this model takes the air around the scan for liver.
+    shape, affine = grid_of(tilted(20.0, (2.0, 2.0, 3.0), np.eye(3)))
+    ct = save_nifti(tmp_path / "ct.nii", rasterise(shape, affine), affine, qform=False)
+    result = run(ct, tmp_path / "out", RunOptions(model=str(threshold_model)))
+    labels = np.asarray(nibabel.load(result.paths.segmentation).dataobj)
+    stored_mm3 = float((labels == 5).sum() * np.linalg.det(affine[:3, :3]))
+    # Along the scan's faces there is a layer of its own, a voxel thick; the air around it has twenty times as much.
+    assert result.passport.organs[5].volume_mm3 == pytest.approx(stored_mm3, rel=0.25)
+
+
+def test_labels_outside_of_the_scan_are_cleared_and_no_others() -> None:
+    affine = sheared(30)
+    grid = ShearedGrid.of(affine, (9, 10, 11))
+    labels = np.ones((20, 25, 22), np.uint8)
+    other = np.diag([1.3, 1.4, 1.5, 1.0])
+    grid.clear_outside(labels, other)
+    places = np.indices(labels.shape).reshape(3, -1).T @ other[:3, :3].T @ np.linalg.inv(affine[:3, :3]).T
+    inside = ((places >= -0.5) & (places <= np.array([9, 10, 11]) - 0.5)).all(axis=1)
+    assert np.array_equal(labels.ravel(), inside)
+    assert 0.1 < inside.mean() < 0.9
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
