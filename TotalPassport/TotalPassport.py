@@ -115,6 +115,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneStartClose(self, caller: Any, event: Any) -> None:
         """The run is ended by its own observer; forget the scene's nodes."""
+        self.modelChoice.forget_scene()
         self.setParameterNode(None)
 
     def onSceneChanged(self, caller: Any, event: Any) -> None:

@@ -30,6 +30,11 @@ class ModelChoice:
         self._models = models
         self._parameters: Any = None
         self._volume: Any = None
+        self._is_new_scene = True
+
+    def forget_scene(self) -> None:
+        """The scene closes; the next one is new."""
+        self._is_new_scene = True
 
     def follow(self, parameters: Any | None) -> None:
         """Choose a model when another scan is chosen; None while the scene closes.
@@ -50,9 +55,10 @@ class ModelChoice:
                 settings.setValue(f"TotalPassport/{name}", getattr(options, name))
 
     def restore(self, parameters: Any) -> None:
-        """Set the parameters of a new scene to what was kept."""
-        for name in _REMEMBERED:
+        """Set the parameters of a new scene, once, to what was kept."""
+        for name in _REMEMBERED if self._is_new_scene else ():
             setattr(parameters, name, _remembered(name))
+        self._is_new_scene = False
 
     def _choose_for(self, volume: Any) -> None:
         knowing = next((entry for entry in self._models.entries if _knows(entry, volume)), None)
