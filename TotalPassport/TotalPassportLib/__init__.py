@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .base.errors import TotalPassportError
     from .comparison.changes import Comparison, compare
     from .description_run import describe
+    from .drop_in import totalsegmentator
     from .passport import OrganPassport, Passport, read_passport, write_passport
     from .pipeline import RunResult, run
 
@@ -41,6 +42,7 @@ __all__ = [
     "describe",
     "read_passport",
     "run",
+    "totalsegmentator",
     "write_passport",
 ]
 
@@ -57,6 +59,7 @@ _HOMES = {
     "describe": "description_run",
     "read_passport": "passport",
     "run": "pipeline",
+    "totalsegmentator": "drop_in",
     "write_passport": "passport",
 }
 """Name -> the module that it is loaded from."""

@@ -27,7 +27,7 @@ from .image.content import is_among
 from .image.grid import canonical_grid, to_canonical
 from .image.nifti import affine_in_label_file, save_labels, save_mask
 from .image.preview import grey_window, write_preview
-from .image.volume import Volume
+from .image.volume import Volume, without_header
 from .models.description import ModelDescription
 from .models.task import CT
 from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
@@ -44,7 +44,7 @@ from .passport.rules import Finding
 from .segmentation.combination import CombinedLabels, TaskLabels, combined_labels
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
-from .segmentation.masks import MASK_SUFFIX, structure_masks
+from .segmentation.masks import DERIVED, MASK_SUFFIX, structure_masks
 from .segmentation.official_statistics import Measures, StatisticsKind, official_statistics, statistics_text
 from .segmentation.task_segmentation import ScanLabels
 from .segmentation_run import asked_models, bytes_of_foreign, first_network, load_scan, model_finder, segment_scan
@@ -328,7 +328,9 @@ def _write(
             files.path(paths.statistics).write_text(statistics, encoding="utf-8")
         if paths.masks is not None:
             for name, mask in structure_masks(combined, derived=derived):
-                save_mask(files.path(paths.masks / f"{name}{MASK_SUFFIX}"), mask, like=scan)
+                # As TotalSegmentator writes what it derives: with the scan's geometry, and nothing else of its header.
+                like = without_header(scan) if name in DERIVED else scan
+                save_mask(files.path(paths.masks / f"{name}{MASK_SUFFIX}"), mask, like=like)
         if paths.preview is not None:
             grid = canonical_grid(scan.affine, scan.voxels.shape)
             write_preview(

@@ -14,6 +14,7 @@ DOCUMENTS = {
     "catalogue.json": "catalogue",
     "checks.json": "checks",
     "engines.json": "engines",
+    "official_groups.json": "structure_groups",
     "structure_aliases.json": "structure_aliases",
     "structure_groups.json": "structure_groups",
     **{str(path.relative_to(DATA_FOLDER)): "labels" for path in (DATA_FOLDER / "labels").glob("*.json")},

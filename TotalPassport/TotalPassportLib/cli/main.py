@@ -128,6 +128,7 @@ def command_line_parser() -> CommandParser:
     """Return the parser of the whole command line."""
     from .align import add_align
     from .benchmark import add_benchmark
+    from .combine import add_combine
     from .compare import add_compare
     from .demo import add_demo
     from .export import add_export
@@ -136,6 +137,7 @@ def command_line_parser() -> CommandParser:
     from .passport import add_passport
     from .run import add_run
     from .terminal import EXIT_CODES
+    from .totalsegmentator import add_totalsegmentator
     from .verify import add_verify
 
     parser = CommandParser(
@@ -155,4 +157,6 @@ def command_line_parser() -> CommandParser:
     add_export(commands, EXIT_CODES)
     add_verify(commands, EXIT_CODES)
     add_benchmark(commands, EXIT_CODES)
+    add_totalsegmentator(commands, EXIT_CODES)
+    add_combine(commands, EXIT_CODES)
     return parser

@@ -88,6 +88,11 @@ class Volume:
         return np.asarray(np.sqrt(np.sum(self.affine[:3, :3] ** 2, axis=0)).astype(np.float32))
 
 
+def without_header(volume: Volume) -> Volume:
+    """Return a volume whose labels get a header of its geometry alone, see `nifti.save_labels`."""
+    return replace(volume, header=None)
+
+
 def load_ct(path: Path, warn: Warn | None = None, series: str = "") -> Volume:
     """Load a CT in Hounsfield units and check that it can be segmented.
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..base.errors import BadInput
 from ..base.labels import LabelTable, load_label_table
 from ..image.grid import from_canonical, stored_affine
-from ..image.volume import Volume
+from ..image.volume import Volume, without_header
 from ..models.task import Task
 from .task_segmentation import ScanLabels
 
@@ -103,6 +103,8 @@ def combined_labels(
     """
     if on_model_grid:
         scan, found = _on_model_grid(scan, found)
+    if len(found) == 1 and found[0].prepared is None:  # nothing to crop to: TotalSegmentator writes a new header then
+        scan = without_header(scan)
     tasks = [
         TaskLabels(voxels=each.voxels, table=each.model.labels, searched=each.searched, task=each.model.task)
         for each in found

@@ -15,7 +15,9 @@ LOWEST_SKIN_HU, HIGHEST_SKIN_HU = -200, 250
 LARGEST_STRAY_VOXELS = 5
 """Pieces of skin up to this many voxels are noise."""
 MASK_SUFFIX = ".nii.gz"
-BODY_TASK, BODY, SKIN = "body", "body", "skin"
+BODY_TASK = "body"
+DERIVED = BODY, SKIN = ("body", "skin")
+"""Names of the masks that are derived of others."""
 
 
 def structure_masks(combined: CombinedLabels, *, derived: bool) -> Iterator[tuple[str, np.ndarray]]:

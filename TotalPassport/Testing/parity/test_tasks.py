@@ -1,0 +1,110 @@
+"""Every task and option that the official package was run with gives its labels, headers, names and statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+from support.processes import run_cli
+from TotalPassportLib import totalsegmentator
+from TotalPassportLib.image.label_names import stored_label_names
+
+from .comparison import header_differences
+from .conftest import AGREEMENT
+from .official_tasks import TaskCase, task_cases, weights_path
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+SHARED = REPOSITORY.parent / "shared"
+CASES = {case.name: case for case in task_cases(SHARED)} if SHARED.is_dir() else {}
+MOST_DIFFERENT = 1e-4
+
+
+@pytest.fixture(scope="module", autouse=True)
+def official_weights(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The official weights in the environment, converted where they are needed and kept for all cases."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOTALPASSPORT_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("TOTALSEG_WEIGHTS_PATH", weights_path(shared))
+        yield
+
+
+def voxels(path: Path) -> np.ndarray:
+    return np.asanyarray(nibabel.load(path).dataobj)
+
+
+WRITTEN_BY_ITK = {
+    "pixdim", "xyzt_units", "regular", "qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z", "quatern_b",
+    "quatern_c", "quatern_d", "qform_code", "sform_code", "dim_info", "descrip",
+}  # fmt: skip
+"""Fields of a header on the network's grid in which the official one bears the marks of SimpleITK, which wrote it: the
+sizes of axes that are not there, and geometry that went through quaternions and is off in the last digits."""
+
+
+def assert_same_file(found: Path, expected: Path) -> int:
+    """Compare labels, header and names; return how many voxels differ."""
+    ours, official = voxels(found), voxels(expected)
+    assert ours.dtype == official.dtype
+    differences = header_differences(found, expected)
+    if "save_lowres" in expected.name:
+        assert differences.keys() <= WRITTEN_BY_ITK
+        assert np.allclose(nibabel.load(found).affine, nibabel.load(expected).affine, rtol=0, atol=1e-4)
+    else:
+        assert differences == {}
+    names = [stored_label_names(nibabel.load(path).header) for path in (found, expected)]
+    assert names[0] == names[1]
+    differing = int(np.count_nonzero(ours != official))
+    assert differing <= MOST_DIFFERENT * official.size
+    return differing
+
+
+def assert_same_files(found: Path, case: TaskCase) -> int:
+    if not case.is_folder:
+        return assert_same_file(found, case.expected)
+    names = sorted(path.name for path in case.expected.iterdir())
+    assert sorted(path.name for path in found.iterdir()) == names
+    return max(assert_same_file(found / name, case.expected / name) for name in names)
+
+
+@pytest.mark.skipif(not CASES, reason="the folder ../shared with real scans and oracles is not there")
+@pytest.mark.parametrize("name", CASES)
+def test_a_task_gives_what_the_official_program_wrote(name: str, tmp_path: Path, record_property: Any) -> None:
+    case = CASES[name]
+    output = tmp_path / ("masks" if case.is_folder else "labels.nii.gz")
+    options = {"ml": True, "quiet": True, **case.options}
+    if case.statistics is not None:
+        options["statistics"] = tmp_path / "numbers.json"
+    totalsegmentator(case.scan, output, task=case.task, **options)
+    record_property(AGREEMENT, (name, f"{assert_same_files(output, case)} voxels differ"))
+    if case.statistics is not None:
+        assert (tmp_path / "numbers.json").read_bytes() == case.statistics.read_bytes()
+
+
+BY_COMMAND = {
+    "total_mr.fast.example_mr_sm": ("--fast", "-s", "-sa", "median", "-sii", "--ml"),
+    "total_mr.roi.mr_fractions": (
+        "-ml", "-rs", "liver", "aorta", "iliac_vena_right", "scapula_left", "autochthon_right", "iliopsoas_right",
+    ),
+    "body.masks.ct_oblique": ("-f",),
+    "total.fast_roi_nothing.ct_soft": ("-f", "-ml", "-rs", "pancreas"),
+    "total.fast_higher_order_legacy.ct_oblique": ("-f", "-ml", "--high_order_resampling_LEGACY"),
+    "total.fast_save_lowres.ct_oblique": ("-f", "-ml", "-sl", "-nr", "4", "-ns", "2", "-q", "-d", "cpu"),
+}  # fmt: skip
+"""Case -> the official options that ask for the same."""
+
+
+@pytest.mark.skipif(not CASES, reason="the folder ../shared with real scans and oracles is not there")
+@pytest.mark.parametrize("name", BY_COMMAND)
+def test_the_official_command_line_writes_the_official_files(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    output = tmp_path / "out" / ("masks" if case.is_folder else "labels.nii.gz")
+    process = run_cli("totalsegmentator", "-i", case.scan, "-o", output, "-ta", case.task, *BY_COMMAND[name])
+    assert process.returncode == 0, process.stderr
+    assert_same_files(output, case)
+    there = {path.name for path in output.parent.iterdir()}
+    if case.statistics is not None:
+        assert (output.parent / "statistics.json").read_bytes() == case.statistics.read_bytes()
+    assert there == {output.name} | ({"statistics.json"} if case.statistics else set())
