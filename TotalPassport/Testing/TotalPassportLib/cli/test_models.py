@@ -206,7 +206,7 @@ def test_weights_without_a_model_that_uses_them_are_told(
     capsys: pytest.CaptureFixture[str], tiny_ct: Path, tmp_path: Path
 ) -> None:
     run = ("run", tiny_ct, "-o", tmp_path / "out")
-    code, line = failure(capsys, *run, "--weights", tmp_path)
+    code, line = failure(capsys, *run, "--weights", tmp_path, "--model", "demo")
     assert code == 2
     assert "fast, fastest, full" in line
     code, line = failure(capsys, *run, "--weights", tmp_path / "nowhere", "--model", "fast")
