@@ -49,7 +49,7 @@ def demo_pictures(host: Any, folder: Path) -> None:
     make_thumbnail(host, volume)
     panel.click_organ("Liver")
     panel.ui.advancedCollapsibleButton.collapsed = False
-    grab_panel(host, panel, folder / "panel.png", 980)
+    grab_panel(host, panel, folder / "panel.png", 1020)
     tidy_3d_view()
     host.render_3d_view(folder / "organs_3d.png", VIEW_SIZE, "anterior", 1.1)
     slicer.util.setSliceViewerLayers(background=volume)
@@ -76,7 +76,7 @@ def torso_pictures(host: Any, folder: Path) -> None:
     panel.click_organ("Liver")
     panel.ui.describeCollapsibleButton.collapsed = False
     panel.ui.segmentCollapsibleButton.collapsed = True
-    panel.ui.organTableView.setMinimumHeight(395)
+    panel.ui.organTableView.setMinimumHeight(320)
     panel.nodes().segmentation.GetDisplayNode().SetOpacity3D(SURFACE_OPACITY)
     tidy_3d_view()
     grab_panel(host, panel, folder / "passport_61_organs_panel.png", 900)
