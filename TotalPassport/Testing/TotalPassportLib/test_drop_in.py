@@ -184,11 +184,12 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
 COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
     "no scan": (("-o", "out"), "needs the argument -i"),
     "no output": (("-i", str(SCAN)), "needs the argument -o"),
-    "a mistyped task": (("-i", str(SCAN), "-o", "out", "-ta", "lungs"), "no task 'lungs'"),
+    "a mistyped task": (("-i", str(SCAN), "-o", "out", "-ta", "zzz"), "no task 'zzz'"),
     "a scan that is not there": (("-i", "no.nii.gz", "-o", "out", "-f"), "no file 'no.nii.gz'"),
     "radiomics": (("-i", str(SCAN), "-o", "out", "-r"), "pyradiomics"),
     "two kinds of output": (("-i", str(SCAN), "-o", "out", "-ot", "nifti,dicom_seg"), "does not write DICOM"),
     "a file in the folder's place": (("-i", str(SCAN), "-o", str(SCAN), "-f"), "is a file, not a folder"),
+    "a place that takes no files": (("-i", str(SCAN), "-o", "/proc/nothing/out", "-f"), "'/proc/nothing'"),
     "the scan itself": (("-i", str(SCAN), "-o", str(SCAN), "-f", "-ml"), "is the input itself"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ MOST_DIFFERENT = 1e-4
 @pytest.fixture(scope="module", autouse=True)
 def official_weights(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The official weights in the environment, converted where they are needed and kept for all cases."""
+    base = tmp_path_factory.getbasetemp()
+    shared_by_all = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TOTALPASSPORT_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("TOTALPASSPORT_HOME", str(shared_by_all / "converted"))
         patch.setenv("TOTALSEG_WEIGHTS_PATH", weights_path(shared))
         yield
 
@@ -108,3 +111,10 @@ def test_the_official_command_line_writes_the_official_files(name: str, tmp_path
     if case.statistics is not None:
         assert (output.parent / "statistics.json").read_bytes() == case.statistics.read_bytes()
     assert there == {output.name} | ({"statistics.json"} if case.statistics else set())
+
+
+def test_a_task_for_mr_says_so_when_it_gets_a_ct(shared: Path, tmp_path: Path) -> None:
+    scan = shared / "parity_tasks" / "inputs" / "ct_oblique.nii.gz"
+    process = run_cli("totalsegmentator", "-i", scan, "-o", tmp_path / "out", "-ta", "total_mr", "-ff")
+    assert process.returncode == 0, process.stderr
+    assert "is for MR" in process.stderr

@@ -80,10 +80,11 @@ def _platform_folder() -> Path:
 def official_folders() -> tuple[Path, ...]:
     """Return the folders where TotalSegmentator would keep its weights on this machine, the most specific first.
 
-    Its own rules: TOTALSEG_WEIGHTS_PATH is the folder itself; TOTALSEG_HOME_DIR and ``~/.totalsegmentator`` hold it.
+    Its own rules: TOTALSEG_WEIGHTS_PATH is the folder itself (here also several, as in ``PATH``); TOTALSEG_HOME_DIR and
+    ``~/.totalsegmentator`` hold it.
     """
     weights, home = os.environ.get("TOTALSEG_WEIGHTS_PATH"), os.environ.get("TOTALSEG_HOME_DIR")
-    candidates = [Path(weights)] if weights else []
+    candidates = [Path(folder) for folder in (weights or "").split(os.pathsep) if folder]
     homes = [Path(home)] if home else []
     candidates += [folder / "nnunet" / "results" for folder in (*homes, _user_home() / ".totalsegmentator")]
     return tuple(dict.fromkeys(_expanded(folder) for folder in candidates))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -62,3 +63,5 @@ def test_weights_of_totalsegmentator_are_looked_for_where_it_keeps_them(
     monkeypatch.setenv("TOTALSEG_HOME_DIR", str(user / "seg"))
     monkeypatch.setenv("TOTALSEG_WEIGHTS_PATH", str(user / "weights"))
     assert official_folders() == (user / "weights", user / "seg" / "nnunet" / "results", default)
+    monkeypatch.setenv("TOTALSEG_WEIGHTS_PATH", os.pathsep.join((str(user / "weights"), str(user / "more"))))
+    assert official_folders()[:2] == (user / "weights", user / "more")
