@@ -13,6 +13,7 @@ import pytest
 from support.processes import run_cli
 from TotalPassportLib import totalsegmentator
 from TotalPassportLib.image.label_names import stored_label_names
+from TotalPassportLib.models.task import load_task
 
 from .comparison import header_differences
 from .conftest import AGREEMENT
@@ -58,6 +59,9 @@ def assert_same_file(found: Path, expected: Path) -> int:
     else:
         assert differences == {}
     names = [stored_label_names(nibabel.load(path).header) for path in (found, expected)]
+    if "v1_order" in expected.name:  # the official header also names what only version 1 looked for
+        searched = {label.name for label in load_task("total").labels.values()}
+        names[1] = {value: name for value, name in names[1].items() if name in searched}
     assert names[0] == names[1]
     differing = int(np.count_nonzero(ours != official))
     assert differing <= MOST_DIFFERENT * official.size
