@@ -104,7 +104,7 @@ LONGEST = (
     "TotalPassportSlicer/install/test_engine_exchange.py",
     "TotalPassportSlicer/panel/test_passport_from_segmentation.py",
     "TotalPassportLib/cli/test_streams.py",
-    "parity/test_task_chain.py",
+    "parity/test_tasks.py",
     "TotalPassportSlicer/nodes/test_results.py",
     "TotalPassportSlicer/panel/test_models_panel.py",
 )

@@ -15,8 +15,8 @@ from typing import Any, Literal
 from .base.errors import BadInput
 from .models.task import FAST, MR, Task, load_task
 from .options import RunOptions
-from .segmentation.cleaning import SMALL_BLOB_MM3
 from .segmentation.engines import AUTO, engines
+from .segmentation.task_options import SMALL_BLOB_MM3
 
 WEIGHTS_VARIABLE = "TOTALSEG_WEIGHTS_PATH"
 """The environment variable by which TotalSegmentator finds its weights; here also several folders, as in ``PATH``."""

@@ -15,10 +15,8 @@ from typing import Any, Literal
 
 from .base.errors import BadInput
 from .models.task import FAST, FASTEST, NORMAL, Task, load_task
-from .passport.organ import INPUT_GRID
-from .segmentation.cleaning import SMALL_BLOB_MM3
 from .segmentation.engines import AUTO, EXACT, provider_choices
-from .segmentation.task_segmentation import TaskOptions
+from .segmentation.task_options import SMALL_BLOB_MM3, TaskOptions
 
 
 def _option(
@@ -153,7 +151,7 @@ class RunOptions:
     statistics_include_incomplete: bool = _option(False, "do not set structures near the border to 0 there")
     remove_small_blobs: bool = _option(False, "remove pieces of at most 200 mm3, as TotalSegmentator does")
     measure_on: Literal["input", "model"] = _option(
-        INPUT_GRID,
+        "input",
         "input: the passport measures the segmentation as it is written, on the scan's grid; model: what the network "
         "found on its own grid, before it is brought onto the scan's",
     )

@@ -29,10 +29,10 @@ from .segmentation.engine_choice import NetworkOpener
 from .segmentation.estimate import LONG_SECONDS, Estimate, first_window_bytes
 from .segmentation.runs_progress import RunsProgress, planned_runs
 from .segmentation.segment import needed_parts
+from .segmentation.task_options import TaskOptions
 from .segmentation.task_segmentation import (
     RunCallbacks,
     ScanLabels,
-    TaskOptions,
     TaskSegmentation,
     crop_of,
     models_needed,

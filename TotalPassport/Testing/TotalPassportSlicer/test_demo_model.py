@@ -37,7 +37,7 @@ def test_apply_on_a_real_ct_ends_on_its_exact_grid_with_a_passport(panel: Any, r
     voxel_mm3 = float(np.prod(real_ct.GetSpacing()))
     for organ in passport.organs.values():
         assert organ.volume_mm3 == pytest.approx(np.count_nonzero(labels == organ.label) * voxel_mm3, rel=1e-6)
-    shown_ml = dict(zip(panel.table_texts(0), panel.table_texts(1), strict=True))
+    shown_ml = dict(zip(panel.table_texts(0), panel.table_texts(2), strict=True))
     liver_ml = np.count_nonzero(labels == 5) * voxel_mm3 / 1000
     assert shown_ml["Liver"] == f"{liver_ml:.1f}"
     assert panel.error_dialogs() == []

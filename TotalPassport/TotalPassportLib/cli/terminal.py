@@ -103,12 +103,15 @@ def _number(kind: type, bounds: Mapping[str, Any]) -> Callable[[str], float]:
     least, most = bounds["least"], bounds["most"]
 
     def number(text: str) -> float:
-        value: float = kind(text)
+        try:
+            value: float = kind(text)
+        except ValueError:
+            value = float("nan")
         if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"must be from {least:g} to {most:g}")
+            kinds = "whole number" if kind is int else "number"
+            raise argparse.ArgumentTypeError(f"'{text}' is no {kinds} from {least:g} to {most:g}")
         return value
 
-    number.__name__ = "whole number" if kind is int else "number"  # argparse names it where the text is none
     return number
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-SMALL_BLOB_MM3 = 200.0
-"""TotalSegmentator's limit: its `remove_small_blobs` removes what is not larger than this."""
+from .task_options import SMALL_BLOB_MM3
+
 FACES, CORNERS = 1, 3
 """Which neighbours belong to one piece: those that share a face, or those that touch at all (scipy's connectivity)."""
 

@@ -11,7 +11,8 @@ from ..image.volume import Volume
 from ..models.description import ModelDescription
 from .estimate import Estimate
 from .segment import StepCallback
-from .task_segmentation import RunCallbacks, TaskOptions, crop_of, models_needed
+from .task_options import TaskOptions
+from .task_segmentation import RunCallbacks, crop_of, models_needed
 
 CROPPED_PART = 0.3
 """What is guessed of a scan to remain when it is cut, for the progress alone."""

@@ -109,7 +109,7 @@ def test_a_mistyped_model_or_provider_is_told_with_what_may_be_meant(
         (["models", "dowload"], "totalpassport models", "Did you mean download?"),
         (["run", "ct.nii", "-o", "out", "--precision", "turbbo"], "totalpassport run", "Did you mean turbo?"),
         (["run", "ct.nii", "-o", "out", "--threads", "-1"], "totalpassport run", "--threads"),
-        (["run", "ct.nii", "-o", "out", "--threads", "many"], "totalpassport run", "is no number from 0 to 1024"),
+        (["run", "ct.nii", "-o", "out", "--threads", "many"], "totalpassport run", "is no whole number from 0 to 1024"),
     ],
 )
 def test_what_cannot_be_understood_is_told_with_the_usage_of_its_own_command(
@@ -170,7 +170,7 @@ def test_quiet_says_nothing_but_warnings_and_errors(
     assert main([*run_arguments, "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
     assert (tmp_path / "out" / "phantom_passport.json").exists()
-    assert main(["run", "nowhere.nii", "-o", "out", "-q"]) == 2
+    assert main(["run", "nowhere.nii", "-o", "out", "-q", "--model", "demo"]) == 2
     assert capsys.readouterr().err.startswith("totalpassport: ")
 
 

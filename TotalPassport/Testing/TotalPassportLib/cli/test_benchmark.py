@@ -152,7 +152,7 @@ def not_python(folder: Path) -> Path:
 
 BAD_WISHES = {
     "no such scan": (lambda folder: ["nowhere.nii.gz"], "There is no scan 'nowhere.nii.gz'"),
-    "no scan": (lambda folder: [LABELS.parent / "thin.full.json"], "is not a NIfTI file by its name"),
+    "no scan": (lambda folder: [LABELS.parent / "thin.full.json"], "is not a NIfTI"),
     "no repeats": (lambda folder: [SCAN, "--repeats", 0], "0 repeats measure nothing"),
     "precision": (lambda folder: [SCAN, "--precision", "sloppy"], "There is no precision 'sloppy'"),
     "provider": (lambda folder: [SCAN, "--provider", "abacus"], "There is no provider 'abacus'"),

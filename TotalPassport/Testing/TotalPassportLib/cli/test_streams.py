@@ -15,6 +15,7 @@ from support.processes import command_line, environment, files_below, heed_inter
 from TotalPassportLib.base.files import DATA_FOLDER
 
 LONG_RUN = ["run", str(DATA_FOLDER / "demo" / "demo_ct.nii.gz"), "-o", "out", "--model"]
+DEMO = ["run", "-o", "out", "--model", "demo"]
 RUN = ["run", str(FIXTURES / "scans" / "thin.nii.gz"), "-o", "out", "--model"]
 needs_full = pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="optional: only Linux has a device that is always full"
@@ -67,7 +68,7 @@ def test_a_reader_that_leaves_early_is_no_failure(arguments: list[str], tmp_path
 
 
 @pytest.mark.parametrize("redirections", ["2>&-", pytest.param("2>/dev/full", marks=needs_full)])
-@pytest.mark.parametrize("arguments", [["run", "nowhere.nii", "-o", "out"], ["run"], ["compare", "a", "b"]])
+@pytest.mark.parametrize("arguments", [[*DEMO, "nowhere.nii"], ["run"], ["compare", "a", "b"]])
 def test_an_error_that_nobody_can_read_still_has_its_exit_code(
     arguments: list[str], redirections: str, tmp_path: Path
 ) -> None:
@@ -77,7 +78,7 @@ def test_an_error_that_nobody_can_read_still_has_its_exit_code(
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp437", "utf-16"])
 def test_a_terminal_of_few_letters_shows_the_rest_as_escapes(encoding: str, tmp_path: Path) -> None:
-    process = shell(tmp_path, ["run", "肝 größe.nii", "-o", "out"], "", PYTHONIOENCODING=encoding)
+    process = shell(tmp_path, [*DEMO, "肝 größe.nii"], "", PYTHONIOENCODING=encoding)
     assert process.returncode == 2
     text = process.stderr.decode(encoding)
     assert text.startswith("totalpassport: There is no file '")
@@ -86,7 +87,7 @@ def test_a_terminal_of_few_letters_shows_the_rest_as_escapes(encoding: str, tmp_
 
 
 def test_a_file_name_that_is_no_text_is_shown_as_it_can_be(tmp_path: Path) -> None:
-    process = shell(tmp_path, ["run", os.fsdecode(b"a\xff\x1b[31m\n.nii"), "-o", "out"], "")
+    process = shell(tmp_path, [*DEMO, os.fsdecode(b"a\xff\x1b[31m\n.nii")], "")
     assert process.returncode == 2
     assert b"'a\\udcff\\x1b[31m .nii'" in process.stderr
     assert process.stderr.count(b"\n") == 1

@@ -307,7 +307,7 @@ def damaged(path: Path, pack: Callable[[bytes], bytes]) -> Path:
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress], ids=["gzip", "bzip2", "xz"])
 def test_a_damaged_archive_is_one_sentence(pack: Callable[[bytes], bytes], name: str, tmp_path: Path) -> None:
     path = damaged(tmp_path / name, pack)
-    for command in (["run", path, "-o", "out"], ["passport", path, "-o", "out.json"]):
+    for command in (["run", path, "-o", "out", "--model", "demo"], ["passport", path, "-o", "out.json"]):
         assert_one_sentence(run_cli(*command, cwd=tmp_path), 2, f"'{path}'")
 
 

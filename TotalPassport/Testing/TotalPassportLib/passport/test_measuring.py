@@ -109,8 +109,13 @@ def test_so_it_is_of_a_network_that_scatters_many_labels(name: str, network: str
 @pytest.mark.slow
 def test_so_it_is_of_a_real_scan_and_the_demo_model(shared: Path, tmp_path: Path) -> None:
     ran, described = both_ways(shared / "data" / "example_ct_sm.nii.gz", tmp_path / "out", RunOptions(model="demo"))
-    assert measured(ran)["organs"]
-    assert measured(ran) == measured(described)
+    document = measured(ran)
+    assert document["organs"]
+    # That the model does not know this scan is no measure.
+    document["findings"] = [finding for finding in document["findings"] if finding["code"] != "unknown_scan"]
+    for organ in document["organs"].values():
+        organ["checks"].remove("unknown_scan")
+    assert document == measured(described)
 
 
 def test_a_runs_volumes_are_the_voxels_of_its_file_times_their_size(

@@ -13,10 +13,10 @@ from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.image.cropping import box_of
 from TotalPassportLib.image.volume import Volume, load_ct
 from TotalPassportLib.segmentation.engine_choice import NetworkOpener
+from TotalPassportLib.segmentation.task_options import TaskOptions
 from TotalPassportLib.segmentation.task_segmentation import (
     PLAIN,
     RunCallbacks,
-    TaskOptions,
     TaskSegmentation,
     models_needed,
 )

@@ -311,7 +311,7 @@ class TestFolderOfMasks:
     def test_a_folder_without_masks_is_one_sentence(self, panel: Any, tmp_path: Path) -> None:
         self.load(panel, tmp_path)
         (sentence,) = panel.error_dialogs()
-        assert "has no NIfTI files" in sentence
+        assert "has no image files" in sentence
         assert panel.count("vtkMRMLSegmentationNode") == 0
 
     def test_masks_that_are_all_empty_are_one_sentence(self, panel: Any, masks: Path) -> None:
