@@ -14,7 +14,7 @@ from .errors import OutOfMemory
 
 NO_LIMIT = 2**60
 """Bytes: version 1 of control groups writes "no limit" as the largest number of pages."""
-LIBRARIES_BYTES = 128 * 2**20
+LIBRARIES_BYTES = 256 * 2**20
 """Of address space without which numpy ends the process by itself, with an exit code of its own."""
 BYTES_A_THREAD = 10 * 2**20
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024

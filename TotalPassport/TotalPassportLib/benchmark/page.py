@@ -98,8 +98,8 @@ def _method(document: Document) -> str:
     ]
     if document["settings"]["official"]:
         method.append(
-            "TotalSegmentator is called by its Python interface as its command does for one label image on a CPU, with the "
-            "same weights, offline, the reporting of its use switched off, on all cores."
+            "TotalSegmentator is called by its Python interface for one label image on a CPU, with the same weights, "
+            "offline, the reporting of its use switched off, on all cores."
         )
     if document["settings"]["whole_volume"]:
         method.append(

@@ -70,7 +70,7 @@ def test_organs_lie_where_they_are_in_the_patient_however_far_the_gantry_was_til
     ct = save_nifti(tmp_path / "ct.nii", in_air(shape, affine), affine, qform=False)
     result = run(ct, tmp_path / "out", RunOptions(model=str(air_model)))
     for label, centroid in true_centroids().items():
-        assert np.linalg.norm(result.passport.organs[label].centroid_ras_mm - centroid) <= 0.35 * MODEL_MM, label
+        assert np.linalg.norm(result.passport.organs[label].centroid_ras_mm - centroid) <= 0.5 * MODEL_MM, label
         stored = centroid_in_file(result.paths.segmentation, label)
         assert np.linalg.norm(stored - centroid) <= 0.5 * MODEL_MM, label
     before, after = nibabel.load(ct), nibabel.load(result.paths.segmentation)
