@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -323,18 +324,25 @@ def find_entry(name: str) -> CatalogueEntry:
     raise ModelError(f"There is no model '{name}'.", did_you_mean(name, names))
 
 
-def with_companions(name: str) -> list[CatalogueEntry]:
+def with_companions(name: str, find: Callable[[str], CatalogueEntry] = find_entry) -> list[CatalogueEntry]:
     """Return a model with all others that it needs to run, those first, each once: crops may have crops themselves.
+
+    Parameters
+    ----------
+    name : str
+        The model's.
+    find : callable
+        Returns a model by its name.
 
     Raises
     ------
     ModelError
         There is no such model.
     """
-    entry = find_entry(name)
+    entry = find(name)
     mode = entry.task.mode(entry.mode) if entry.task is not None else None
     needed = [
-        found for other in (companion_models(mode, mode.crop) if mode else ()) for found in with_companions(other)
+        found for other in (companion_models(mode, mode.crop) if mode else ()) for found in with_companions(other, find)
     ]
     return list({found.name: found for found in (*needed, entry)}.values())
 

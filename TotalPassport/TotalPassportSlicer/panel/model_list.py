@@ -8,7 +8,13 @@ from urllib.parse import urlsplit
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import ModelError
 from TotalPassportLib.base.paths import official_folders
-from TotalPassportLib.models.catalogue import CATALOGUE_VARIABLE, CatalogueEntry, list_models, list_models_of_ours
+from TotalPassportLib.models.catalogue import (
+    CATALOGUE_VARIABLE,
+    CatalogueEntry,
+    list_models,
+    list_models_of_ours,
+    with_companions,
+)
 from TotalPassportLib.models.nnunet.layout import find_datasets
 from TotalPassportLib.models.transfer.weights import dataset_numbers
 
@@ -77,7 +83,15 @@ def size_text(entry: CatalogueEntry) -> str:
     """Return how much disk a model takes, or about how much its download is; empty if neither is known."""
     if entry.installed:
         return in_bytes(entry.installed_bytes)
-    return f"~ {in_bytes(entry.approximate_bytes)}" if entry.datasets else ""
+    return f"~ {in_bytes(missing_bytes(entry))}" if entry.datasets else ""
+
+
+def missing_bytes(entry: CatalogueEntry) -> int:
+    """Return about how much has to be downloaded before a model can run: its own, and those that its task needs."""
+    # Of our own catalogue, whatever has become of another one.
+    known = {each.name: each for each in list_models_of_ours()} | {entry.name: entry}
+    needed = with_companions(entry.name, known.__getitem__)
+    return sum(each.approximate_bytes for each in needed if not each.installed)
 
 
 def in_bytes(count: int) -> str:

@@ -273,7 +273,7 @@ def _offer_text(entry: CatalogueEntry) -> str:
     return str(
         text.format(
             title=entry.title,
-            size=model_list.in_bytes(entry.approximate_bytes),
+            size=model_list.in_bytes(model_list.missing_bytes(entry)),
             hosts=model_list.hosts(entry),
             folder=models_folder(),
             licence=entry.licence,

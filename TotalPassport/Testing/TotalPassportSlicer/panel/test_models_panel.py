@@ -50,6 +50,11 @@ class TestTheTable:
         assert rows[0][2].endswith(" MB")
         assert rows[3][2] == "~ 1.1 GB"
 
+    def test_the_size_of_a_tasks_model_counts_the_one_that_it_is_cropped_by(self, models: Any) -> None:
+        """230 MB of its own and about 150 MB of the 6 mm network."""
+        sizes = {row[0]: row[2] for row in models.model_rows()}
+        assert sizes["TotalSegmentator: Liver vessels and tumours (CT)"] == "~ 380 MB"
+
     def test_a_tooltip_has_the_description_and_the_voxel_size(self, models: Any) -> None:
         import qt
 
