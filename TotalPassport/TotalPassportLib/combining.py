@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from .base.errors import BadInput, as_user_error
-from .base.files import DATA_FOLDER, read_json
 from .base.labels import table_from_names
 from .base.outputs import OutputFiles, check_destination
+from .base.structure_names import structure_groups
 from .destinations import WRITTEN_ENDINGS
 from .image.formats import stem_of
 from .image.label_names import stored_label_names
@@ -25,8 +25,7 @@ def official_groups() -> Mapping[str, tuple[str, ...]]:
     Its pelvis is the hips and the femurs, and its vertebrae have the sacrum with them. It offers a heart and has no
     rule for one; here it is the heart muscle with the four chambers.
     """
-    groups = read_json(DATA_FOLDER / "official_groups.json")["groups"]  # our own file is checked by the tests
-    return {group: tuple(names) for group, names in groups.items()}
+    return structure_groups("official_groups.json")
 
 
 def combine_masks(source: Path | str, output: Path | str, group: str, *, named: bool = False) -> int:

@@ -44,9 +44,11 @@ def structures_meant(asked: Iterable[str], table: LabelTable, values: Collection
     return sorted(found)
 
 
-def structure_groups() -> Mapping[str, tuple[str, ...]]:
-    """Return what groups of structures there are, and the names of their members."""
-    return _groups()
+@cache
+def structure_groups(file: str = "structure_groups.json") -> Mapping[str, tuple[str, ...]]:
+    """Return what groups of structures a data file has, and the names of their members."""
+    document = read_json(DATA_FOLDER / file)  # our own files are checked by the tests
+    return {group: tuple(members) for group, members in document["groups"].items()}
 
 
 def _meant_by(
@@ -68,10 +70,3 @@ def _meant_by(
         raise BadInput(f"{finder} finds no structure of the group '{group}'.", f"It finds {', '.join(known)}.")
     groups = [group for group, names in structure_groups().items() if len(known.keys() & set(names)) > 1]
     raise BadInput(f"{finder} finds no structure called '{name}'.", did_you_mean(name, [*known, *groups], "It finds"))
-
-
-@cache
-def _groups() -> Mapping[str, tuple[str, ...]]:
-    # Our own file is checked by the tests.
-    document = read_json(DATA_FOLDER / "structure_groups.json")
-    return {group: tuple(members) for group, members in document["groups"].items()}

@@ -82,6 +82,10 @@ class Crop:
     structures: tuple[str, ...]
     addon_mm: float
 
+    def mode_asked(self, robust: bool) -> str:
+        """Return the mode that finds them, the surer one if ``robust``."""
+        return self.robust_mode if robust else self.mode
+
 
 @dataclass(frozen=True, kw_only=True)
 class AfterWork:
@@ -237,7 +241,7 @@ def companion_models(mode: TaskMode, crop: Crop | None, *, robust: bool = False)
     """
     needed = []
     if crop is not None:
-        needed.append(load_task(crop.task).mode(crop.robust_mode if robust else crop.mode).model)
+        needed.append(load_task(crop.task).mode(crop.mode_asked(robust)).model)
     tasks = [step.settings["task"] for step in mode.after if step.step == "keep_inside_task"]
     return (*needed, *(load_task(task).mode(NORMAL).model for task in tasks))
 

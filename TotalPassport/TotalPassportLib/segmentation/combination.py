@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import nibabel
 import numpy as np
@@ -45,7 +46,7 @@ class TaskLabels:
     searched: tuple[int, ...]
     task: Task | None
 
-    @property
+    @cached_property
     def numbers(self) -> np.ndarray:
         """The number of each value in an image of several tasks, uint16 ``[256]``; 0 for values without a name."""
         assert self.task is not None  # several models run only as tasks

@@ -152,7 +152,7 @@ class TaskSegmentation:
 
     def _rough(self, crop: Crop, options: TaskOptions) -> np.ndarray:
         """Return what the model of a crop finds in the whole scan."""
-        return self._run_once(crop.task, crop.robust_mode if options.robust_crop else crop.mode, options)
+        return self._run_once(crop.task, crop.mode_asked(options.robust_crop), options)
 
     def _run_once(self, task: str, mode: str, options: TaskOptions = PLAIN) -> np.ndarray:
         """Return what a task finds in the whole scan, from what is kept if it ran before."""
