@@ -40,7 +40,7 @@ SLICERS_PACKAGES = {
     "5.10": ["numpy==2.0.2", "scipy==1.13.1", "SimpleITK==2.5.2"],
     "5.12": ["numpy==2.4.6", "scipy==1.17.1", "SimpleITK==2.5.5"],
 }
-# What rendering off screen and Qt need and a bare Debian or Ubuntu lacks.
+# What rendering off screen and Qt need and a bare Debian or Ubuntu lacks, and a browser to open reports in.
 SYSTEM_PACKAGES = [
     "libegl1",
     "libgl1-mesa-dri",
@@ -49,6 +49,7 @@ SYSTEM_PACKAGES = [
     "libdbus-1-3",
     "libfontconfig1",
     "fonts-dejavu-core",
+    "chromium",
 ]
 # A file's tests share what is dear to make, so a file stays with one process; the longest files begin, as
 # TotalPassport/Testing/conftest.py sorts them.
