@@ -12,6 +12,7 @@
     bench-alignment  measure alignments of scans against known motions
     bench-tasks      run every task on a small scan, from weights in official layout to its passport, and print a table
     screenshots      make the README's pictures again
+    docs             build the documentation as a site, into build/site
     setup            only make the environment for development
     system-packages  name the system packages that the tests need on Debian and Ubuntu
 
@@ -61,7 +62,7 @@ WITHOUT_DEPENDENCIES = ["trame-slicer==2.0.0"]
 def main() -> int:
     """Run the task named on the command line."""
     tasks = {"setup": setup, "demo": demo, "test": test, "lint": lint, "parity": parity, "screenshots": screenshots}
-    tasks |= {"test-slicer": test_with_slicers_packages, "system-packages": name_system_packages}
+    tasks |= {"docs": docs, "test-slicer": test_with_slicers_packages, "system-packages": name_system_packages}
     tasks |= {f"bench-{name}": partial(benchmark, name) for name in ("passport", "alignment", "tasks")}
     name, *rest = sys.argv[1:] or ["help"]
     if name not in tasks:
@@ -138,6 +139,12 @@ def screenshots(arguments: list[str]) -> int:
     setup([])
     install_system_packages()
     return run(PYTHON, ROOT / "TotalPassport" / "Testing" / "screenshots.py", *arguments)
+
+
+def docs(arguments: list[str]) -> int:
+    """Build the site of the documentation; a dead link fails it."""
+    setup([])
+    return run(PYTHON, "-m", "mkdocs", "build", *arguments)
 
 
 def make_environment(extra: str, without_dependencies: list[str]) -> None:
