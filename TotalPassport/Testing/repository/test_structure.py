@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "passport": {"base", "image"},
     "alignment": {"base", "passport"},
     "comparison": {"base", "passport", "alignment"},
+    "pages": {"base"},
 }
 """Room of the library -> rooms that it knows. The rooms on top (cli, benchmark, pipeline, job) may know all of them."""
 

@@ -10,10 +10,10 @@ from typing import Any
 from ..base.files import make_folder
 from ..base.outputs import OutputFiles
 from ..base.text import html_text
-from .report import REPORT_FILES, Document
+from ..pages.frame import html_page
+from ..pages.text_tables import items, muted
+from .benchmark_text import REPORT_FILES, Document
 from .sections import PlotStyle, install_section, roofline_section, scale_section, scan_section
-from .style import STYLE
-from .text_tables import items, muted
 
 BETWEEN = " \N{MIDDLE DOT} "
 QUIET_SHARE = 0.25
@@ -32,13 +32,7 @@ def benchmark_page(document: Document) -> str:
         install_section(document),
         _method(document),
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
-        f"<title>TotalPassport benchmark</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(section for section in sections if section)
-        + "\n</main>\n</body>\n</html>\n"
-    )
+    return html_page("TotalPassport benchmark", sections)
 
 
 def write_report(document: Document, folder: Path) -> tuple[Path, Path]:

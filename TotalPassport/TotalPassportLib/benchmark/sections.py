@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..base.text import html_text
+from ..pages.charts import Bar, Curve, bar_chart, curve_charts, legend, number_text
+from ..pages.text_tables import DASH, TIMES, items, muted, product, table
 from .aggregation import OFFICIAL, PLAIN, STAGES
-from .charts import Bar, Curve, bar_chart, curve_charts, legend, number_text
+from .benchmark_text import MEBIBYTE, Document, failures, mebibytes, percent_alike, times
 from .official_package import OFFICIAL_PACKAGES
-from .report import MEBIBYTE, Document, failures, mebibytes, percent_alike, times
-from .text_tables import DASH, TIMES, items, muted, product, table
 
 STAGE_COLOURS = {stage: f"stage{number}" for number, stage in enumerate(STAGES)}
 OURS_COLOURS = 6

@@ -51,9 +51,9 @@ def add_benchmark(commands: argparse._SubParsersAction[CommandParser], epilog: s
 
 
 def _benchmark(options: argparse.Namespace) -> None:
+    from ..benchmark.benchmark_text import benchmark_text
+    from ..benchmark.benchmarking import Settings, run_benchmark
     from ..benchmark.page import write_report
-    from ..benchmark.report import benchmark_text
-    from ..benchmark.study import Settings, run_benchmark
     from ..benchmark.synthetic import SAMPLE_CT, SCANS
     from ..segmentation.engines import AUTO, PRECISIONS
 

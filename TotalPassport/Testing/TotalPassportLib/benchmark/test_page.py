@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.files import validate
-from TotalPassportLib.benchmark.charts import Bar, Curve, bar_chart, curve_charts, nice_ticks
+from TotalPassportLib.benchmark.benchmark_text import benchmark_text, percent_alike
 from TotalPassportLib.benchmark.page import benchmark_page, notes
-from TotalPassportLib.benchmark.report import benchmark_text, percent_alike
+from TotalPassportLib.pages.charts import Bar, Curve, bar_chart, curve_charts, nice_ticks
 
 NASTY = "<script>alert('&')</script>"
 

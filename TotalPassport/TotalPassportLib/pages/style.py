@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 STYLE = """
 :root {
   color-scheme: light dark;
@@ -57,6 +59,18 @@ svg .value { font-weight: 600; }
 svg .grid { stroke: var(--rule); stroke-width: 1; fill: none; }
 svg .whisker { stroke: var(--text); stroke-width: 1.4; fill: none; opacity: 0.75; }
 svg .curve { fill: none; stroke-width: 2; }
+svg.plot text { font-family: inherit !important; }
+.pass { color: var(--ours1); font-weight: 650; }
+.fail { color: var(--stage3); font-weight: 650; }
+details { margin: 10px 0; }
+summary { cursor: pointer; color: var(--muted); }
+figure.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(270px, 1fr)); gap: 18px; }
+figure.gallery div { min-width: 0; font-size: 13px; }
+figure.gallery img { display: block; width: 100%; height: auto; background: #000000; border-radius: 4px; }
+th button { all: unset; cursor: pointer; font: inherit; color: inherit; }
+th button:focus-visible { outline: 2px solid var(--ours0); }
+th[aria-sort="ascending"] button::after { content: " \\2191"; }
+th[aria-sort="descending"] button::after { content: " \\2193"; }
 .failure { background: var(--soft); border-left: 3px solid var(--plain); padding: 6px 12px; margin: 6px 0; }
 @media print { main { max-width: none; padding: 0; } h2, figure, table { break-inside: avoid; } }
 """
@@ -64,3 +78,8 @@ svg .curve { fill: none; stroke-width: 2; }
 COLOURS = ("official", "plain", *(f"ours{number}" for number in range(6)), *(f"stage{number}" for number in range(8)))
 STYLE += "".join(f"svg .{name} {{ fill: var(--{name}); }} svg .curve.{name} {{ fill: none; stroke: var(--{name}); }}\n"
                  for name in COLOURS)  # fmt: skip
+
+LIGHT_COLOURS = {
+    code: name for name, code in reversed(re.findall(r"--([a-z0-9]+): (#[0-9a-f]{6});", STYLE.partition("@media")[0]))
+}
+"""Code of each colour of the light page -> its variable, of several the first."""

@@ -23,11 +23,11 @@ from ..models.description import ModelDescription
 from ..segmentation.engines import PRECISIONS, provider_choices
 from ..segmentation.session import usable_cores
 from .aggregation import OFFICIAL, OURS, PLAIN, contender_entry, scan_entry
+from .benchmark_text import REPORT_FILES
 from .contenders import LIBRARY, Contender, Official, OurProgram, PlainPass, RunFailed, foreign_environment, run_worker
 from .machine import machine, our_install_size
 from .measure import BenchmarkScan, Trial, measure
 from .official_package import MODES, OFFICIAL_PACKAGES
-from .report import REPORT_FILES
 from .synthetic import SCANS
 
 SCHEMA = "totalpassport-benchmark/1"
