@@ -79,7 +79,7 @@ COLOURS = ("official", "plain", *(f"ours{number}" for number in range(6)), *(f"s
 STYLE += "".join(f"svg .{name} {{ fill: var(--{name}); }} svg .curve.{name} {{ fill: none; stroke: var(--{name}); }}\n"
                  for name in COLOURS)  # fmt: skip
 
-LIGHT_COLOURS = {
+LIGHT_COLOURS: dict[str, str] = {
     code: name for name, code in reversed(re.findall(r"--([a-z0-9]+): (#[0-9a-f]{6});", STYLE.partition("@media")[0]))
 }
 """Code of each colour of the light page -> its variable, of several the first."""
