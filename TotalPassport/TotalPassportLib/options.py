@@ -78,6 +78,9 @@ class RunOptions:
         found, on the network's own grid, which is coarser and quicker.
     preview : bool
         Also write ``<stem>_preview.png``.
+    confidence : bool
+        Also tell how sure the networks are: of each structure in the passport, of each voxel in
+        ``<stem>_confidence.nii.gz``, whole percent, 255 where none was asked; see `segmentation.confidence`.
     task : tuple of str
         Names of tasks, instead of a model's; several of them make one result.
     fast, fastest : bool
@@ -156,6 +159,11 @@ class RunOptions:
         "found on its own grid, before it is brought onto the scan's",
     )
     preview: bool = _option(False, "also write <stem>_preview.png")
+    confidence: bool = _option(
+        False,
+        "also tell how sure the networks are: of each structure in the passport, of each voxel in "
+        "<stem>_confidence.nii.gz, in percent, 255 where none was asked",
+    )
     task: tuple[str, ...] = _option(
         (), "what to segment, instead of a model's name; several tasks make one result", metavar="TASK"
     )
@@ -215,6 +223,7 @@ class RunOptions:
             resampling_order=self.resampling_order,
             force_split=self.force_split,
             small_blobs_mm3=self.small_blobs_mm3 if self.remove_small_blobs else 0.0,
+            confidence=self.confidence,
         )
 
     def models(self) -> tuple[str, ...]:
@@ -277,6 +286,7 @@ class OutputPaths:
     statistics: Path | None
     preview: Path | None
     masks: Path | None = None
+    confidence: Path | None = None
 
     @classmethod
     def in_folder(cls, folder: Path, stem: str, options: RunOptions) -> OutputPaths:
@@ -287,6 +297,7 @@ class OutputPaths:
             statistics=folder / f"{stem}_statistics.json" if options.statistics else None,
             preview=folder / f"{stem}_preview.png" if options.preview else None,
             masks=folder / f"{stem}_masks" if options.masks else None,
+            confidence=folder / f"{stem}_confidence.nii.gz" if options.confidence else None,
         )
 
     def written(self) -> dict[str, Path]:

@@ -42,6 +42,7 @@ from .passport.organ import INPUT_GRID, MODEL_GRID, MeasuredOn
 from .passport.provenance import source_of, with_provenance
 from .passport.rules import Finding
 from .segmentation.combination import CombinedLabels, TaskLabels, combined_labels
+from .segmentation.confidence import confidence_by_label
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
 from .segmentation.masks import DERIVED, MASK_SUFFIX, structure_masks
@@ -272,14 +273,22 @@ def _on_model_grid(found: ScanLabels, progress: Progress) -> Passport:
     assert prepared is not None
     intensities = prepared.fill_whole_grid()
     passport = extract_passport(
-        labels.voxels, labels.affine, found.model.labels, intensities, progress.step, found.searched
+        labels.voxels,
+        labels.affine,
+        found.model.labels,
+        intensities,
+        progress.step,
+        found.searched,
+        None if labels.confidence is None else confidence_by_label(labels.voxels, labels.confidence),
     )
     return passport if found.model.modality == CT else with_arbitrary_unit(passport, 1.0)
 
 
 def _as_written(scan: Volume, task: TaskLabels, on_organ: StepCallback) -> Passport:
     written = replace(scan, voxels=task.voxels, affine=affine_in_label_file(scan))
-    return measure_labels(written, task.table, ct=scan, searched=task.searched, on_organ=on_organ)
+    return measure_labels(
+        written, task.table, ct=scan, searched=task.searched, on_organ=on_organ, confidence=task.confidence
+    )
 
 
 def _statistics(scan: Volume, found: ScanLabels, options: RunOptions) -> dict[str, Measures]:
@@ -331,6 +340,8 @@ def _write(
                 # As TotalSegmentator writes what it derives: with the scan's geometry, and nothing else of its header.
                 like = without_header(scan) if name in DERIVED else scan
                 save_mask(files.path(paths.masks / f"{name}{MASK_SUFFIX}"), mask, like=like)
+        if paths.confidence is not None and combined.confidence_percent is not None:
+            save_mask(files.path(paths.confidence), combined.confidence_percent, like=scan)
         if paths.preview is not None:
             grid = canonical_grid(scan.affine, scan.voxels.shape)
             write_preview(

@@ -52,8 +52,8 @@ def cut_scan(voxels: np.ndarray, affine: np.ndarray, box: Box) -> tuple[np.ndarr
     return voxels[box].astype(np.int32), moved
 
 
-def put_back(labels: np.ndarray, box: Box, shape: Sequence[int]) -> np.ndarray:
-    """Return the labels of a box on the whole grid of ``shape``, background outside."""
-    whole = np.zeros(shape, labels.dtype)
+def put_back(labels: np.ndarray, box: Box, shape: Sequence[int], outside: int = 0) -> np.ndarray:
+    """Return the labels of a box on the whole grid of ``shape``; ``outside`` of it is background, or another value."""
+    whole = np.full(shape, outside, labels.dtype)
     whole[box] = labels
     return whole

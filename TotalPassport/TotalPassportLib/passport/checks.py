@@ -291,6 +291,12 @@ def _few_voxels(rule: Rule, scan: Scan) -> Found:
             yield (name,), f"{scan.title(name)} has only {organ.voxel_count} voxels."
 
 
+def _confidence(rule: Rule, scan: Scan) -> Found:
+    for name, organ in scan.organs.items():
+        if organ.confidence is not None and organ.confidence < rule.settings["confidence_below"]:
+            yield (name,), f"The network is {100 * organ.confidence:.0f} % sure of {scan.title(name)} on average."
+
+
 def _axes(rule: Rule, scan: Scan) -> Found:
     for name, organ in scan.organs.items():
         if organ.axis_separation[0] < rule.settings["separation_below"]:
@@ -329,6 +335,7 @@ _KINDS: Mapping[str, Callable[[Rule, Scan], Found]] = {
     "symmetry": _symmetry,
     "border": _border,
     "few_voxels": _few_voxels,
+    "confidence": _confidence,
     "axes": _axes,
     "empty": _empty,
     "nothing": _nothing,

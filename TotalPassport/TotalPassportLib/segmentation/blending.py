@@ -22,6 +22,7 @@ import numpy as np
 from ..base.files import DATA_FOLDER
 from ..base.runtime import open_on_processor
 from .cells import Cell, Cells
+from .confidence import softmax_confidence
 from .engines import EXACT
 from .session import usable_cores
 from .windows import Size
@@ -60,6 +61,12 @@ class Blender(ABC):
         self._started: dict[Cell, tuple[int, Any]] = {}
         self.labels = np.zeros(cells.shape, np.uint8 if channels <= 256 else np.uint16)
         """Channel index of every voxel ``[z, y, x]``; complete after the last window."""
+        self.confidence: np.ndarray | None = None
+        """How sure the network is of every voxel, float16 ``[z, y, x]``, if `keep_confidence` was called."""
+
+    def keep_confidence(self) -> None:
+        """Also keep the confidence of every voxel; to be called before the first window."""
+        self.confidence = np.zeros(self._cells.shape, np.float16)
 
     def add(self, start: Size, features: np.ndarray) -> None:
         """Add the float32 results ``[z, y, x, features]`` of the window that begins at ``start``."""
@@ -71,15 +78,16 @@ class Blender(ABC):
             if seen + 1 < cell.windows:
                 self._started[cell] = seen + 1, self._collect(state, features[inside], self._weights[inside])
             else:
-                self.labels[cell.place] = self._finish(state, features[inside], self._weights[inside])
+                sure = None if self.confidence is None else self.confidence[cell.place]
+                self.labels[cell.place] = self._finish(state, features[inside], self._weights[inside], sure)
 
     @abstractmethod
     def _collect(self, state: Any, features: np.ndarray, weights: np.ndarray) -> Any:
         """Return a cell's new state after a window that is not its last; ``state`` is None before the first."""
 
     @abstractmethod
-    def _finish(self, state: Any, features: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return a cell's labels after its last window."""
+    def _finish(self, state: Any, features: np.ndarray, weights: np.ndarray, sure: np.ndarray | None) -> np.ndarray:
+        """Return a cell's labels after its last window, and write its confidence into ``sure`` if that is there."""
 
     def _each(self, shape: tuple[int, ...], work: Callable[[slice], None]) -> None:
         """Do some work on all planes of a cell, some at a time, on all cores."""
@@ -113,7 +121,7 @@ class ExactBlender(Blender):
         self._each(weights.shape, collect)
         return sums, self._counts(state, weights)
 
-    def _finish(self, state: Any, features: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def _finish(self, state: Any, features: np.ndarray, weights: np.ndarray, sure: np.ndarray | None) -> np.ndarray:
         counts = self._counts(state, weights)
         labels = np.empty(weights.shape, self.labels.dtype)
 
@@ -121,6 +129,8 @@ class ExactBlender(Blender):
             sums = self._sums(state, features, weights, place)
             (mean,) = self._mean.run(None, {"sums": sums, "counts": _column(counts[place])})
             labels[place] = mean.argmax(axis=1).reshape(labels[place].shape)  # the first of equal ones, as nnU-Net
+            if sure is not None:
+                sure[place] = softmax_confidence(mean).reshape(sure[place].shape)
 
         self._each(weights.shape, finish)
         return labels
@@ -163,7 +173,7 @@ class TurboBlender(Blender):
         self._each(weights.shape, collect)
         return sums, counts + weights
 
-    def _finish(self, state: Any, features: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def _finish(self, state: Any, features: np.ndarray, weights: np.ndarray, sure: np.ndarray | None) -> np.ndarray:
         labels = np.empty(weights.shape, self.labels.dtype)
 
         def finish(place: slice) -> None:
@@ -172,6 +182,10 @@ class TurboBlender(Blender):
                 blended, counts = blended + state[0][place], counts + state[1][place]
             (logits,) = self._logits.run(None, {"features": _rows(blended), "counts": _column(counts), **self._head})
             labels[place] = logits.argmax(axis=1).reshape(labels[place].shape)
+            if sure is not None:
+                # The highest of them is the highest of their means; how far it is ahead is not.
+                mean = logits / _column(counts)
+                sure[place] = softmax_confidence(mean).reshape(sure[place].shape)
 
         self._each(weights.shape, finish)
         return labels

@@ -6,7 +6,7 @@ tasks claim a voxel, the one that was named later has it: details are asked for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from ..base.labels import LabelTable, load_label_table
 from ..image.grid import from_canonical, stored_affine
 from ..image.volume import Volume, without_header
 from ..models.task import Task
+from .confidence import PERCENT_UNKNOWN, add_part, confidence_by_label, percent
 from .task_segmentation import ScanLabels
 
 SEVERAL = "several tasks"
@@ -39,12 +40,15 @@ class TaskLabels:
         Those that were looked for.
     task : Task, optional
         The task, None of a model that belongs to none.
+    confidence : mapping of int to float, optional
+        How sure the networks are of each structure, by its value: the mean of its voxels on the network's grid.
     """
 
     voxels: np.ndarray
     table: LabelTable
     searched: tuple[int, ...]
     task: Task | None
+    confidence: Mapping[int, float] | None = None
 
     @cached_property
     def numbers(self) -> np.ndarray:
@@ -72,6 +76,9 @@ class CombinedLabels:
         The scan on the same grid.
     tasks : sequence of TaskLabels
         What each task has found.
+    confidence_percent : numpy.ndarray, optional
+        How sure the networks are of each voxel, uint8, see `confidence.percent`; of the task whose label it has, or of
+        the least sure one.
     """
 
     voxels: np.ndarray
@@ -79,6 +86,7 @@ class CombinedLabels:
     searched: tuple[int, ...]
     scan: Volume
     tasks: Sequence[TaskLabels]
+    confidence_percent: np.ndarray | None = None
 
 
 def combined_labels(
@@ -107,20 +115,42 @@ def combined_labels(
     if len(found) == 1 and found[0].prepared is None:  # nothing to crop to: TotalSegmentator writes a new header then
         scan = without_header(scan)
     tasks = [
-        TaskLabels(voxels=each.voxels, table=each.model.labels, searched=each.searched, task=each.model.task)
+        TaskLabels(
+            voxels=each.voxels,
+            table=each.model.labels,
+            searched=each.searched,
+            task=each.model.task,
+            confidence=_by_structure(each),
+        )
         for each in found
     ]
+    percents = [each.confidence_percent for each in found]
     if v1_order:
         tasks = [_in_v1_order(each) for each in tasks]
     if len(tasks) == 1:
         (only,) = tasks
-        return CombinedLabels(voxels=only.voxels, table=only.table, searched=only.searched, scan=scan, tasks=tasks)
+        return CombinedLabels(
+            voxels=only.voxels, table=only.table, searched=only.searched, scan=scan, tasks=tasks,
+            confidence_percent=percents[0],
+        )  # fmt: skip
     voxels = np.zeros(scan.voxels.shape, np.uint16)
-    for labels in tasks:
+    sure = None if percents[0] is None else np.full(voxels.shape, PERCENT_UNKNOWN, np.uint8)
+    for labels, confidence in zip(tasks, percents, strict=True):
+        if sure is not None and confidence is not None:
+            add_part(sure, voxels, found=labels.voxels, confidence=confidence)
         inside = labels.voxels != 0
         voxels[inside] = labels.numbers[labels.voxels[inside]]
     searched = tuple(int(labels.numbers[value]) for labels in tasks for value in labels.searched)
-    return CombinedLabels(voxels=voxels, table=combined_table(tasks), searched=searched, scan=scan, tasks=tasks)
+    return CombinedLabels(
+        voxels=voxels, table=combined_table(tasks), searched=searched, scan=scan, tasks=tasks, confidence_percent=sure
+    )
+
+
+def _by_structure(found: ScanLabels) -> dict[int, float] | None:
+    """Return the confidence of each structure; None if it is not known."""
+    if found.on_model_grid is None or found.on_model_grid.confidence is None:
+        return None
+    return confidence_by_label(found.on_model_grid.voxels, found.on_model_grid.confidence)
 
 
 def _on_model_grid(scan: Volume, found: Sequence[ScanLabels]) -> tuple[Volume, list[ScanLabels]]:
@@ -149,7 +179,10 @@ def _on_model_grid(scan: Volume, found: Sequence[ScanLabels]) -> tuple[Volume, l
         header=header,
         nominal_spacing_mm=(x_mm, y_mm, z_mm),
     )
-    return small, [replace(first, voxels=np.ascontiguousarray(from_canonical(voxels, grid)))]
+    confidence = first.on_model_grid.confidence
+    sure = None if confidence is None else np.ascontiguousarray(from_canonical(percent(confidence), grid))
+    stored = np.ascontiguousarray(from_canonical(voxels, grid))
+    return small, [replace(first, voxels=stored, confidence_percent=sure)]
 
 
 def _in_v1_order(labels: TaskLabels) -> TaskLabels:
@@ -162,7 +195,14 @@ def _in_v1_order(labels: TaskLabels) -> TaskLabels:
         known = table.named(label.name)
         values[value] = known.value if known is not None else 0
     searched = tuple(sorted(int(values[value]) for value in labels.searched if values[value]))
-    return replace(labels, voxels=values[labels.voxels], table=table, searched=searched)
+    confidence = {int(values[value]): sure for value, sure in (labels.confidence or {}).items() if values[value]}
+    return replace(
+        labels,
+        voxels=values[labels.voxels],
+        table=table,
+        searched=searched,
+        confidence=None if labels.confidence is None else confidence,
+    )
 
 
 def combined_table(tasks: Sequence[TaskLabels]) -> LabelTable:

@@ -29,7 +29,7 @@ class LogitsBlender(ExactBlender):
         """Logits of every voxel, float16 ``[z, y, x, channels]``; complete after the last window."""
         return self.labels
 
-    def _finish(self, state: Any, features: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def _finish(self, state: Any, features: np.ndarray, weights: np.ndarray, sure: np.ndarray | None) -> np.ndarray:
         counts = self._counts(state, weights)
         logits = np.empty((*weights.shape, self.logits.shape[-1]), np.float16)
 

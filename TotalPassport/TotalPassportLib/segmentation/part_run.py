@@ -8,10 +8,11 @@ from functools import partial
 import numpy as np
 
 from ..base.memory import require_memory, return_free_memory
-from ..image.nnunet_resampling import labels_of_logits, resample_image
+from ..image.nnunet_resampling import labels_of_logits, resample_image, resample_logit
 from ..image.smooth_labels import smooth_labels
 from ..models.description import Part
 from .blending import Blender, ExactBlender, TurboBlender
+from .confidence import confidence_of_volume, region_confidence, softmax_confidence
 from .engine_choice import NetworkOpener
 from .engines import EXACT, Engine
 from .estimate import WindowCost, measured
@@ -32,17 +33,30 @@ class PartRun:
         Opens its networks, one at a time.
     on_window : callable
         Called with the cost of each window.
+    with_confidence : bool
+        Whether to keep how sure the network is of each voxel.
 
     Attributes
     ----------
+    confidence : numpy.ndarray, optional
+        That, float16 ``[z, y, x]``, once `labels` has returned; see `confidence`.
     engines : list of Engine
         What has run each network so far.
     seconds : float
         Wall time inside them.
     """
 
-    def __init__(self, plan: PartPlan, networks: NetworkOpener, on_window: Callable[[WindowCost], None]) -> None:
+    def __init__(
+        self,
+        plan: PartPlan,
+        networks: NetworkOpener,
+        on_window: Callable[[WindowCost], None],
+        *,
+        with_confidence: bool = False,
+    ) -> None:
         self._plan, self._networks, self._on_window = plan, networks, on_window
+        self._with_confidence = with_confidence
+        self.confidence: np.ndarray | None = None
         self.engines: list[Engine] = []
         self.seconds = 0.0
 
@@ -52,22 +66,35 @@ class PartRun:
         # Axes are turned before the normalisation, as nnU-Net does: the last bits of a mean depend on it.
         image = part.normalisation.apply(intensities_zyx.transpose(part.axes))
         found = self._by_logits(image, smooth=smooth) if plan.needs_logits else self._by_windows(image)
-        return found.transpose(np.argsort(part.axes))
+        back = np.argsort(part.axes)
+        if self.confidence is not None:
+            self.confidence = self.confidence.transpose(back)
+        return found.transpose(back)
 
     def _by_windows(self, image: np.ndarray) -> np.ndarray:
         kind = ExactBlender if self._plan.precision == EXACT else TurboBlender
         blender = self._blended(self._plan.part, image, kind)
+        if blender.confidence is not None:
+            self.confidence = self._unpadded(blender.confidence)
         return np.asarray(self._values()[self._unpadded(blender.labels)])
 
     def _by_logits(self, image: np.ndarray, *, smooth: bool) -> np.ndarray:
         plan, part = self._plan, self._plan.part
         resampled = resample_image(image, plan.network_shape, plan.thick_before)
         logits = average_of_folds(self._logits_of_folds(resampled))
+        if self._with_confidence:
+            self.confidence = self._confidence_on_image(logits)
         if part.regions:
             choose = partial(labels_of_regions, values=part.label_values)
             return labels_of_logits(logits, plan.image_shape, plan.thick_after, choose)
         way_back = smooth_labels if smooth and plan.network_shape != plan.image_shape else labels_of_logits
         return np.asarray(self._values()[way_back(logits, plan.image_shape, plan.thick_after)])
+
+    def _confidence_on_image(self, logits: np.ndarray) -> np.ndarray:
+        """Return the confidence of whole logits, brought linearly from the network's grid to the image's."""
+        plan = self._plan
+        confidence = confidence_of_volume(logits, region_confidence if plan.part.regions else softmax_confidence)
+        return resample_logit(confidence, plan.image_shape, plan.thick_after)
 
     def _logits_of_folds(self, image: np.ndarray) -> Iterator[np.ndarray]:
         for fold in self._plan.folds:
@@ -83,6 +110,8 @@ class PartRun:
         padded = np.pad(image, plan.borders)
         require_memory(plan.held_bytes, f"Collecting the results of part '{part.name}'")
         blender = kind(plan.cells, gaussian_weights(patch), session.head, len(part.label_values), session.threads)
+        if self._with_confidence and not plan.needs_logits:
+            blender.keep_confidence()
         for start in plan.cells.starts:
             window = padded[tuple(slice(first, first + size) for first, size in zip(start, patch, strict=True))]
             with measured() as cost:

@@ -11,6 +11,7 @@ import numpy as np
 from ..base.memory import resident_bytes
 from ..image.preparation import PreparedCT
 from ..models.description import ModelDescription, Part
+from .confidence import add_part
 from .engine_choice import NetworkOpener
 from .estimate import Estimate, WindowCost, estimate
 from .part_plan import PartPlan
@@ -34,6 +35,8 @@ class ModelGridLabels:
         What really ran, of all parts.
     network_seconds : float
         Wall time inside the networks.
+    confidence : numpy.ndarray, optional
+        How sure they are of each voxel, float16 ``[x, y, z]``, if that was asked for; see `confidence`.
     """
 
     voxels: np.ndarray
@@ -41,6 +44,7 @@ class ModelGridLabels:
     provider: str
     arithmetic: str
     network_seconds: float
+    confidence: np.ndarray | None = None
 
 
 def segment(
@@ -52,6 +56,7 @@ def segment(
     wanted: Collection[int] = (),
     on_estimate: EstimateCallback = lambda estimate: None,
     smooth: bool = False,
+    with_confidence: bool = False,
 ) -> ModelGridLabels:
     """Run the parts of a model; a later part overwrites an earlier one where it finds something.
 
@@ -71,6 +76,8 @@ def segment(
         Called once, when the first window has shown what a window takes.
     smooth : bool
         Of networks that work at another voxel size: bring their labels back by `smooth_labels`.
+    with_confidence : bool
+        Also keep how sure the networks are of each voxel.
 
     Raises
     ------
@@ -81,10 +88,13 @@ def segment(
     progress = WindowProgress(plans, prod(ct.grid.shape), on_window, on_estimate)
     labels_zyx = np.zeros(ct.shape_zyx, np.uint8)
     inside = labels_zyx[ct.box_zyx]
+    confidence_zyx = np.full(ct.shape_zyx, np.nan, np.float16) if with_confidence else None
     engines, seconds = [], 0.0
     for plan in plans:
-        run = PartRun(plan, networks, progress.window_done)
+        run = PartRun(plan, networks, progress.window_done, with_confidence=with_confidence)
         found = run.labels(ct.hounsfield_zyx, smooth=smooth)
+        if confidence_zyx is not None and run.confidence is not None:
+            add_part(confidence_zyx[ct.box_zyx], inside, found=found, confidence=run.confidence)
         np.copyto(inside, found, where=found != 0)
         engines += run.engines
         seconds += run.seconds
@@ -96,6 +106,7 @@ def segment(
         provider="+".join(dict.fromkeys(engine.execution_provider for engine in engines)),
         arithmetic="+".join(dict.fromkeys(engine.arithmetic for engine in engines)),
         network_seconds=seconds,
+        confidence=None if confidence_zyx is None else confidence_zyx.transpose(2, 1, 0),
     )
 
 

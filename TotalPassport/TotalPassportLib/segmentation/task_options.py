@@ -30,6 +30,8 @@ class TaskOptions:
         Run on three parts of the scan, one after the other.
     small_blobs_mm3 : float
         Pieces up to this volume are removed; 0 for none.
+    confidence : bool
+        Also keep how sure the networks are; the only one of these that TotalSegmentator does not have.
     """
 
     crop_to_wanted: bool = False
@@ -40,3 +42,4 @@ class TaskOptions:
     resampling_order: int = 1
     force_split: bool = False
     small_blobs_mm3: float = 0.0
+    confidence: bool = False

@@ -23,6 +23,7 @@ from ..models.description import ModelDescription
 from ..models.task import CT, FAST, NORMAL, AfterWork, Crop, companion_models, load_task
 from .after_work import after_work
 from .cleaning import remove_small_blobs, remove_small_pieces
+from .confidence import PERCENT_UNKNOWN, percent
 from .engine_choice import NetworkOpener
 from .estimate import Estimate
 from .segment import ModelGridLabels, StepCallback, segment
@@ -53,6 +54,9 @@ class ScanLabels:
         The scan on the model's grid, and the labels there; None where nothing was left after cropping.
     box : tuple of slice, optional
         What the scan was cut to, on its own grid; None if it was not.
+    confidence_percent : numpy.ndarray, optional
+        How sure the networks are of each voxel, uint8 ``[i, j, k]`` on the scan's grid, see `confidence.percent`; None
+        if that was not asked for.
     """
 
     model: ModelDescription
@@ -61,6 +65,7 @@ class ScanLabels:
     prepared: PreparedCT | None
     on_model_grid: ModelGridLabels | None
     box: Box | None
+    confidence_percent: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +132,7 @@ class TaskSegmentation:
             if box is None:
                 return ScanLabels(
                     model=model, searched=searched, voxels=np.zeros(self._scan.voxels.shape, np.uint8),
-                    prepared=None, on_model_grid=None, box=None,
+                    prepared=None, on_model_grid=None, box=None, confidence_percent=self._unknown(options),
                 )  # fmt: skip
         with self._stage("prepare"):
             prepared = self._prepared(model, box, options)
@@ -136,14 +141,20 @@ class TaskSegmentation:
         with self._stage("restore"):
             found = self._tidied(found, model, prepared, options)
             voxels = self._on_scans_grid(found.voxels, prepared, options)
+            sure = self._percent_on_scans_grid(found, prepared, box)
             if box is not None:
                 voxels = put_back(voxels, box, self._scan.voxels.shape)
         voxels = self._after_work_on_scan(voxels, model, crop, options)
         if not wanted:
             self._kept[model.name, options] = voxels
         return ScanLabels(
-            model=model, searched=searched, voxels=voxels, prepared=prepared, on_model_grid=found, box=box
-        )
+            model=model, searched=searched, voxels=voxels, prepared=prepared, on_model_grid=found, box=box,
+            confidence_percent=sure,
+        )  # fmt: skip
+
+    def _unknown(self, options: TaskOptions) -> np.ndarray | None:
+        """Return the confidence of a scan in which no network was asked; None if it is not wanted."""
+        return np.full(self._scan.voxels.shape, PERCENT_UNKNOWN, np.uint8) if options.confidence else None
 
     def _box(self, crop: Crop, options: TaskOptions) -> Box | None:
         table = load_task(crop.task).labels
@@ -176,7 +187,7 @@ class TaskSegmentation:
         callbacks = self._callbacks(model.name)
         run = partial(
             segment, model=model, networks=self._networks, wanted=wanted, on_estimate=callbacks.on_estimate,
-            smooth=options.higher_order_resampling,
+            smooth=options.higher_order_resampling, with_confidence=options.confidence,
         )  # fmt: skip
         if options.force_split:
             return _joined(prepared, run, callbacks)
@@ -198,6 +209,15 @@ class TaskSegmentation:
         if options.smooth_masks and labels.shape != prepared.grid.shape:
             return labels_as_stored(smoothed_labels(labels, prepared.grid.shape), prepared.grid)
         return labels_on_stored_grid(labels, prepared.grid)
+
+    def _percent_on_scans_grid(
+        self, found: ModelGridLabels, prepared: PreparedCT, box: Box | None
+    ) -> np.ndarray | None:
+        """Return the confidence of each voxel of the scan: that of the voxel whose label it has."""
+        if found.confidence is None:
+            return None
+        sure = labels_on_stored_grid(percent(found.confidence), prepared.grid)
+        return sure if box is None else put_back(sure, box, self._scan.voxels.shape, PERCENT_UNKNOWN)
 
     def _after_work_on_scan(
         self, voxels: np.ndarray, model: ModelDescription, crop: Crop | None, options: TaskOptions
@@ -261,7 +281,10 @@ def _joined(prepared: PreparedCT, run: Callable[..., ModelGridLabels], callbacks
     results = []
     for number, (third, kept) in enumerate(thirds):
         found = run(third, on_window=share_of(callbacks.on_window, number, len(thirds)))
-        results.append(replace(found, voxels=found.voxels[:, :, kept]))
+        confidence = None if found.confidence is None else found.confidence[:, :, kept]
+        results.append(replace(found, voxels=found.voxels[:, :, kept], confidence=confidence))
     whole = np.concatenate([result.voxels for result in results], axis=2)
+    sure = [result.confidence for result in results if result.confidence is not None]
+    confidence = np.concatenate(sure, axis=2) if sure else None
     seconds = sum(result.network_seconds for result in results)
-    return replace(results[0], voxels=whole, affine=prepared.affine, network_seconds=seconds)
+    return replace(results[0], voxels=whole, affine=prepared.affine, network_seconds=seconds, confidence=confidence)
