@@ -27,6 +27,7 @@ OTHERS: dict[str, Any] = {
     "remove_small_blobs": True,
     "measure_on": "model",
     "preview": True,
+    "confidence": True,
     "task": ("total", "lung_vessels"),
     "fast": True,
     "fastest": True,
