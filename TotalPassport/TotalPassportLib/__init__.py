@@ -2,6 +2,7 @@
 
 >>> import TotalPassportLib as tp
 >>> result = tp.run("ct.nii.gz", "results")  # doctest: +SKIP
+>>> result.passport["liver"].volume_ml  # doctest: +SKIP
 >>> first, second = tp.read_passport("a.json"), tp.read_passport("b.json")  # doctest: +SKIP
 >>> tp.compare(first, second).organs[0].volume_change_percent  # doctest: +SKIP
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from .description_run import describe
     from .drop_in import totalsegmentator
     from .passport import OrganPassport, Passport, read_passport, write_passport
-    from .pipeline import RunResult, run
+    from .pipeline import run
+    from .run_results import RunResult, ScanResult
 
 __version__ = "0.1.0"
 
@@ -36,6 +38,7 @@ __all__ = [
     "Passport",
     "RunOptions",
     "RunResult",
+    "ScanResult",
     "TotalPassportError",
     "align",
     "compare",
@@ -52,7 +55,8 @@ _HOMES = {
     "OrganPassport": "passport",
     "Passport": "passport",
     "RunOptions": "options",
-    "RunResult": "pipeline",
+    "RunResult": "run_results",
+    "ScanResult": "run_results",
     "TotalPassportError": "base.errors",
     "align": "alignment",
     "compare": "comparison.changes",

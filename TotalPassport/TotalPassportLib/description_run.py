@@ -1,9 +1,9 @@
 """The way from a segmentation that is there to its passport.
 
-from TotalPassportLib.description_run import describe
-
-passport = describe("liver.nii.gz", "liver.json")
-print(passport.organs[1].name, passport.organs[1].volume_mm3)
+>>> from TotalPassportLib.base.files import DATA_FOLDER
+>>> passport = describe(DATA_FOLDER / "demo" / "demo_ct_labels.nii.gz")
+>>> passport["liver"].label, round(passport["liver"].volume_ml)
+(5, 1416)
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from .base.labels import LabelTable, load_label_table
 from .base.outputs import check_destination
 from .destinations import path_of_passport, refuse_names_of_other_formats, refuse_other_scans_results
 from .image.formats import stem_of
+from .image.image_objects import ImageObject, image_given, is_path
 from .image.label_names import stored_label_names
 from .image.label_voxels import looks_like_intensities, present_labels
 from .image.mask_folder import MaskFolder
 from .image.stored_image import Remark
-from .image.volume import Volume, check_same_grid, load_ct, load_segmentation
+from .image.volume import IMAGE, Volume, check_same_grid, load_ct, load_segmentation
 from .passport import Passport
 from .passport.checks import with_remarks
 from .passport.export import passport_format, write_text
@@ -38,28 +39,29 @@ MOST_LABELS = 20_000
 
 
 def describe(
-    segmentation_path: Path | str,
-    output: Path | str,
+    segmentation: Path | str | ImageObject,
+    output: Path | str | None = None,
     *,
     labels: str | None = None,
-    ct_path: Path | str | None = None,
+    ct: Path | str | ImageObject | None = None,
     overwrite: bool = False,
     on_event: EventCallback = ignore_event,
     cancellation: Cancellation | None = None,
 ) -> Passport:
-    """Write the passport of an existing segmentation, measured on its own grid.
+    """Return the passport of an existing segmentation, measured on its own grid, and write it if that is wanted.
 
     Parameters
     ----------
-    segmentation_path : Path or str
-        NIfTI file of whole numbers, or a folder of binary masks, one structure a file.
-    output : Path or str
+    segmentation : Path, str or image
+        A file of whole numbers, a folder of binary masks, one structure a file, or an image of labels: nibabel's,
+        SimpleITK's, or a pair of an array and its affine.
+    output : Path or str, optional
         The file to write, in the format that its name ends with (JSON where none is known), or a folder; see
-        `destinations.path_of_passport`.
+        `destinations.path_of_passport`. By default nothing is written.
     labels : str, optional
         A bundled label table's name, or the path of one or of nnU-Net's ``dataset.json``; by default names are found as
         `passport.naming` says.
-    ct_path : Path or str, optional
+    ct : Path, str or image, optional
         The CT on the same grid, for intensities.
     overwrite : bool
         Replace a passport in the folder even if it is of another segmentation; a file that is named is replaced anyway.
@@ -73,33 +75,36 @@ def describe(
     TotalPassportError
         In one of its classes; see `errors`.
     """
-    segmentation_path = Path(segmentation_path)
     progress = start(DESCRIBE_SHARES, on_event, cancellation)
     with as_user_error():
         with progress.stage("load"):
-            given_output, output = Path(output), path_of_passport(output, segmentation_path)
-            make_folder(output.parent)
-            check_destination(output, segmentation_path, *(Path(path) for path in (ct_path, labels) if path))
-            refuse_names_of_other_formats(output)
-            given = load_label_table(labels) if labels else None
-            ct = load_ct(Path(ct_path), progress.warn) if ct_path else None
-            is_folder = segmentation_path.is_dir()
-            segmentation = (
-                MaskFolder(segmentation_path) if is_folder else load_segmentation(segmentation_path, progress.warn)
-            )
+            given = image_given(segmentation, "segmentation")
+            place = Path(segmentation) if is_path(segmentation) else Path(IMAGE)
+            destination = None if output is None else path_of_passport(output, place)
+            if destination is not None:
+                make_folder(destination.parent)
+                read = [Path(path) for path in (segmentation, ct, labels) if path is not None and is_path(path)]
+                check_destination(destination, *read)
+                refuse_names_of_other_formats(destination)
+            table = load_label_table(labels) if labels else None
+            scan = None if ct is None else load_ct(image_given(ct, "CT"), progress.warn)
+            is_folder = isinstance(given, Path) and given.is_dir()
+            loaded = MaskFolder(place) if is_folder else load_segmentation(given, progress.warn)
         with progress.stage("describe"):
-            if isinstance(segmentation, MaskFolder):
-                check_destination(output, *segmentation.paths)
-                passport, naming, source = _describe_folder(segmentation, given=given, ct=ct, progress=progress)
+            if isinstance(loaded, MaskFolder):
+                if destination is not None:
+                    check_destination(destination, *loaded.paths)
+                passport, naming, source = _describe_folder(loaded, given=table, ct=scan, progress=progress)
             else:
-                passport, naming = _describe_file(segmentation, given=given, ct=ct, progress=progress)
-                source = source_of(segmentation)
-            passport = passport if ct is None else with_remarks(passport, ct.remarks, "the scan")
-            if output != given_output and not overwrite:  # a name that we chose, and not the user
-                refuse_other_scans_results(segmentation_path, output, sha256=source["sha256"])
+                passport, naming = _describe_file(loaded, given=table, ct=scan, progress=progress)
+                source = source_of(loaded)
+            passport = passport if scan is None else with_remarks(passport, scan.remarks, "the scan")
+            if destination is not None and destination != Path(str(output)) and not overwrite:  # we chose the name
+                refuse_other_scans_results(place, destination, sha256=source["sha256"])
             passport = with_provenance(passport, source=source, model=_naming_document(naming), running={})
         with progress.stage("write"):
-            write_text(passport_format(output)(passport), output)
+            if destination is not None:
+                write_text(passport_format(destination)(passport), destination)
         if naming.remark is not None:
             progress.warn(naming.remark.code, naming.remark.message)
         return passport

@@ -31,7 +31,8 @@ from .base.files import make_folder
 from .base.outputs import OutputFiles, check_destination
 from .models.task import load_task
 from .official_arguments import OfficialArguments, named_arguments
-from .pipeline import RunResult, run
+from .pipeline import run
+from .run_results import RunResult
 from .segmentation.engines import version_of_onnxruntime
 from .segmentation.masks import MASK_SUFFIX
 

@@ -157,7 +157,7 @@ def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation
             job["segmentation"],
             job["output"],
             labels=job.get("labels"),
-            ct_path=job.get("ct"),
+            ct=job.get("ct"),
             on_event=emit,
             cancellation=cancellation,
         )

@@ -4,20 +4,24 @@ from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run
 
 result = run("ct.nii.gz", "out", RunOptions(model="fast", preview=True))
-print(result.passport.organs[5].volume_mm3)
+print(result.passport["liver"].volume_ml)
+
+result = run(nibabel_image, options=RunOptions(model="fast"))  # nothing is written
+result.segmentation  # a nibabel image, too
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
+import nibabel
 import numpy as np
 
-from .base.errors import as_user_error
+from .base.errors import BadInput, as_user_error
 from .base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event, share_of, start
 from .base.files import make_folder
 from .base.memory_limit import MemoryLimit
@@ -25,6 +29,7 @@ from .base.outputs import OutputFiles, check_destination
 from .destinations import paths_of_run, refuse_other_scans_results
 from .image.content import is_among
 from .image.grid import canonical_grid, to_canonical
+from .image.image_objects import ImageObject, image_given, is_path, labels_like
 from .image.nifti import affine_in_label_file, save_labels, save_mask
 from .image.preview import grey_window, write_preview
 from .image.volume import Volume, without_header
@@ -41,6 +46,7 @@ from .passport.measuring import measure_labels
 from .passport.organ import INPUT_GRID, MODEL_GRID, MeasuredOn
 from .passport.provenance import source_of, with_provenance
 from .passport.rules import Finding
+from .run_results import RunResult, ScanResult, SegmentedScan
 from .segmentation.combination import CombinedLabels, TaskLabels, combined_labels
 from .segmentation.confidence import confidence_by_label
 from .segmentation.engine_choice import NetworkOpener
@@ -54,73 +60,49 @@ RUN_SHARES = {"load": 0.04, "prepare": 0.04, "infer": 0.8, "restore": 0.02, "des
 """Stages of a run and their usual shares of its time."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunResult:
-    """What a run wrote, and the passport itself.
-
-    Attributes
-    ----------
-    paths : OutputPaths
-        The files.
-    passport : Passport
-        What the passport's file holds.
-    provider, arithmetic : str
-        What really ran; the provider by onnxruntime's name.
-    precision : str
-        What was asked for.
-    seconds : mapping of str to float
-        Wall time of each stage.
-    network_seconds : float
-        The part of the stage ``infer`` that was spent in the network.
-    """
-
-    paths: OutputPaths
-    passport: Passport
-    provider: str
-    precision: str
-    arithmetic: str
-    seconds: Mapping[str, float]
-    network_seconds: float
+@overload
+def run(
+    scan: Path | str | ImageObject,
+    output: Path | str,
+    options: RunOptions = ...,
+    *,
+    on_event: EventCallback = ...,
+    cancellation: Cancellation | None = ...,
+) -> RunResult: ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class SegmentedScan:
-    """A scan with what was found in it: all that its files are made of.
-
-    Attributes
-    ----------
-    scan : Volume
-        The scan as it was read.
-    found : sequence of ScanLabels
-        What each model has found, in the order in which they were asked for.
-    combined : CombinedLabels
-        The same as one label image, which is written.
-    """
-
-    scan: Volume
-    found: Sequence[ScanLabels]
-    combined: CombinedLabels
+@overload
+def run(
+    scan: Path | str | ImageObject,
+    output: None = ...,
+    options: RunOptions = ...,
+    *,
+    on_event: EventCallback = ...,
+    cancellation: Cancellation | None = ...,
+) -> ScanResult: ...
 
 
 def run(
-    ct_path: Path | str,
-    output_folder: Path | str,
+    scan: Path | str | ImageObject,
+    output: Path | str | None = None,
     options: RunOptions = DEFAULT_OPTIONS,
     *,
     on_event: EventCallback = ignore_event,
     cancellation: Cancellation | None = None,
-) -> RunResult:
-    """Segment a CT and write its labels and its passport.
+) -> ScanResult:
+    """Segment a scan; write its labels and its passport, or return them.
 
-    Writes ``<stem>_segmentation.nii.gz`` (uint8 on the input's grid), ``<stem>_passport.json`` and what else is asked
-    for into ``output_folder``: all of it, or nothing. Results of another scan are not replaced.
+    With an ``output``, ``<stem>_segmentation.nii.gz`` (uint8 on the input's grid), ``<stem>_passport.json`` and what
+    else is asked for are written: all of it, or nothing. Results of another scan are not replaced.
 
     Parameters
     ----------
-    ct_path : Path or str
-        NIfTI file in Hounsfield units.
-    output_folder : Path or str
-        Is made if it does not exist. Or the name of the segmentation, see `destinations.paths_of_run`.
+    scan : Path, str or image
+        A file's path, a nibabel image, a SimpleITK image, or a pair of an array ``[i, j, k]`` and its affine from voxel
+        indices to RAS mm; a CT in Hounsfield units, or what else the model is for.
+    output : Path or str, optional
+        A folder, which is made if it does not exist, or the name of the segmentation, see `destinations.paths_of_run`;
+        by default nothing is written.
     options : RunOptions
         The model, where and how it runs, and what else to write.
     on_event : callable
@@ -132,11 +114,22 @@ def run(
     ------
     TotalPassportError
         In one of its classes; see `errors`.
+
+    Examples
+    --------
+    >>> import nibabel
+    >>> from TotalPassportLib.base.files import DATA_FOLDER
+    >>> image = nibabel.load(DATA_FOLDER / "demo" / "demo_ct.nii.gz")
+    >>> result = run(image, options=RunOptions(model="demo"))  # doctest: +SKIP
+    >>> result.segmentation.shape == image.shape, result.passport["liver"].volume_ml  # doctest: +SKIP
+    (True, 1416.0)
     """
-    ct_path = Path(ct_path)
     progress = start(RUN_SHARES, on_event, cancellation)
     with as_user_error(), ExitStack() as stack:
         with progress.stage("load"):
+            given = image_given(scan)
+            if output is None:
+                _refuse_what_needs_files(options)
             find = model_finder(options, on_event, progress.cancellation)
             asked = asked_models(options, find)
             limit = stack.enter_context(MemoryLimit(bytes_of_foreign(asked, options)))
@@ -145,38 +138,49 @@ def run(
             )
             # Opening a network takes about as long as loading a scan, and mostly one core.
             networks.prepare(first_network(asked, options, find))
-            scan = load_scan(ct_path, asked, progress, options.series)
-            paths = paths_of_run(output_folder, ct_path, options)
-            _require_writable(paths, ct_path)
-            if not options.overwrite:
-                refuse_other_scans_results(ct_path, paths.passport, paths.segmentation, sha256=scan.sha256)
-        found = segment_scan(scan, asked, networks, options, find=find, progress=progress, limit=limit)
+            volume = load_scan(given, asked, progress, options.series)
+            paths = None if output is None else _paths(output, volume, options)
+        found = segment_scan(volume, asked, networks, options, find=find, progress=progress, limit=limit)
         limit.lift()
-        combined = combined_labels(scan, found, on_model_grid=options.save_lowres, v1_order=options.v1_order)
-        segmented = SegmentedScan(scan=scan, found=found, combined=combined)
+        combined = combined_labels(volume, found, on_model_grid=options.save_lowres, v1_order=options.v1_order)
+        segmented = SegmentedScan(scan=volume, found=found, combined=combined)
         with progress.stage("describe"):
             measured, statistics = _measure(segmented, options, progress)
-            measured = with_remarks(measured, scan.remarks, "the scan")
-            measured = _with_word_of_unknown_scan(measured, asked[0].model, scan)
-            ran = _ran(found)
-            passport = with_provenance(
-                measured,
-                source=source_of(scan),
-                model=_identity([each.model for each in asked], networks) | _label_spacing(found, options),
-                running={**ran, "precision": options.precision, "onnxruntime": version_of_onnxruntime()},
-                measured_on=_measured_on(found, options),
-            )
+            passport = _with_header(measured, segmented, _identity([each.model for each in asked], networks), options)
         with progress.stage("write"):
-            _write(paths, segmented, passport, statistics, derived=options.derived_masks)
-        return RunResult(
-            paths=paths,
-            passport=passport,
-            provider=ran["provider"],
-            precision=options.precision,
-            arithmetic=ran["arithmetic"],
-            seconds=progress.seconds,
-            network_seconds=sum(each.on_model_grid.network_seconds for each in found if each.on_model_grid),
-        )
+            if paths is not None:
+                _write(paths, segmented, passport, statistics, derived=options.derived_masks)
+        results: dict[str, Any] = {
+            "segmentation": _segmentation(scan, combined, paths),
+            "passport": passport,
+            **_ran(found),
+            "precision": options.precision,
+            "seconds": progress.seconds,
+            "network_seconds": sum(each.on_model_grid.network_seconds for each in found if each.on_model_grid),
+        }
+        return ScanResult(**results) if paths is None else RunResult(paths=paths, **results)
+
+
+def _refuse_what_needs_files(options: RunOptions) -> None:
+    """Raise `BadInput` if files are asked for, and no place for them."""
+    asked = [name for name in ("statistics", "preview", "masks") if getattr(options, name)]
+    if asked:
+        raise BadInput(f"{' and '.join(asked).capitalize()} are files.", "Give a folder for them.")
+
+
+def _paths(output: Path | str, scan: Volume, options: RunOptions) -> OutputPaths:
+    """Return where a run writes, when it is known that it can and may."""
+    paths = paths_of_run(output, scan.path, options)
+    _require_writable(paths, scan.path)
+    if not options.overwrite:
+        refuse_other_scans_results(scan.path, paths.passport, paths.segmentation, sha256=scan.sha256)
+    return paths
+
+
+def _segmentation(scan: Path | str | ImageObject, combined: CombinedLabels, paths: OutputPaths | None) -> Any:
+    if paths is not None and is_path(scan) and paths.segmentation.is_file():
+        return nibabel.load(paths.segmentation)
+    return labels_like(scan, combined.voxels, combined.scan, combined.table, combined.searched)
 
 
 def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
@@ -203,6 +207,21 @@ def _label_spacing(found: Sequence[ScanLabels], options: RunOptions) -> dict[str
             sizes = sizes[each.prepared.grid.orientation[:, 0].astype(int)]
         largest = np.maximum(largest, sizes)
     return {"label_spacing_mm": [round(float(size), 6) for size in largest]} if largest.all() else {}
+
+
+def _with_header(
+    measured: Passport, segmented: SegmentedScan, model: Mapping[str, Any], options: RunOptions
+) -> Passport:
+    """Return the passport with what is to be said of the scan, the models and what they ran on."""
+    scan, found = segmented.scan, segmented.found
+    measured = with_remarks(measured, scan.remarks, "the scan")
+    return with_provenance(
+        _with_word_of_unknown_scan(measured, found[0].model, scan),
+        source=source_of(scan),
+        model={**model, **_label_spacing(found, options)},
+        running={**_ran(found), "precision": options.precision, "onnxruntime": version_of_onnxruntime()},
+        measured_on=_measured_on(found, options),
+    )
 
 
 def _identity(models: Sequence[ModelDescription], networks: NetworkOpener) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from .base.memory import available_bytes
 from .base.memory_limit import MemoryLimit
 from .base.structure_names import structures_meant
 from .base.suggestions import did_you_mean
+from .image.stored_image import StoredImage
 from .image.volume import Volume, load_ct, load_mr
 from .models.catalogue import find_model, is_foreign
 from .models.description import ModelDescription, Part
@@ -138,8 +139,10 @@ def first_network(asked: Sequence[AskedModel], options: RunOptions, find: Find) 
     return needed_parts(model, wanted)[0]
 
 
-def load_scan(path: Path, asked: Sequence[AskedModel], progress: Progress, series: str = "") -> Volume:
+def load_scan(path: Path | StoredImage, asked: Sequence[AskedModel], progress: Progress, series: str = "") -> Volume:
     """Load the scan that some models are for; ``series`` says which one of a folder with several.
+
+    ``path`` may be an image that was read already.
 
     Raises
     ------
@@ -152,8 +155,8 @@ def load_scan(path: Path, asked: Sequence[AskedModel], progress: Progress, serie
     if float(scan.voxels.min()) < LOWEST_MR:
         progress.warn(
             "not_mr",
-            f"'{path.name}' has values below {LOWEST_MR:g}, as a CT has and an MR hardly; '{asked[0].model.name}' is "
-            "for MR, and the result may mean nothing.",
+            f"'{scan.path.name}' has values below {LOWEST_MR:g}, as a CT has and an MR hardly; "
+            f"'{asked[0].model.name}' is for MR, and the result may mean nothing.",
         )
     return scan
 

@@ -122,9 +122,9 @@ def test_a_folder_of_masks_has_each_structure_whole_where_they_overlap(folder: P
 
 
 def test_a_mask_in_a_folder_is_measured_as_the_same_file_alone(folder: Path, tmp_path: Path) -> None:
-    together = by_name(described(folder, ct_path=folder / "ct.nii.gz"))
+    together = by_name(described(folder, ct=folder / "ct.nii.gz"))
     for name in BOXES:
-        alone = described(folder / f"{name}.nii.gz", ct_path=folder / "ct.nii.gz").organs[1]
+        alone = described(folder / f"{name}.nii.gz", ct=folder / "ct.nii.gz").organs[1]
         organ = together[name]
         for field, value in vars(alone).items():
             if field not in ("label", "name", "checks", "terminology"):
@@ -315,9 +315,9 @@ def test_the_ct_may_be_stored_along_other_axes_than_the_segmentation(folder: Pat
     for value, name in ((5, "liver"), (1, "spleen")):
         labels[BOXES[name]] = value
     segmentation = save_nifti(tmp_path / "seg.nii.gz", labels, AFFINE)
-    expected = by_name(described(segmentation, labels="total", ct_path=folder / "ct.nii.gz"))
+    expected = by_name(described(segmentation, labels="total", ct=folder / "ct.nii.gz"))
     turned = stored_otherwise(folder / "ct.nii.gz", tmp_path / f"{axes}.nii.gz", axes)
-    found = by_name(described(segmentation, labels="total", ct_path=turned))
+    found = by_name(described(segmentation, labels="total", ct=turned))
     assert found["liver"].hu_mean == expected["liver"].hu_mean
     assert found["spleen"].hu_percentiles == expected["spleen"].hu_percentiles
     assert found["liver"].hu_mean != found["spleen"].hu_mean
@@ -333,7 +333,7 @@ def test_a_ct_two_micrometres_beside_the_segmentations_grid_is_taken_and_a_voxel
         moved[0, 3] = shift_mm
         segmentation = save_nifti(tmp_path / f"seg{shift_mm}.nii.gz", labels, moved)
         if is_same:
-            assert by_name(described(segmentation, labels="total", ct_path=folder / "ct.nii.gz"))["liver"].hu_mean
+            assert by_name(described(segmentation, labels="total", ct=folder / "ct.nii.gz"))["liver"].hu_mean
         else:
             with pytest.raises(BadInput, match="corners lie up to 2 mm apart"):
-                described(segmentation, labels="total", ct_path=folder / "ct.nii.gz")
+                described(segmentation, labels="total", ct=folder / "ct.nii.gz")

@@ -270,7 +270,7 @@ def test_a_segmentation_is_described_with_the_names_in_its_header_and_the_intens
     segmentation: Path, phantom_ct: Path, tmp_path: Path
 ) -> None:
     events: list[Event] = []
-    described = describe(segmentation, tmp_path / "p.json", ct_path=phantom_ct, on_event=events.append)
+    described = describe(segmentation, tmp_path / "p.json", ct=phantom_ct, on_event=events.append)
     passport = read_passport(tmp_path / "p.json")
     names = {value: organ.name for value, organ in passport.organs.items()}
     assert names == {1: "spleen", 2: "kidney_right", 5: "liver"}
@@ -294,14 +294,14 @@ def test_a_passport_is_not_written_over_what_it_is_made_from(
     output = {"segmentation": segmentation, "ct": ct, "labels": table}[protected]
     before = output.read_bytes()
     with pytest.raises(BadInput, match="is the input itself"):
-        describe(segmentation, output, labels=str(table), ct_path=ct)
+        describe(segmentation, output, labels=str(table), ct=ct)
     assert output.read_bytes() == before
 
 
 def test_a_published_segmentation_of_61_organs_is_described(shared: Path, tmp_path: Path) -> None:
     data = shared / "data"
     segmentation = data / "example_seg_fast_force_split.nii.gz"
-    describe(segmentation, tmp_path / "p.json", ct_path=data / "example_ct.nii.gz")
+    describe(segmentation, tmp_path / "p.json", ct=data / "example_ct.nii.gz")
     organs = read_passport(tmp_path / "p.json").organs
     assert len(organs) == 61
     voxels = np.asarray(nibabel.load(segmentation).dataobj)

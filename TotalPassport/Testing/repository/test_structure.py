@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "models": {"base", "image"},
     "segmentation": {"base", "image", "models"},
     "passport": {"base", "image"},
-    "alignment": {"base", "passport"},
+    "alignment": {"base", "image", "passport"},
     "comparison": {"base", "passport", "alignment"},
     "pages": {"base"},
 }

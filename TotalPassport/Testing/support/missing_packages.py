@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 
 import pytest
 
@@ -18,3 +19,10 @@ def pretend_missing(monkeypatch: pytest.MonkeyPatch, *names: str) -> set[str]:
 
     monkeypatch.setattr(importlib.metadata, "version", look_up)
     return missing
+
+
+def without_package(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let importing a package, or a module of it, fail as where it is not installed."""
+    for module in [module for module in sys.modules if module.partition(".")[0] == name]:
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, name, None)

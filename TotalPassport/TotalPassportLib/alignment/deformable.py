@@ -14,6 +14,7 @@ from scipy.interpolate import RegularGridInterpolator
 from scipy.linalg import solve
 from scipy.spatial.distance import cdist
 
+from ..base.content_equality import EqualByContent
 from ..base.errors import BadInput
 from ..passport.organ import Passport
 from .closed_form import apply
@@ -46,8 +47,8 @@ SMALLEST_JACOBIAN = 0.1
 """A field that shrinks space to less than this share folds or is about to."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class DisplacementField:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DisplacementField(EqualByContent):
     """Displacements on a regular grid.
 
     ``vectors_ras_mm`` is float64 ``[i, j, k, 3]``; node (0, 0, 0) lies at ``origin_ras_mm``, the axes run along R, A

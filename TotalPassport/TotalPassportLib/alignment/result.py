@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ..base.content_equality import EqualByContent
 from ..base.text import shown_name
+from ..image.image_objects import ImageObject
+from ..passport.organ import Passport
 from .closed_form import apply
 from .deformable import DisplacementField
+from .resampling import Interpolation, resampled_onto
 from .robust import COARSE_SCALE_MM, weighted_median
 
 GOOD_MM = 3.0
@@ -42,9 +48,9 @@ class OrganResidual:
         return self.residual_mm > COARSE_SCALE_MM and not self.truncated
 
 
-@dataclass(frozen=True, kw_only=True)
-class Alignment:
-    """How the moving scan lies on the fixed one.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Alignment(EqualByContent):
+    """How the moving scan lies on the fixed one; two are equal where all their numbers are.
 
     Attributes
     ----------
@@ -74,6 +80,41 @@ class Alignment:
     def moving_from_fixed(self, points_ras_mm: np.ndarray) -> np.ndarray:
         """Map points ``[n, 3]`` of the fixed scan to the moving scan, both RAS mm, with the field if there is one."""
         return moving_from_fixed(self.fixed_from_moving_ras_mm, self.field, points_ras_mm)
+
+    def resample(
+        self,
+        moving: Path | str | ImageObject,
+        fixed: Path | str | ImageObject | Passport,
+        *,
+        interpolation: Interpolation = "linear",
+        outside: float | None = None,
+    ) -> Any:
+        """Return the moving image as it lies on the fixed scan, on that one's grid.
+
+        Parameters
+        ----------
+        moving : Path, str or image
+            A file, a nibabel image, a SimpleITK image, or a pair of an array and its affine.
+        fixed : Path, str, image or Passport
+            Whose grid; of a passport the one that was measured.
+        interpolation : {"linear", "nearest"}
+            ``nearest`` for labels.
+        outside : float, optional
+            Value of what the moving image does not show; by default -1000 (air) in what looks like a CT, else 0.
+
+        Returns
+        -------
+        image
+            Of the moving image's kind, nibabel's for a file, and of its type of voxels; whole numbers are rounded.
+
+        Raises
+        ------
+        BadInput
+            One of them is no image.
+        OutOfMemory
+            There is no room for it.
+        """
+        return resampled_onto(fixed, moving, self.moving_from_fixed, interpolation=interpolation, outside=outside)
 
     @property
     def median_residual_mm(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 import json
@@ -24,6 +25,8 @@ MAX_JSON_BYTES = 64 * 2**20
 """A passport of 117 organs with 500 points each is about 3 MB; nothing of ours comes near this."""
 LARGEST_NUMBER = 1e50
 """Of what is measured in a scan; no measure comes near it, and its powers are still numbers."""
+_MANY_DIGITS, _MANY_HASHES = 40, 10_000
+_SHAPE_OF_NUMBERS = bytes.maketrans(b"123456789E", b"000000000e")
 
 
 def make_folder(path: Path) -> Path:
@@ -101,23 +104,22 @@ def parse_json(
     boundless: list[float] | None = None,
 ) -> Any:
     """Parse JSON strictly; ``what`` names the document in the error. See `read_json` for the rest."""
-    finite = _number_reader([] if boundless is None else boundless)
-
-    def bounded(digits: str) -> int:
-        finite(digits)  # whole numbers without bound would overflow later, as coordinates in arrays
-        return int(digits)
-
     try:
+        encoded = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
         plain = text if isinstance(text, str) else text.decode("utf-8")
-        document = json.loads(
-            plain,
-            object_pairs_hook=_unique_keys,
-            parse_constant=_refuse_constant,
-            parse_float=finite,
-            parse_int=bounded,
-        )
-        if _HALF_LETTER.search(plain):
-            _refuse_half_letters(document)
+        readers: tuple[Any, Any] = (None, None)
+        if not _has_bounded_numbers(encoded):
+            readers = _number_readers([] if boundless is None else boundless)
+        with _without_garbage_collection():
+            document = json.loads(
+                plain,
+                object_pairs_hook=_unique_keys,
+                parse_constant=_refuse_constant,
+                parse_float=readers[0],
+                parse_int=readers[1],
+            )
+        if not plain.isascii() or "\\u" in plain:
+            _refuse_half_letters(plain, document)
         return document
     except RecursionError as error:
         raise failure(f"{what} is nested too deeply.", "Check where the file comes from.") from error
@@ -132,8 +134,40 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return document
 
 
-def _refuse_half_letters(document: Any) -> None:
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Spare looking through millions of new lists again and again for circles, which a JSON document cannot have."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _has_bounded_numbers(text: bytes) -> bool:
+    """Whether no number of a JSON text can be as large as `LARGEST_NUMBER`, going by its digits alone.
+
+    Calling Python for each number takes longer than all else; a number of fewer than `_MANY_DIGITS` digits with an
+    exponent of one digit is below 1e49.
+    """
+    shape = text.translate(_SHAPE_OF_NUMBERS)
+    if b"0" * _MANY_DIGITS in shape:
+        return False
+    for found, exponent in enumerate(re.finditer(rb"0e\+?00", shape)):
+        # Within a hash, say, it is no number: those do not begin after a letter or a quotation mark.
+        place = exponent.start()
+        before = shape[max(place - _MANY_DIGITS, 0) : place].rstrip(b"0.-")[-1:]
+        if before in b" \t\r\n[:," or found == _MANY_HASHES:
+            return False
+    return True
+
+
+def _refuse_half_letters(text: str, document: Any) -> None:
     """Raise `ValueError` if a text has half of a surrogate pair: no file in UTF-8 could hold it again."""
+    if not _HALF_LETTER.search(text):
+        return
     try:
         json.dumps(document, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
@@ -144,8 +178,8 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _number_reader(boundless: list[float]) -> Callable[[str], float]:
-    """Return what makes a number of its digits: millions of them in the largest file, so all is looked at here."""
+def _number_readers(boundless: list[float]) -> tuple[Callable[[str], float], Callable[[str], int]]:
+    """Return what makes numbers of their digits and looks at each: millions of them in the largest file."""
 
     def finite(digits: str) -> float:
         number = float(digits)
@@ -155,7 +189,11 @@ def _number_reader(boundless: list[float]) -> Callable[[str], float]:
             boundless.append(number)
         return number
 
-    return finite
+    def bounded(digits: str) -> int:
+        finite(digits)  # whole numbers without bound would overflow later, as coordinates in arrays
+        return int(digits)
+
+    return finite, bounded
 
 
 def validate(document: Any, schema: str, what: str, failure: type[TotalPassportError] = BadInput) -> None:

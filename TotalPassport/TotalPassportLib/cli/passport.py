@@ -58,7 +58,7 @@ def _passport(arguments: argparse.Namespace) -> None:
             arguments.segmentation,
             arguments.output,
             labels=arguments.labels,
-            ct_path=arguments.ct,
+            ct=arguments.ct,
             overwrite=arguments.overwrite,
             on_event=bar.show,
         )

@@ -13,7 +13,7 @@ from .parser import CommandParser
 from .terminal import ProgressBar, add_common_options, add_options, tell
 
 if TYPE_CHECKING:
-    from ..pipeline import RunResult
+    from ..run_results import RunResult
 
 
 def add_run(commands: argparse._SubParsersAction[CommandParser], epilog: str) -> None:

@@ -13,13 +13,14 @@ import numpy as np
 from ..alignment.closed_form import apply
 from ..alignment.correspondences import find_correspondences
 from ..alignment.robust import robust_linear
+from ..base.content_equality import EqualByContent
 from ..base.errors import BadInput
 from ..passport.organ import OrganPassport, Passport
 from .repeatability import Floor, factors_of, floor_of, label_affine, voxels_of
 
 
-@dataclass(frozen=True, kw_only=True)
-class OrganChange:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OrganChange(EqualByContent):
     """One organ in both scans.
 
     Attributes
@@ -112,8 +113,8 @@ class OrganChange:
         return "too small to tell" if few else "voxels too coarse to tell"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison(EqualByContent):
     """Two scans compared.
 
     Attributes

@@ -29,7 +29,7 @@ NRRD_SUFFIXES = (".nrrd", ".nhdr")
 META_SUFFIXES = (".mha", ".mhd")
 LARGEST_HEADER_BYTES = 2**20
 """Of the text at the beginning; the fields of a segmentation of hundreds of segments fit in."""
-_RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def simple_itk(what: str) -> Any:
@@ -150,7 +150,7 @@ def affine_of_itk(image: Any) -> np.ndarray:
     affine = np.eye(4)
     affine[:3, :3] = np.array(image.GetDirection()).reshape(axes, axes)[:3, :3] * image.GetSpacing()[:3]
     affine[:3, 3] = image.GetOrigin()[:3]
-    return _RAS_FROM_LPS @ affine
+    return LPS_FROM_RAS @ affine
 
 
 def spacing_of(affine: np.ndarray) -> tuple[float, float, float]:

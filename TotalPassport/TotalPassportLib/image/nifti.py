@@ -47,7 +47,7 @@ def read_nifti(path: Path) -> StoredImage:
     """
     begin = partner_of(path, VOXEL_SUFFIXES, HEADER_SUFFIXES) or path
     digest = hashlib.sha256()
-    with _errors_of_nibabel(begin):
+    with as_user_error_of_nibabel(begin):
         with open_stream(begin, digest.update) as stream:
             header = read_header(stream, begin)
             if not header.is_pair:
@@ -114,7 +114,7 @@ def _check_size(header: NiftiHeader, stream: ByteStream, path: Path) -> None:
 
 
 @contextmanager
-def _errors_of_nibabel(path: Path) -> Iterator[None]:
+def as_user_error_of_nibabel(path: Path) -> Iterator[None]:
     """Translate nibabel's errors, and keep its own messages off standard error: what matters is said by our checks."""
     before = nibabel_log.disabled
     nibabel_log.disabled = True
@@ -147,12 +147,17 @@ def save_labels(
     values : collection of int, optional
         The labels to name, such as all that were looked for; by default those that are there.
     """
+    nibabel.save(label_image(labels, like=like, table=table, values=values), path)
+
+
+def label_image(labels: np.ndarray, *, like: Volume, table: LabelTable, values: Collection[int] | None = None) -> Any:
+    """Return what `save_labels` writes, as nibabel's image."""
     image = _label_image(labels, like)
     if values is None:
         values = np.flatnonzero(np.bincount(labels.ravel(order="K"), minlength=256)[1:]) + 1
     names = label_names_xml(table, [int(value) for value in values])
     image.header.extensions.append(nibabel.nifti1.Nifti1Extension(CARET_XML, names))
-    nibabel.save(image, path)
+    return image
 
 
 def save_mask(path: Path, mask: np.ndarray, *, like: Volume) -> None:

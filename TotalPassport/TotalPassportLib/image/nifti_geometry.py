@@ -65,7 +65,7 @@ class Geometry:
         to_mm = np.diag([mm, mm, mm, 1.0])
         with np.errstate(all="ignore"):  # numbers from outside may be anything; they are looked at below
             self.affine = to_mm @ self._stored_affine(fields, stored_spacing, mm)
-            _check(self.affine, spacing_mm, path)
+            check_affine(self.affine, spacing_mm, path)
         if unit in UNIT_NAMES:
             sentence = f"The header of {{image}} gives lengths in {UNIT_NAMES[unit]}; they were taken as such."
             self.remarks.append(Remark(code="converted_units", sentence=sentence))
@@ -114,7 +114,8 @@ def unknown_orientation() -> Remark:
     )
 
 
-def _check(affine: np.ndarray, spacing_mm: np.ndarray, path: Path) -> None:
+def check_affine(affine: np.ndarray, spacing_mm: np.ndarray, path: Path) -> None:
+    """Raise `BadInput` if an affine, and the voxel sizes that are stated beside it, cannot be an image's."""
     if not np.isfinite(affine).all():
         raise BadInput(f"The geometry of '{path}' has values that are no numbers.", _HINT)
     lengths = np.asarray(np.linalg.norm(affine[:3, :3], axis=0))

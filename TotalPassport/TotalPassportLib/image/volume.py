@@ -21,7 +21,7 @@ from .hounsfield import remark_on_intensities
 from .label_voxels import label_voxels
 from .rectangular import is_sheared, shear_deg
 from .same_grid import grid_difference
-from .stored_image import Remark
+from .stored_image import Remark, StoredImage
 
 MIN_VOXELS = 4
 """Fewest voxels along an axis of a scan: less is a localiser or a slice, not a volume."""
@@ -35,6 +35,9 @@ AIR_HU = -1000.0
 """By the definition of Hounsfield units."""
 LARGEST_VALUE = 2.0**30
 """Resampled scans are 32-bit integers, as TotalSegmentator has them."""
+
+IMAGE = "image"
+"""The name, in sentences and of results, of an image that is in no file."""
 
 Warn = Callable[[str, str], None]
 """Receives a code and a sentence."""
@@ -93,15 +96,15 @@ def without_header(volume: Volume) -> Volume:
     return replace(volume, header=None)
 
 
-def load_ct(path: Path, warn: Warn | None = None, series: str = "") -> Volume:
+def load_ct(path: Path | StoredImage, warn: Warn | None = None, series: str = "") -> Volume:
     """Load a CT in Hounsfield units and check that it can be segmented.
 
     Voxels that are no numbers, and those beyond anything that can be computed with, are taken for air.
 
     Parameters
     ----------
-    path : Path
-        A file of one of the `formats.FORMATS`, or a folder of DICOM slices.
+    path : Path or StoredImage
+        A file of one of the `formats.FORMATS`, or a folder of DICOM slices; or an image that was read already.
     warn : callable, optional
         Called with a code and a sentence when something looks wrong but can be used; the image's ``remarks`` have the
         same.
@@ -119,12 +122,14 @@ def load_ct(path: Path, warn: Warn | None = None, series: str = "") -> Volume:
     _check_ct_geometry(volume)
     lowest, highest, replaced = _finite_range(volume)
     if lowest == highest:
-        raise BadInput(f"All voxels of '{path}' have the value {lowest:g}.", "Choose a scan that shows something.")
+        raise BadInput(
+            f"All voxels of '{volume.path}' have the value {lowest:g}.", "Choose a scan that shows something."
+        )
     found = (_remark_on_shear(volume), replaced, remark_on_intensities(volume.voxels, lowest, highest))
     return _told(replace(volume, remarks=(*volume.remarks, *(remark for remark in found if remark))), warn)
 
 
-def load_mr(path: Path, warn: Warn | None = None, series: str = "") -> Volume:
+def load_mr(path: Path | StoredImage, warn: Warn | None = None, series: str = "") -> Volume:
     """Load an MR image and check that it can be segmented; its intensities have no unit.
 
     Parameters
@@ -141,12 +146,14 @@ def load_mr(path: Path, warn: Warn | None = None, series: str = "") -> Volume:
     _check_ct_geometry(volume)
     lowest, highest, replaced = _finite_range(volume)
     if lowest == highest:
-        raise BadInput(f"All voxels of '{path}' have the value {lowest:g}.", "Choose a scan that shows something.")
+        raise BadInput(
+            f"All voxels of '{volume.path}' have the value {lowest:g}.", "Choose a scan that shows something."
+        )
     found = (_remark_on_shear(volume), replaced)
     return _told(replace(volume, remarks=(*volume.remarks, *(remark for remark in found if remark))), warn)
 
 
-def load_segmentation(path: Path, warn: Warn | None = None) -> Volume:
+def load_segmentation(path: Path | StoredImage, warn: Warn | None = None) -> Volume:
     """Load a label image; the voxels are unsigned integers.
 
     Parameters
@@ -163,16 +170,18 @@ def load_segmentation(path: Path, warn: Warn | None = None) -> Volume:
     """
     volume = load_labels(path)
     if not volume.voxels.any():
-        raise BadInput(f"'{path}' holds no label: every voxel is 0.", "Choose a segmentation that has structures.")
+        raise BadInput(
+            f"'{volume.path}' holds no label: every voxel is 0.", "Choose a segmentation that has structures."
+        )
     return _told(volume, warn)
 
 
-def load_labels(path: Path) -> Volume:
+def load_labels(path: Path | StoredImage) -> Volume:
     """Load a label image as `load_segmentation` does, also one without any label."""
     volume = _load(path)
     remark = _remark_on_size(volume)
     remarks = volume.remarks if remark is None else (*volume.remarks, remark)
-    return replace(volume, voxels=label_voxels(volume.voxels, path), remarks=remarks)
+    return replace(volume, voxels=label_voxels(volume.voxels, volume.path), remarks=remarks)
 
 
 def check_same_grid(ct: Volume, segmentation: Volume) -> None:
@@ -199,10 +208,14 @@ def voxels_on_grid_of(ct: Volume, segmentation: Volume) -> np.ndarray:
 
 
 def _load(
-    path: Path, *, modality: Modality | None = None, intensity_unit: IntensityUnit | None = None, series: str = ""
+    source: Path | StoredImage,
+    *,
+    modality: Modality | None = None,
+    intensity_unit: IntensityUnit | None = None,
+    series: str = "",
 ) -> Volume:
-    path = Path(path)
-    image = read_image(path, series)
+    path = Path(IMAGE if isinstance(source, StoredImage) else source)
+    image = source if isinstance(source, StoredImage) else read_image(path, series)
     if None not in (modality, image.modality) and modality != image.modality:
         raise BadInput(
             f"'{path}' is no {modality}: by its header its modality is {shown_name(str(image.modality))}.",

@@ -9,21 +9,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..base.errors import BadInput
 from ..base.files import LARGEST_NUMBER, MAX_JSON_BYTES, read_json, validate
 from ..base.outputs import atomic_write
-from .fields import organ_document, organ_from_document, rounded
+from .fields import organ_document, rounded, values_of_document
 from .organ import OrganPassport, Passport
 from .rules import SEVERITIES, Finding
 
 SCHEMA_VERSION = "totalpassport-passport/1"
 LARGEST_PASSPORT_BYTES = MAX_JSON_BYTES - 2**16
 """Of the organs: the header and the brackets need the rest."""
+MOST_POINTS = 10_000
+"""Of an organ's boundary, as the schema says."""
 PRECISION = {"boundary_points": 0.01, "volume, centroid, covariance, axes, intensity": 1e-9, "all else": 1e-6}
 CONVENTIONS = {
     "covariance": "of voxel centres, divided by their number",
@@ -106,10 +109,16 @@ def read_passport(path: Path) -> Passport:
     boundless: list[float] = []
     document = read_json(path, boundless=boundless)
     _refuse_other_versions(document, path)
+    points = _take_points(document)
     validate(document, "passport", f"'{path}'")
     if boundless:
         _refuse_boundless_numbers(document, path)
-    organs = {int(label): organ_from_document(int(label), entry) for label, entry in document["organs"].items()}
+    entries = document["organs"]
+    for label, array in points.items():
+        if np.abs(array).max(initial=0) >= LARGEST_NUMBER:
+            _refuse_organ(float(np.abs(array).max()), path)
+        entries[label]["boundary_points"] = array
+    organs = {int(label): OrganPassport(label=int(label), **values_of_document(entries[label])) for label in entries}
     i, j, k = document["geometry"]["shape"]
     return Passport(
         organs=dict(sorted(organs.items())),
@@ -122,6 +131,30 @@ def read_passport(path: Path) -> Passport:
         findings=tuple(_finding(entry, organs) for entry in document.get("findings", ())),
         measured_on=document["geometry"].get("measured_on"),
     )
+
+
+def _take_points(document: Any) -> dict[str, np.ndarray]:
+    """Take the boundary points out of a document, as arrays ``[n, 3]`` by label, and leave empty lists.
+
+    They are nearly all of its numbers, which the schema's check would go through one by one. What is not as the schema
+    wants it stays where it is, for the schema to say so.
+    """
+    organs = document.get("organs") if isinstance(document, dict) else None
+    taken = {}
+    for label, entry in organs.items() if isinstance(organs, dict) else ():
+        points = entry.get("boundary_points") if isinstance(entry, dict) else None
+        if isinstance(points, list) and len(points) <= MOST_POINTS and _are_vectors(points):
+            numbers = chain.from_iterable(points)
+            taken[label] = np.fromiter(numbers, np.float64, 3 * len(points)).reshape(-1, 3)
+            entry["boundary_points"] = []
+    return taken
+
+
+def _are_vectors(values: list[Any]) -> bool:
+    """Whether all are lists of three numbers; a truth value is none."""
+    if not set(map(type, values)) <= {list} or not set(map(len, values)) <= {3}:
+        return False
+    return set(map(type, chain.from_iterable(values))) <= {int, float}
 
 
 def _refuse_other_versions(document: Any, path: Path) -> None:
@@ -138,13 +171,15 @@ def _refuse_other_versions(document: Any, path: Path) -> None:
 def _refuse_boundless_numbers(document: Mapping[str, Any], path: Path) -> None:
     """Raise `BadInput` if a number is so large that what is computed of it no JSON and no table could hold."""
     if (number := _boundless_number(document["organs"])) is not None:
-        raise BadInput(
-            f"'{path}' says that an organ measures {number:g}, which no organ in a scan does.", "Measure again."
-        )
+        _refuse_organ(number, path)
     if (number := _boundless_number(document["geometry"])) is not None:
         raise BadInput(f"'{path}' has an image grid that no scan has ({number:g}).", "Measure again.")
     if _boundless_number(document) is not None:
         raise BadInput(f"'{path}' has a number that means nothing.", "Measure again.")
+
+
+def _refuse_organ(number: float, path: Path) -> NoReturn:
+    raise BadInput(f"'{path}' says that an organ measures {number:g}, which no organ in a scan does.", "Measure again.")
 
 
 def _boundless_number(document: Any) -> float | None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base.labels import Terminology, terminology_from_document
 from .intensity import PERCENTILES
-from .organ import OrganPassport
+
+if TYPE_CHECKING:  # the types of a passport show themselves by the columns here
+    from .organ import OrganPassport
 
 DECIMALS = 9
 """Decimals of volumes, moments and intensities: far below any meaning, far above what differs between machines."""
@@ -23,7 +25,7 @@ DERIVED_DECIMALS = 6
 POINT_DECIMALS = 2
 """Decimals of boundary points in mm: they are voxel centres, and 0.01 mm keeps files small."""
 
-Value = Callable[[OrganPassport], Any]
+Value = Callable[["OrganPassport"], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +64,9 @@ def organ_document(organ: OrganPassport) -> dict[str, Any]:
     return {field.name: field.write(value) for field, value in values if value is not None}
 
 
-def organ_from_document(label: int, entry: Mapping[str, Any]) -> OrganPassport:
-    """Return the organ of a document that has passed the schema; what is not known is ignored."""
-    known = {field.attribute: field.read(entry[field.name]) for field in FIELDS if field.read and field.name in entry}
-    return OrganPassport(label=label, **known)
+def values_of_document(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attribute -> value of an organ in a document that has passed the schema; what is not known is ignored."""
+    return {field.attribute: field.read(entry[field.name]) for field in FIELDS if field.read and field.name in entry}
 
 
 def rounded(values: Any, decimals: int = DECIMALS) -> Any:
@@ -92,6 +93,10 @@ def _unchanged(value: Any) -> Any:
 
 def _array(values: Any) -> np.ndarray:
     return np.array(values, np.float64)
+
+
+def _vectors(values: Any) -> np.ndarray:
+    return values if isinstance(values, np.ndarray) else _array(values).reshape(-1, 3)
 
 
 def _terminology(terminology: Terminology) -> dict[str, Any]:
@@ -140,7 +145,7 @@ FIELDS: tuple[Field, ...] = (
     _field("intensity_mean", "intensity_mean", rounded, float),
     _field("intensity_sd", "intensity_sd", rounded, float),
     _field("intensity_percentiles", "intensity_percentiles", _percentiles, _percentiles_from),
-    _field("boundary_points", "boundary_points_ras_mm", _points, lambda values: _array(values).reshape(-1, 3)),
+    _field("boundary_points", "boundary_points_ras_mm", _points, _vectors),
 )
 """The fields in the order in which JSON has them."""
 

@@ -1,28 +1,54 @@
-"""The types of a passport. Lengths are millimetres, positions are in RAS, intensities are Hounsfield units."""
+"""The types of a passport. Lengths are millimetres, positions are in RAS, intensities are Hounsfield units.
+
+>>> from TotalPassportLib.base.files import DATA_FOLDER
+>>> from TotalPassportLib.description_run import describe
+>>> passport = describe(DATA_FOLDER / "demo" / "demo_ct_labels.nii.gz")
+>>> passport  # doctest: +ELLIPSIS
+<Passport of 40 organs: spleen, kidney_right, kidney_left, gallbladder, ...; 293 x 220 x 214 voxels of ... mm; ...>
+>>> passport["liver"]
+<OrganPassport 5 liver: 1415.6 ml at RAS (57.6, 40.0, 229.5) mm>
+>>> len(passport), "liver" in passport, passport["liver"] == passport[5]
+(40, True, True)
+>>> round(passport.distance_mm("liver", "spleen"), 1)
+167.9
+>>> passport["livr"]
+Traceback (most recent call last):
+KeyError: This scan has no organ 'livr'. Did you mean liver?
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from ..base.content_equality import EqualByContent
 from ..base.labels import Terminology
+from ..base.suggestions import did_you_mean
+from ..base.text import counted, shown_name
 from .axes import axis_separation
 from .rules import Finding, load_rules
 
+if TYPE_CHECKING:
+    import pandas
+
 MeasuredOn = Literal["input", "model"]
+View = Literal["coronal", "sagittal", "axial"]
 INPUT_GRID: Final = "input"
 MODEL_GRID: Final = "model"
+_NAMED = 4
+"""Organs whose names stand in a passport's short form."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class OrganPassport:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class OrganPassport(EqualByContent):
     """One organ.
 
-    What is None was not measured: the passport comes from an older version, or what it takes was not known.
+    What is None was not measured: the passport comes from an older version, or what it takes was not known. Two are
+    equal where all their fields are, number by number.
 
     Attributes
     ----------
@@ -101,6 +127,19 @@ class OrganPassport:
     terminology: Terminology | None = None
     confidence: float | None = None
 
+    def __repr__(self) -> str:
+        """Return a line; the points and matrices have their own attributes."""
+        place = ", ".join(f"{value:.1f}" for value in self.centroid_ras_mm)
+        told = f", checks: {', '.join(map(shown_name, self.checks))}" if self.checks else ""
+        return (
+            f"<OrganPassport {self.label} {shown_name(self.name)}: {self.volume_ml:.1f} ml at RAS ({place}) mm{told}>"
+        )
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume in millilitres."""
+        return self.volume_mm3 / 1000
+
     @property
     def semi_axes_mm(self) -> np.ndarray:
         """Semi-axes of the ellipsoid with the same covariance, ascending: sqrt(5 lambda) for a solid ellipsoid."""
@@ -137,9 +176,14 @@ CHECKS: Mapping[str, str] = {rule.code: rule.explanation for rule in load_rules(
 """Code of each check -> what it means for the reader; ``data/checks.json`` is where they are defined."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Passport:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Passport(EqualByContent):
     """The organs of one scan, ordered by label, and where they come from.
+
+    ``passport["liver"]`` and ``passport[5]`` are organs, and so are what it iterates over; ``in`` takes names, labels
+    and organs. Two passports are equal where all that they say is, number by number and ``created`` aside: of the same
+    scan, measured the same way. One that was written and read again is rounded as its file says. They have no hash, for
+    the arrays in them can change; ``passport.source["sha256"]`` is a key for the scan.
 
     ``shape`` and ``affine`` are those of the label image that was measured (voxel indices to RAS mm). ``measured_on``
     says whose grid that is: ``input``, that of the segmentation's file and so of its scan, or ``model``, the network's;
@@ -151,9 +195,139 @@ class Passport:
     organs: Mapping[int, OrganPassport]
     shape: tuple[int, int, int]
     affine: np.ndarray
-    created: str = ""
+    created: str = field(default="", compare=False)
     source: Mapping[str, Any] = field(default_factory=dict)
     model: Mapping[str, Any] = field(default_factory=dict)
     software: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     measured_on: MeasuredOn | None = None
+
+    def __getitem__(self, key: str | int) -> OrganPassport:
+        """Return an organ by its name or its label.
+
+        Raises
+        ------
+        KeyError
+            The scan has none; similar names are told.
+        """
+        organ = self.get(key)
+        if organ is None:
+            raise KeyError(_Sentence(self._absent(key)))
+        return organ
+
+    def get(self, key: str | int) -> OrganPassport | None:
+        """Return an organ by its name or its label, and None where the scan has none."""
+        if isinstance(key, str):
+            return next((organ for organ in self if organ.name == key), None)
+        return self.organs.get(key)
+
+    def __iter__(self) -> Iterator[OrganPassport]:
+        return iter(self.organs.values())
+
+    def __len__(self) -> int:
+        return len(self.organs)
+
+    def __bool__(self) -> bool:
+        """Return True: a passport without organs is still one."""
+        return True
+
+    def __contains__(self, key: object) -> bool:
+        if isinstance(key, OrganPassport):
+            return any(organ == key for organ in self)
+        return (
+            isinstance(key, str | int | np.integer) and self.get(key if isinstance(key, str) else int(key)) is not None
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The organs' names, by label."""
+        return tuple(organ.name for organ in self)
+
+    def distance_mm(
+        self, one: str | int, other: str | int, between: Literal["centroids", "surfaces"] = "centroids"
+    ) -> float:
+        """Return how far two organs lie apart, in mm.
+
+        Parameters
+        ----------
+        one, other : str or int
+            Names or labels.
+        between : {"centroids", "surfaces"}
+            Between their centres of mass, or between those two of their boundary points that lie nearest: about 500 an
+            organ, so that this is never less than the surfaces' distance and up to some voxels more.
+
+        Raises
+        ------
+        KeyError
+            The scan does not have one of them.
+        ValueError
+            One has no boundary points, or ``between`` is something else.
+        """
+        first, second = self[one], self[other]
+        if between == "centroids":
+            return float(np.linalg.norm(first.centroid_ras_mm - second.centroid_ras_mm))
+        if between != "surfaces":
+            raise ValueError(f"between is 'centroids' or 'surfaces', not {between!r}")
+        clouds = [organ.boundary_points_ras_mm for organ in (first, second)]
+        if not all(map(len, clouds)):
+            raise ValueError("An organ without boundary points has no surface to measure from.")
+        from scipy.spatial import KDTree
+
+        return float(KDTree(clouds[0]).query(clouds[1])[0].min())
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """Return a pandas DataFrame with one organ a row, indexed by name; the columns are those of the CSV table.
+
+        Raises
+        ------
+        BadInput
+            pandas is not installed (the extra ``cohort``).
+        """
+        from .dataframe import passport_dataframe
+
+        return passport_dataframe(self)
+
+    def plot(
+        self,
+        organs: Iterable[str | int] | None = None,
+        *,
+        view: View = "coronal",
+        ax: Any = None,
+    ) -> Any:
+        """Draw the organs' boundary points and names as seen from one side; see `drawing.plot_passport`."""
+        from .drawing import plot_passport
+
+        return plot_passport(self, organs, view=view, ax=ax)
+
+    def __repr__(self) -> str:
+        """Return a line of a few words."""
+        names = [shown_name(name) for name in self.names[:_NAMED]] + (["..."] if len(self) > _NAMED else [])
+        shape, spacing = (" x ".join(f"{value:.3g}" for value in values) for values in (self.shape, self.spacing_mm))
+        told = f"; {counted(len(self.findings), 'finding')}" if self.findings else ""
+        organs = f"{counted(len(self), 'organ')}{': ' if names else ''}{', '.join(names)}"
+        return f"<Passport of {organs}; {shape} voxels of {spacing} mm{told}>"
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks."""
+        from .table_page import passport_html
+
+        return passport_html(self)
+
+    @property
+    def spacing_mm(self) -> np.ndarray:
+        """Voxel sizes of the grid that was measured, float64 ``[3]``."""
+        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
+
+    def _absent(self, key: str | int) -> str:
+        if isinstance(key, str):
+            return f"This scan has no organ '{shown_name(key)}'. {did_you_mean(key, self.names, 'It has')}"
+        return f"This scan has no organ with the label {key}; its labels are {', '.join(map(str, self.organs))}."
+
+
+class _Sentence(str):
+    """A message that stands in a traceback as it is, where `KeyError` would show its quoted form."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)

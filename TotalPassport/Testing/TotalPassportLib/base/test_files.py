@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,46 @@ def test_a_file_of_absurd_size_is_refused_unread(tmp_path: Path) -> None:
 def test_a_digest_is_of_the_files_bytes(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_of(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
+
+
+NUMBERS = [
+    "1e50",
+    "-1e50",
+    "1E+60",
+    "0.5e051",
+    "1" + "0" * 50,
+    "12345678901234567890e40",
+    "1e0000099",
+    " 1e99",
+    "-1.5e77",
+]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_numbers_that_are_too_large_to_compute_with_are_noticed_however_they_are_written(number: str) -> None:
+    boundless: list[float] = []
+    document = parse_json(f'{{"hash": "12e45f0e00", "a": [1,{number}], "b":{number}}}', "x", boundless=boundless)
+    assert boundless == [float(number)] * 2
+    assert float(document["b"]) == float(number)
+
+
+@pytest.mark.parametrize(
+    "number", ["1e9", "-9.99E+9", "1e-300", "9" * 39 + "e9", "0.1234567890123456789", "-0", "1e049"]
+)
+def test_numbers_within_bounds_are_read_as_they_are(number: str) -> None:
+    boundless: list[float] = []
+    text = f'["0e99", "{"3e10" * 20}", {number}, [{number}], -{number.lstrip("-")}]'
+    assert parse_json(text, "x", boundless=boundless) == json.loads(text)
+    assert boundless == []
+
+
+def test_a_text_full_of_what_only_looks_like_large_numbers_is_read_in_no_time() -> None:
+    text = json.dumps({"hash": "0e99a" * 200_000, "a": 1.5})
+    assert parse_json(text, "x")["a"] == 1.5
+
+
+def test_the_garbage_collector_is_left_as_it_was() -> None:
+    for switch, state in ((gc.disable, False), (gc.enable, True)):
+        switch()
+        parse_json("[1, 2.5]", "x")
+        assert gc.isenabled() is state

@@ -89,7 +89,7 @@ def test_no_image_is_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(ByteStream, "__init__", counting)
     monkeypatch.setattr("TotalPassportLib.base.files.sha256_of", None)
-    describe(segmentation, tmp_path / "a.json", ct_path=ct)
+    describe(segmentation, tmp_path / "a.json", ct=ct)
     describe(mask.parent, tmp_path / "b.json")
     assert read == {path.name: path.stat().st_size for path in (ct, segmentation, mask)}
 

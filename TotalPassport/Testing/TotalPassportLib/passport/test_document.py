@@ -153,6 +153,35 @@ def test_a_passport_with_nothing_but_what_is_required_can_be_read(passport: Pass
     assert np.allclose(organ.semi_axes_mm, passport.organs[5].semi_axes_mm)
 
 
+POINTS = {
+    "a truth value": [[1, 2, True]],
+    "a text": [[1, 2, "3"]],
+    "two numbers": [[1.5, 2.5, 3.5], [1.5, 2.5]],
+    "nothing": [None],
+    "an object": [{"x": 1, "y": 2, "z": 3}],
+    "numbers in a row": [1.0, 2.0, 3.0],
+    "a text of three letters": ["abc"],
+    "too many": [[0, 0, 0]] * 10_001,
+}
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_boundary_points_that_are_none_are_refused(name: str, passport: Passport, tmp_path: Path) -> None:
+    document = json.loads(passport_text(passport))
+    document["organs"]["5"]["boundary_points"] = POINTS[name]
+    with pytest.raises(BadInput, match=r"is not a valid passport document: .*boundary_points"):
+        read_passport(written(document, tmp_path))
+
+
+def test_boundary_points_of_whole_numbers_and_none_at_all_are_read(passport: Passport, tmp_path: Path) -> None:
+    document = json.loads(passport_text(passport))
+    document["organs"]["5"]["boundary_points"] = [[1, 2, 3]] * 10_000
+    document["organs"]["1"]["boundary_points"] = []
+    read = read_passport(written(document, tmp_path))
+    assert (read["liver"].boundary_points_ras_mm == [1.0, 2.0, 3.0]).all()
+    assert read["spleen"].boundary_points_ras_mm.shape == (0, 3)
+
+
 def test_numbers_are_rounded_as_the_header_says(passport: Passport) -> None:
     document = json.loads(passport_text(passport))
     assert document["precision"]["boundary_points"] == 0.01

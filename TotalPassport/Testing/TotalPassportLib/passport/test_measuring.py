@@ -47,7 +47,7 @@ def both_ways(ct: Path, folder: Path, options: RunOptions) -> tuple[Path, Path]:
     """Return the passport of a run, and the passport of the segmentation that it wrote."""
     paths = run(ct, folder, options).paths
     described = folder / "described.json"
-    describe(paths.segmentation, described, ct_path=ct)
+    describe(paths.segmentation, described, ct=ct)
     return paths.passport, described
 
 

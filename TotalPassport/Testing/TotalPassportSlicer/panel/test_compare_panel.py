@@ -91,7 +91,7 @@ def test_the_table_node_has_all_numbers_with_units(compared: Any) -> None:
 
 
 def test_hounsfield_units_are_compared_where_both_passports_have_them(ready: Any) -> None:
-    ready.phantom_child = ready.phantom_child.replace('"total")', '"total", ct_path=job["ct"])')
+    ready.phantom_child = ready.phantom_child.replace('"total")', '"total", ct=job["ct"])')
     first = run(ready, ready.phantom)
     second_volume = ready.add_phantom("Second")
     voxels = slicer_voxels(second_volume)
