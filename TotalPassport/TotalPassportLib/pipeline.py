@@ -47,8 +47,7 @@ from .passport.organ import INPUT_GRID, MODEL_GRID, MeasuredOn
 from .passport.provenance import source_of, with_provenance
 from .passport.rules import Finding
 from .run_results import RunResult, ScanResult, SegmentedScan
-from .segmentation.combination import CombinedLabels, TaskLabels, combined_labels
-from .segmentation.confidence import confidence_by_label
+from .segmentation.combination import CombinedLabels, TaskLabels, combined_labels, task_labels
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
 from .segmentation.masks import DERIVED, MASK_SUFFIX, structure_masks
@@ -291,6 +290,7 @@ def _on_model_grid(found: ScanLabels, progress: Progress) -> Passport:
     assert labels is not None  # `_measured_on`
     assert prepared is not None
     intensities = prepared.fill_whole_grid()
+    told = task_labels(found)
     passport = extract_passport(
         labels.voxels,
         labels.affine,
@@ -298,7 +298,8 @@ def _on_model_grid(found: ScanLabels, progress: Progress) -> Passport:
         intensities,
         progress.step,
         found.searched,
-        None if labels.confidence is None else confidence_by_label(labels.voxels, labels.confidence),
+        told.confidence,
+        told.entropy_bits,
     )
     return passport if found.model.modality == CT else with_arbitrary_unit(passport, 1.0)
 
@@ -306,7 +307,13 @@ def _on_model_grid(found: ScanLabels, progress: Progress) -> Passport:
 def _as_written(scan: Volume, task: TaskLabels, on_organ: StepCallback) -> Passport:
     written = replace(scan, voxels=task.voxels, affine=affine_in_label_file(scan))
     return measure_labels(
-        written, task.table, ct=scan, searched=task.searched, on_organ=on_organ, confidence=task.confidence
+        written,
+        task.table,
+        ct=scan,
+        searched=task.searched,
+        on_organ=on_organ,
+        confidence=task.confidence,
+        entropy_bits=task.entropy_bits,
     )
 
 

@@ -3,8 +3,8 @@
 
     python TotalPassport/Testing/benchmarks/confidence.py [--work FOLDER]
 
-Every structure of at least 1 ml that was found is one case: poor if its Dice with the true labels is below 0.7, what
-is found where there is nothing included. Printed are the area under the receiver operating characteristic (the chance
+Every structure that was found is one case: poor if its Dice with the true labels is below 0.7, what is found where
+there is nothing included. Printed are the area under the receiver operating characteristic (the chance
 that a poor structure has a lower confidence than a good one), and what the check `uncertain` finds with its threshold.
 What was not found at all has no confidence; it is counted apart. The exit code is 1 where the area is below 0.8.
 """
@@ -60,6 +60,7 @@ class Structure:
     found_ml: float
     dice: float
     confidence: float | None
+    entropy_bits: float | None
 
 
 def main() -> int:
@@ -78,8 +79,8 @@ def main() -> int:
             mean = np.mean([each.dice for each in found]) if found else float("nan")
             print(f"{seed} {view:15} noise {noise_hu:3.0f} HU: {len(found)} structures, Dice {mean:.3f}", flush=True)
         (folder / "structures.json").write_text(json.dumps([asdict(each) for each in structures], indent=1))
-    found = [each for each in structures if each.confidence is not None and each.found_ml >= LEAST_ML]
-    print(report(found, [each for each in structures if each.found_ml == 0]))
+    found = [each for each in structures if each.confidence is not None]
+    print(report(found, sum(each.found_ml == 0 for each in structures)))
     return 0 if area_under_curve(found) >= GOAL_AREA else 1
 
 
@@ -108,6 +109,7 @@ def of_phantom(seed: int, view: str, noise_hu: float, folder: Path) -> list[Stru
                     found_ml=float(found_counts[value] * voxel_ml),
                     dice=2 * int(both_counts[value]) / total,
                     confidence=organ.confidence if organ is not None else None,
+                    entropy_bits=organ.entropy_bits if organ is not None else None,
                 )
             )
     return structures
@@ -121,24 +123,27 @@ def area_under_curve(structures: Sequence[Structure]) -> float:
     return float(lower / max(poor.size * good.size, 1))
 
 
-def report(found: Sequence[Structure], missed: Sequence[Structure]) -> str:
+def report(found: Sequence[Structure], missed: int) -> str:
     """Return the figures as text."""
-    poor = [each for each in found if each.dice < POOR_DICE]
+    large = [each for each in found if each.found_ml >= LEAST_ML]
     rule = rule_named("uncertain")
     assert rule is not None
-    least = rule.settings["confidence_below"]
-    flagged = [each for each in found if each.confidence is not None and each.confidence < least]
-    hits = sum(each.dice < POOR_DICE for each in flagged)
+    most = rule.settings["bits_above"]
+    flagged = [each for each in found if each.entropy_bits is not None and each.entropy_bits > most]
+    hits, poor = _poor(flagged), _poor(found)
     return "\n".join(
         [
-            f"{len(found)} structures of at least {LEAST_ML:g} ml, {len(poor)} of them poor (Dice below {POOR_DICE}); "
-            f"{len(missed)} not found at all.",
+            f"{len(found)} structures found, {poor} of them poor (Dice below {POOR_DICE}); {missed} not found at all.",
             f"Area under the curve: {area_under_curve(found):.3f} (goal {GOAL_AREA}).",
-            f"Below a confidence of {least:g} are {len(flagged)}, and {hits} of these are poor: "
-            f"{hits / max(len(poor), 1):.0%} of the poor are found, "
-            f"{(len(flagged) - hits) / max(len(found) - len(poor), 1):.0%} of the good are flagged.",
+            f"Of {LEAST_ML:g} ml or more are {len(large)}, {_poor(large)} of them poor: {area_under_curve(large):.3f}.",
+            f"Above {most:g} bits are {len(flagged)}, {hits} of them poor: {hits / max(poor, 1):.0%} of the poor are "
+            f"found, {(len(flagged) - hits) / max(len(found) - poor, 1):.1%} of the good are flagged.",
         ]
     )
+
+
+def _poor(structures: Sequence[Structure]) -> int:
+    return sum(each.dice < POOR_DICE for each in structures)
 
 
 if __name__ == "__main__":

@@ -291,10 +291,11 @@ def _few_voxels(rule: Rule, scan: Scan) -> Found:
             yield (name,), f"{scan.title(name)} has only {organ.voxel_count} voxels."
 
 
-def _confidence(rule: Rule, scan: Scan) -> Found:
+def _entropy(rule: Rule, scan: Scan) -> Found:
     for name, organ in scan.organs.items():
-        if organ.confidence is not None and organ.confidence < rule.settings["confidence_below"]:
-            yield (name,), f"The network is {100 * organ.confidence:.0f} % sure of {scan.title(name)} on average."
+        if organ.entropy_bits is not None and organ.entropy_bits > rule.settings["bits_above"]:
+            choice = f"a choice among {2**organ.entropy_bits:.1f} equally likely structures"
+            yield (name,), f"The network wavers at {scan.title(name)}: on average as at {choice}."
 
 
 def _axes(rule: Rule, scan: Scan) -> Found:
@@ -335,7 +336,7 @@ _KINDS: Mapping[str, Callable[[Rule, Scan], Found]] = {
     "symmetry": _symmetry,
     "border": _border,
     "few_voxels": _few_voxels,
-    "confidence": _confidence,
+    "entropy": _entropy,
     "axes": _axes,
     "empty": _empty,
     "nothing": _nothing,

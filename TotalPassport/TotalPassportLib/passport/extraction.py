@@ -41,6 +41,7 @@ def extract_passport(
     on_organ: Callable[[int, int], None] = lambda done, total: None,
     searched: Collection[int] | None = None,
     confidence: Mapping[int, float] | None = None,
+    entropy_bits: Mapping[int, float] | None = None,
     even_points: bool = True,
 ) -> Passport:
     """Measure every label of a label volume.
@@ -62,6 +63,8 @@ def extract_passport(
         been.
     confidence : Mapping[int, float] | None
         How sure the model is of each label, 0 to 1, where it says so.
+    entropy_bits : Mapping[int, float] | None
+        The same as entropy of its classes' probabilities, in bits.
     even_points : bool
         Boundary points in farthest-point order; else by chance, with a fixed seed: less even, but faster.
     """
@@ -84,8 +87,8 @@ def extract_passport(
     _add(organs, {label: {"terminology": table.describe(label).terminology} for label in organs})
     if hounsfield is not None:
         _add(organs, intensities.result())
-    if confidence is not None:
-        _add(organs, {label: {"confidence": float(value)} for label, value in confidence.items() if label in organs})
+    for field, values in (("confidence", confidence), ("entropy_bits", entropy_bits)):
+        _add(organs, {label: {field: float(value)} for label, value in (values or {}).items() if label in organs})
     measured = {label: OrganPassport(label=label, **fields) for label, fields in organs.items()}
     findings = apply_checks(measured, table, searched)
     i, j, k = labels.shape

@@ -119,6 +119,7 @@ FIELDS: tuple[Field, ...] = (
     _field("name", "name", _unchanged, _unchanged),
     _field("terminology", "terminology", _terminology, terminology_from_document),
     _field("confidence", "confidence", _derived, float),
+    _field("entropy_bits", "entropy_bits", _derived, float),
     _field("voxel_count", "voxel_count", _unchanged, _unchanged),
     _field("volume_mm3", "volume_mm3", rounded, float),
     _field("centroid", "centroid_ras_mm", rounded, _array),
@@ -157,7 +158,7 @@ def _columns() -> Iterator[CsvColumn]:
         name="snomed_modifier",
         value=lambda organ: organ.terminology and organ.terminology.modifier and organ.terminology.modifier.code,
     )
-    yield from _attributes("confidence", "voxel_count", "volume_mm3")
+    yield from _attributes("confidence", "entropy_bits", "voxel_count", "volume_mm3")
     yield from _vector("centroid_{}_mm", "ras", lambda organ: organ.centroid_ras_mm)
     yield from _vector("semi_axis_{}_mm", _AXES, lambda organ: organ.semi_axes_mm)
     for number, axis in enumerate(_AXES):

@@ -6,6 +6,7 @@ Both call the one function here, so that a run's passport is that of its segment
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -26,6 +27,7 @@ def measure_labels(
     searched: Collection[int] | None = None,
     on_organ: Callable[[int, int], None] = lambda done, total: None,
     confidence: Mapping[int, float] | None = None,
+    entropy_bits: Mapping[int, float] | None = None,
 ) -> Passport:
     """Measure every label of a label image as it stands in its file.
 
@@ -37,7 +39,7 @@ def measure_labels(
         Gives the names and codes.
     ct : Volume, optional
         The scan on the same grid, for the intensities of each organ, in its own unit.
-    searched, on_organ, confidence
+    searched, on_organ, confidence, entropy_bits
         As for `extract_passport`.
 
     Raises
@@ -45,23 +47,23 @@ def measure_labels(
     BadInput
         The CT has another grid.
     """
+    measure = partial(
+        extract_passport,
+        labels.voxels,
+        labels.affine,
+        table,
+        on_organ=on_organ,
+        searched=searched,
+        confidence=confidence,
+        entropy_bits=entropy_bits,
+    )
     if ct is None:
-        return extract_passport(
-            labels.voxels, labels.affine, table, on_organ=on_organ, searched=searched, confidence=confidence
-        )
+        return measure()
     intensities = voxels_on_grid_of(ct, labels)
     factor = 1.0 if ct.intensity_unit == "HU" else _factor_for_percentiles(intensities)
     if factor != 1:
         intensities = intensities * np.float32(factor)
-    passport = extract_passport(
-        labels.voxels,
-        labels.affine,
-        table,
-        hounsfield=intensities,
-        on_organ=on_organ,
-        searched=searched,
-        confidence=confidence,
-    )
+    passport = measure(hounsfield=intensities)
     return passport if ct.intensity_unit == "HU" else with_arbitrary_unit(passport, factor)
 
 

@@ -96,7 +96,11 @@ class OrganPassport(EqualByContent):
     terminology : Terminology | None
         SNOMED CT codes where the label table has them.
     confidence : float | None
-        0 to 1, where the model says how sure it is.
+        0 to 1, where the model says how sure it is: 1 less the entropy of its classes' probabilities, by the most that
+        it can be with so many classes; mean of the voxels.
+    entropy_bits : float | None
+        That entropy itself, in bits: 1 is a choice between two equally likely structures. Of networks of different
+        numbers of classes this can be compared.
     """
 
     label: int
@@ -126,6 +130,7 @@ class OrganPassport(EqualByContent):
     largest_component_fraction: float | None = None
     terminology: Terminology | None = None
     confidence: float | None = None
+    entropy_bits: float | None = None
 
     def __repr__(self) -> str:
         """Return a line; the points and matrices have their own attributes."""

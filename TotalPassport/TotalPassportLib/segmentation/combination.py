@@ -18,7 +18,7 @@ from ..base.labels import LabelTable, load_label_table
 from ..image.grid import from_canonical, stored_affine
 from ..image.volume import Volume, without_header
 from ..models.task import Task
-from .confidence import PERCENT_UNKNOWN, add_part, confidence_by_label, percent
+from .confidence import PERCENT_UNKNOWN, add_part, classes_by_label, confidence_by_label, entropy_bits, percent
 from .task_segmentation import ScanLabels
 
 SEVERAL = "several tasks"
@@ -40,8 +40,9 @@ class TaskLabels:
         Those that were looked for.
     task : Task, optional
         The task, None of a model that belongs to none.
-    confidence : mapping of int to float, optional
-        How sure the networks are of each structure, by its value: the mean of its voxels on the network's grid.
+    confidence, entropy_bits : mapping of int to float, optional
+        How sure the networks are of each structure, by its value: the mean of its voxels on the network's grid, from 0
+        to 1, and as the entropy of the classes' probabilities.
     """
 
     voxels: np.ndarray
@@ -49,6 +50,7 @@ class TaskLabels:
     searched: tuple[int, ...]
     task: Task | None
     confidence: Mapping[int, float] | None = None
+    entropy_bits: Mapping[int, float] | None = None
 
     @cached_property
     def numbers(self) -> np.ndarray:
@@ -114,16 +116,7 @@ def combined_labels(
         scan, found = _on_model_grid(scan, found)
     if len(found) == 1 and found[0].prepared is None:  # nothing to crop to: TotalSegmentator writes a new header then
         scan = without_header(scan)
-    tasks = [
-        TaskLabels(
-            voxels=each.voxels,
-            table=each.model.labels,
-            searched=each.searched,
-            task=each.model.task,
-            confidence=_by_structure(each),
-        )
-        for each in found
-    ]
+    tasks = [task_labels(each) for each in found]
     percents = [each.confidence_percent for each in found]
     if v1_order:
         tasks = [_in_v1_order(each) for each in tasks]
@@ -146,11 +139,14 @@ def combined_labels(
     )
 
 
-def _by_structure(found: ScanLabels) -> dict[int, float] | None:
-    """Return the confidence of each structure; None if it is not known."""
+def task_labels(found: ScanLabels) -> TaskLabels:
+    """Return what one task has found, with how sure its networks are where that is known."""
+    labels = TaskLabels(voxels=found.voxels, table=found.model.labels, searched=found.searched, task=found.model.task)
     if found.on_model_grid is None or found.on_model_grid.confidence is None:
-        return None
-    return confidence_by_label(found.on_model_grid.voxels, found.on_model_grid.confidence)
+        return labels
+    confidence = confidence_by_label(found.on_model_grid.voxels, found.on_model_grid.confidence)
+    bits = entropy_bits(confidence, classes_by_label(found.model.folds))
+    return replace(labels, confidence=confidence, entropy_bits=bits)
 
 
 def _on_model_grid(scan: Volume, found: Sequence[ScanLabels]) -> tuple[Volume, list[ScanLabels]]:
@@ -195,13 +191,17 @@ def _in_v1_order(labels: TaskLabels) -> TaskLabels:
         known = table.named(label.name)
         values[value] = known.value if known is not None else 0
     searched = tuple(sorted(int(values[value]) for value in labels.searched if values[value]))
-    confidence = {int(values[value]): sure for value, sure in (labels.confidence or {}).items() if values[value]}
+
+    def renumbered(numbers: Mapping[int, float] | None) -> Mapping[int, float] | None:
+        return numbers and {int(values[value]): number for value, number in numbers.items() if values[value]}
+
     return replace(
         labels,
         voxels=values[labels.voxels],
         table=table,
         searched=searched,
-        confidence=None if labels.confidence is None else confidence,
+        confidence=renumbered(labels.confidence),
+        entropy_bits=renumbered(labels.entropy_bits),
     )
 
 

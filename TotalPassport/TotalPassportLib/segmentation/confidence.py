@@ -8,9 +8,14 @@ looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from ..models.description import Part
 
 PERCENT_UNKNOWN = 255
 """In an image of whole percent: nobody has looked there."""
@@ -102,6 +107,21 @@ def confidence_by_label(labels: np.ndarray, confidence: np.ndarray) -> dict[int,
     sums = np.bincount(present, weights=confidence[inside])
     counts = np.bincount(present)
     return {int(label): float(sums[label] / counts[label]) for label in np.flatnonzero(counts)}
+
+
+def entropy_bits(confidence: Mapping[int, float], classes: Mapping[int, int]) -> dict[int, float]:
+    """Return label -> mean entropy in bits, of the labels' confidence and the number of classes that it was among."""
+    return {label: (1 - sure) * math.log2(classes[label]) for label, sure in confidence.items() if label in classes}
+
+
+def classes_by_label(folds: Sequence[Sequence[Part]]) -> dict[int, int]:
+    """Return label -> among how many classes the network that finds it chooses; the later part has a shared label."""
+    return {
+        value: 2 if networks[0].regions else len(networks[0].label_values)
+        for networks in folds
+        for value in networks[0].label_values
+        if value
+    }
 
 
 def _within(confidence: np.ndarray) -> np.ndarray:

@@ -156,6 +156,7 @@ def test_a_run_tells_how_sure_the_network_is_of_each_structure(result: RunResult
     organs = read_passport(result.paths.passport).organs
     assert organs[SPLEEN].confidence == pytest.approx(expected_confidence(LEVELS_HU[3] - 100), abs=2e-3)
     assert organs[LIVER].confidence == pytest.approx(expected_confidence(-251.0), abs=2e-3)
+    assert organs[LIVER].entropy_bits == pytest.approx((1 - organs[LIVER].confidence) * 2, abs=1e-6)  # four classes
 
 
 def test_and_of_each_voxel_in_a_file_of_whole_percent_on_the_scans_grid(result: RunResult, stripes: Path) -> None:
@@ -174,7 +175,7 @@ def test_and_of_each_voxel_in_a_file_of_whole_percent_on_the_scans_grid(result: 
 def test_the_check_names_the_structure_of_which_the_network_is_not_sure(result: RunResult) -> None:
     assert "uncertain" in result.passport.organs[LIVER].checks
     told = [finding for finding in result.passport.findings if finding.labels == (LIVER,)]
-    assert "The network is 26 % sure of" in next(finding.message for finding in told if finding.code == "uncertain")
+    assert "wavers at Liver" in next(finding.message for finding in told if finding.code == "uncertain")
 
 
 def test_nothing_is_told_that_nobody_asked_for(threshold_model: Path, stripes: Path, tmp_path: Path) -> None:
@@ -199,6 +200,7 @@ def test_each_structure_is_told_of_by_the_network_that_finds_it(stripes: Path, t
     grey = np.float32((LEVELS_HU[3] - 100) / STD_HU)
     of_second = float(plain_confidence((weights.ravel() * grey + bias) * np.float32(0.05)))
     assert organs[SPLEEN].confidence == pytest.approx(of_second, abs=0.01)
+    assert organs[SPLEEN].entropy_bits == pytest.approx(1 - organs[SPLEEN].confidence, abs=1e-6)  # two classes
     assert organs[LIVER].confidence == pytest.approx(expected_confidence(-251.0), abs=2e-3)
 
 
