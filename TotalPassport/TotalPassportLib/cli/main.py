@@ -135,6 +135,7 @@ def command_line_parser() -> CommandParser:
     from .models import add_models
     from .parser import CommandParser
     from .passport import add_passport
+    from .report import add_report
     from .run import add_run
     from .terminal import EXIT_CODES
     from .totalsegmentator import add_totalsegmentator
@@ -156,6 +157,7 @@ def command_line_parser() -> CommandParser:
     add_models(commands, EXIT_CODES)
     add_export(commands, EXIT_CODES)
     add_verify(commands, EXIT_CODES)
+    add_report(commands, EXIT_CODES)
     add_benchmark(commands, EXIT_CODES)
     add_totalsegmentator(commands, EXIT_CODES)
     add_combine(commands, EXIT_CODES)

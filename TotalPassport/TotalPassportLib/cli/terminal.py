@@ -36,6 +36,9 @@ STAGES_DONE = {
     "unpack": "the archives were unpacked",
     "check": "the files were checked",
     "convert": "the weights were converted",
+    "read": "the batch's results were read",
+    "compare": "the labels were compared",
+    "picture": "the pictures were made",
     "fetch": "the published files were fetched",
 }
 """Stage of a run -> what a log says when it is over."""

@@ -64,8 +64,8 @@ def write_preview(
     panels = []
     for axis in (1, 0, 2):  # coronal, sagittal, axial
         ct_slice, labels_slice = (volume.take(center[axis], axis=axis) for volume in (ct, labels))
-        panels.append(_panel(ct_slice, labels_slice, np.delete(spacing_mm, axis), colors, window or WINDOW_HU))
-    picture = _side_by_side(panels)
+        panels.append(slice_picture(ct_slice, labels_slice, np.delete(spacing_mm, axis), colors, window or WINDOW_HU))
+    picture = side_by_side(panels)
     path.write_bytes(encode_png(_under_errors(picture, errors) if errors else picture))
 
 
@@ -75,13 +75,32 @@ def _center(labels: np.ndarray) -> tuple[int, ...]:
     return tuple((part.start + part.stop) // 2 for part in nonzero_box(labels))
 
 
-def _panel(
-    ct: np.ndarray, labels: np.ndarray, spacing_mm: np.ndarray, colors: np.ndarray, window: tuple[float, float]
+def slice_picture(
+    ct: np.ndarray,
+    labels: np.ndarray,
+    spacing_mm: np.ndarray,
+    colors: np.ndarray,
+    window: tuple[float, float],
+    pixel_mm: float = PIXEL_MM,
 ) -> np.ndarray:
-    """Return one slice as RGB uint8, in radiological view: patient right on the left, head or front up."""
+    """Return one slice as RGB uint8, in radiological view: patient right on the left, head or front up.
+
+    Parameters
+    ----------
+    ct, labels : np.ndarray
+        The slice, ``[right or anterior, anterior or superior]``.
+    spacing_mm : np.ndarray
+        Its voxel sizes, ``[2]``.
+    colors : np.ndarray
+        Label value -> RGB of 0..255, float32 ``[n, 3]``; 0 is left as it is.
+    window : tuple of float
+        Values from black to white.
+    pixel_mm : float
+        Size of the picture's pixels.
+    """
     from scipy import ndimage  # lazily: it takes longer to import than most scans to load, and few runs need it
 
-    zoom = spacing_mm / PIXEL_MM
+    zoom = spacing_mm / pixel_mm
     grey = ndimage.zoom(ct.astype(np.float32), zoom, order=1, mode="nearest")
     overlay = ndimage.zoom(labels, zoom, order=0, mode="nearest")
     low, high = window
@@ -91,7 +110,8 @@ def _panel(
     return np.asarray(image.transpose(1, 0, 2)[::-1, ::-1].round().astype(np.uint8))
 
 
-def _side_by_side(panels: list[np.ndarray]) -> np.ndarray:
+def side_by_side(panels: list[np.ndarray]) -> np.ndarray:
+    """Return RGB pictures in a row on black, the smaller ones in the middle."""
     height = max(panel.shape[0] for panel in panels)
     width = sum(panel.shape[1] for panel in panels) + GAP_PIXELS * (len(panels) - 1)
     picture = np.zeros((height, width, 3), np.uint8)

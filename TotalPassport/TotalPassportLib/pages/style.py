@@ -23,7 +23,7 @@ STYLE = """
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, "Segoe UI", sans-serif; }
-main { max-width: 960px; margin: 0 auto; padding: 32px 24px 64px; }
+main { max-width: 1120px; margin: 0 auto; padding: 32px 24px 64px; }
 h1 { font-size: 27px; line-height: 1.2; margin: 0 0 4px; font-weight: 650; }
 h2 { font-size: 20px; margin: 44px 0 4px; padding-top: 18px; border-top: 1px solid var(--rule); font-weight: 650; }
 h3 { font-size: 15px; margin: 24px 0 6px; font-weight: 650; }
@@ -35,8 +35,8 @@ figure { margin: 8px 0 20px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; margin: 10px 0; font-size: 14px; }
 th { text-align: right; font-weight: 600; color: var(--muted); font-size: 13px; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; }
-td { text-align: right; }
-td.text, th.text { text-align: left; }
+td { text-align: right; white-space: nowrap; }
+td.text, th.text { text-align: left; white-space: normal; }
 th, td { padding: 5px 0 5px 14px; border-bottom: 1px solid var(--rule); }
 th:first-child, td:first-child { padding-left: 0; }
 td b { font-weight: 650; }
@@ -66,7 +66,7 @@ details { margin: 10px 0; }
 summary { cursor: pointer; color: var(--muted); }
 figure.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(270px, 1fr)); gap: 18px; }
 figure.gallery div { min-width: 0; font-size: 13px; }
-figure.gallery img { display: block; width: 100%; height: auto; background: #000000; border-radius: 4px; }
+figure.gallery img { display: block; width: 100%; max-height: 260px; object-fit: contain; background: #000000; }
 th button { all: unset; cursor: pointer; font: inherit; color: inherit; }
 th button:focus-visible { outline: 2px solid var(--ours0); }
 th[aria-sort="ascending"] button::after { content: " \\2191"; }

@@ -1,0 +1,1 @@
+"""A batch's report: quality checks, agreement with ground truth, outliers with pictures."""
