@@ -70,6 +70,7 @@ SLOW = (
     "TotalPassportLib/cli/test_main.py",
     "TotalPassportLib/cli/test_odd_files.py",
     "TotalPassportLib/cli/test_outputs_of_commands.py",
+    "TotalPassportLib/cli/test_report.py",
     "TotalPassportLib/cli/test_streams.py",
     "TotalPassportLib/image/test_nnunet_resampling.py",
     "TotalPassportLib/passport/test_benchmark.py",

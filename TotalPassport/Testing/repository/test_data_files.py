@@ -15,6 +15,7 @@ DOCUMENTS = {
     "checks.json": "checks",
     "engines.json": "engines",
     "official_groups.json": "structure_groups",
+    "quality_checks.json": "quality_checks",
     "structure_aliases.json": "structure_aliases",
     "structure_groups.json": "structure_groups",
     **{str(path.relative_to(DATA_FOLDER)): "labels" for path in (DATA_FOLDER / "labels").glob("*.json")},

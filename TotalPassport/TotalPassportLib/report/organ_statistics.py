@@ -22,7 +22,7 @@ METRICS: dict[str, Callable[[Overlap], float | None]] = {
 """Name -> value of one scan's structure; None counts nowhere."""
 
 
-def organ_rows(scans: Sequence[Sequence[StructureAgreement]]) -> list[dict[str, Any]]:
+def organ_summaries(scans: Sequence[Sequence[StructureAgreement]]) -> list[dict[str, Any]]:
     """Return the statistics of each structure, by name.
 
     A scan in which only one side has the structure counts with Dice 0 and infinite distances, so that a median can be

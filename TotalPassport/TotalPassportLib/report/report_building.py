@@ -25,7 +25,6 @@ from .named_structures import NamedStructures, load_structures
 from .outlier_pictures import outlier_pictures
 from .overlap import DEFAULT_TOLERANCE_MM
 from .report_document import BatchScan, report_document
-from .report_outliers import outliers
 from .result_files import read_batch_results
 from .scan_agreement import StructureAgreement, compare_structures, with_annotations_settled
 from .subject_files import TRUTH_ENDINGS, SubjectFiles
@@ -101,7 +100,7 @@ def build_report(
         with progress.stage("compare"):
             if truths is not None:
                 _compare(scans, truths, table, settings.tolerance_mm, progress)
-        found = outliers(
+        found = batch_outliers(
             [scan.passport for scan in scans],
             [scan.agreements for scan in scans],
             [scan.result.seconds if scan.result.error is None else None for scan in scans],

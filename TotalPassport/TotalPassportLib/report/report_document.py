@@ -15,7 +15,7 @@ from ..passport import Passport
 from ..passport.findings_text import title
 from ..passport.rules import SEVERITIES, rule_named
 from .batch_measures import Checks, QualityCheck, batch_measures, kind_rows, quality_checks, range_rows, scan_kind
-from .organ_statistics import mean_dice_of, mean_surface_dice_of, organ_rows
+from .organ_statistics import mean_dice_of, mean_surface_dice_of, organ_summaries
 from .overlap import overlap_document
 from .report_outliers import Outlier, outlier_document
 from .result_files import ScanResult
@@ -86,7 +86,7 @@ def report_document(
         "ranges": range_rows(results, checks),
         "kinds": kind_rows(kinds, results, checks),
         "findings": _finding_rows(scans),
-        "organs": organ_rows(compared),
+        "organs": organ_summaries(compared),
         "outliers": [outlier_document(each, [result.subject for result in results]) for each in found],
         "scans": [_scan_entry(scan, kind) for scan, kind in zip(scans, kinds, strict=True)],
         "notes": _notes(scans, bool(settings["ground_truth"])),

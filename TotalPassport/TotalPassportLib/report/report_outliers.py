@@ -37,7 +37,7 @@ class Outlier:
     """The lowest is the gravest: of its kind, and within its kind."""
 
 
-def outliers(
+def batch_outliers(
     passports: Sequence[Passport | None],
     agreements: Sequence[Sequence[StructureAgreement] | None],
     seconds: Sequence[float | None],

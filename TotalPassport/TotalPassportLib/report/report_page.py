@@ -15,7 +15,7 @@ from ..pages.frame import html_page
 from ..pages.markdown import markdown_table, markdown_text
 from ..pages.text_tables import SORTING, items, muted, table
 from .report_building import BatchReport
-from .report_plots import Document, plots
+from .report_plots import Document, report_plots
 from .report_text import (
     FINDING_HEADS,
     KIND_HEADS,
@@ -69,7 +69,7 @@ def write_batch_report(report: BatchReport, folder: Path) -> tuple[Path, Path, P
 def report_page(report: BatchReport) -> str:
     """Return the report as a page."""
     document = report.document
-    drawn, lacking = plots(document)
+    drawn, lacking = report_plots(document)
     sections = [
         _heading(document),
         _time(document, drawn.get("latency", ""), lacking),

@@ -87,7 +87,7 @@ def _values(document: Document, names: Sequence[str]) -> dict[str, dict[str, lis
     return values
 
 
-def plots(document: Document) -> tuple[dict[str, str], str]:
+def report_plots(document: Document) -> tuple[dict[str, str], str]:
     """Return the plots by name, and why there are none where matplotlib is not installed."""
     try:
         return {"latency": latency_plot(document), "agreement": agreement_plot(document)}, ""

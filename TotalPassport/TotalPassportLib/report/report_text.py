@@ -34,10 +34,10 @@ SCAN_HEADS = (
 )
 
 
-def number(value: float | str | None, decimals: int = 2) -> str:
+def shown_number(value: float | str | None, decimals: int = 2) -> str:
     """Return a number with so many decimals, a dash for none, and a sign for an infinite one.
 
-    >>> number(1.005, 1), number("infinity"), number(-0.001)
+    >>> shown_number(1.005, 1), shown_number("infinity"), shown_number(-0.001)
     ('1.0', '∞', '0.00')
     """
     if value is None:
@@ -48,13 +48,13 @@ def number(value: float | str | None, decimals: int = 2) -> str:
     return text.removeprefix("-") if float(text) == 0 else text
 
 
-def span(values: Mapping[str, float] | Sequence[float] | None, decimals: int = 1) -> str:
+def shown_span(values: Mapping[str, float] | Sequence[float] | None, decimals: int = 1) -> str:
     """Return lowest, mean and highest, or the two ends of a range."""
     if values is None:
         return DASH
     if isinstance(values, Mapping):
-        ends = DASH.join(number(values[name], decimals) for name in ("lowest", "highest"))
-        return f"{number(values['mean'], decimals)} ({ends})"
+        ends = DASH.join(shown_number(values[name], decimals) for name in ("lowest", "highest"))
+        return f"{shown_number(values['mean'], decimals)} ({ends})"
     return DASH.join(f"{value:g}" for value in values)
 
 
@@ -70,7 +70,7 @@ def _result(check: Mapping[str, Any], document: Document) -> str:
     if check["value"] is None:
         return DASH
     unit = f" {check['unit']}" if check["unit"] else ""
-    value = f"{number(check['value'], check['decimals'])}{unit}"
+    value = f"{shown_number(check['value'], check['decimals'])}{unit}"
     measures = document["measures"]
     stage = check["name"].removesuffix("_share")
     seconds = measures.get(f"{'passport_extraction' if stage == 'passport' else stage}_mean_sec")
@@ -78,9 +78,9 @@ def _result(check: Mapping[str, Any], document: Document) -> str:
         done = document["scans_total"] - document["scans_failed"]
         return f"{done}/{document['scans_total']} ({value})"
     if check["name"] == "organs_found":
-        return f"{value} \N{PLUS-MINUS SIGN} {number(measures['organs_sd'], 1)}"
+        return f"{value} \N{PLUS-MINUS SIGN} {shown_number(measures['organs_sd'], 1)}"
     if check["name"].endswith("_share") and seconds is not None:
-        return f"{number(seconds, 2)} s ({value})"
+        return f"{shown_number(seconds, 2)} s ({value})"
     return value
 
 
@@ -95,10 +95,10 @@ def range_rows_text(document: Document) -> list[list[str]]:
             [
                 row["title"],
                 row["explanation"],
-                DASH if row["mean"] is None else f"{span(row, decimals)}{unit}",
-                DASH if share is None else f"{number(share, 1)} %",
+                DASH if row["mean"] is None else f"{shown_span(row, decimals)}{unit}",
+                DASH if share is None else f"{shown_number(share, 1)} %",
                 f"{row['least']:g}{DASH}{row['most']:g}{unit}",
-                DASH if shares is None else f"{span(shares)} %",
+                DASH if shares is None else f"{shown_span(shares)} %",
                 f"{row['outside']} of {row['scans']}",
             ]
         )
@@ -111,10 +111,10 @@ def kind_rows_text(document: Document) -> list[list[str]]:
         [
             row["title"],
             str(row["scans"]),
-            span(row["latency_sec"], 2),
-            span(row["expected_latency_sec"]),
-            span(row["organs"]),
-            span(row["expected_organs"]),
+            shown_span(row["latency_sec"], 2),
+            shown_span(row["expected_latency_sec"]),
+            shown_span(row["organs"]),
+            shown_span(row["expected_organs"]),
         ]
         for row in document["kinds"]
     ]
@@ -165,10 +165,10 @@ def median_and_quartiles(summary: Mapping[str, Any] | None, decimals: int = 2) -
     """Return a median, with the quartiles in brackets where there are several values."""
     if summary is None:
         return DASH
-    median = number(summary["median"], decimals)
+    median = shown_number(summary["median"], decimals)
     if summary["n"] < 2:
         return median
-    return f"{median} ({number(summary['q1'], decimals)} to {number(summary['q3'], decimals)})"
+    return f"{median} ({shown_number(summary['q1'], decimals)} to {shown_number(summary['q3'], decimals)})"
 
 
 def finding_rows_text(document: Document) -> list[list[str]]:
@@ -195,12 +195,12 @@ def scan_rows_text(document: Document) -> list[list[str]]:
         rows.append(
             [
                 scan["subject"],
-                number(scan["latency_total_sec"], 3),
-                *(number(parts.get(stage), 3) for stage in stages),
-                number(scan["num_organs"], 0),
-                number(scan["passport_size_kb"], 1),
-                *(number(findings.get(name), 0) for name in ("error", "warning")),
-                number(scan["dice_mean"], 4),
+                shown_number(scan["latency_total_sec"], 3),
+                *(shown_number(parts.get(stage), 3) for stage in stages),
+                shown_number(scan["num_organs"], 0),
+                shown_number(scan["passport_size_kb"], 1),
+                *(shown_number(findings.get(name), 0) for name in ("error", "warning")),
+                shown_number(scan["dice_mean"], 4),
             ]
         )
     return rows
@@ -273,6 +273,6 @@ def report_summary(document: Document) -> str:
     known = [organ for organ in document["organs"] if organ["dice"] is not None]
     if known:
         worst = sorted(known, key=lambda organ: number_of(organ["dice"]["median"]) or 0.0)[:5]
-        named = ", ".join(f"{organ['name']} {number(organ['dice']['median'], 3)}" for organ in worst)
+        named = ", ".join(f"{organ['name']} {shown_number(organ['dice']['median'], 3)}" for organ in worst)
         lines.append(f"Lowest median Dice: {named}.")
     return "\n".join([*lines, *document["notes"], conclusion(document)])

@@ -12,7 +12,7 @@ from support.batches import write_labels
 from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.labels import load_label_table
 from TotalPassportLib.report.named_structures import load_structures
-from TotalPassportLib.report.organ_statistics import mean_dice_of, organ_rows
+from TotalPassportLib.report.organ_statistics import mean_dice_of, organ_summaries
 from TotalPassportLib.report.scan_agreement import StructureAgreement, compare_structures, with_annotations_settled
 from TotalPassportLib.report.subject_files import TRUTH_ENDINGS, SubjectFiles
 
@@ -103,7 +103,7 @@ def test_missed_and_made_up_ones_count_with_nothing(tmp_path: Path) -> None:
         "liver": "extra",
     }
     assert mean_dice_of(list(told.values())) == pytest.approx(1 / 3)
-    rows = {row["name"]: row for row in organ_rows([list(told.values())] * 3 + [[told["spleen"]]])}
+    rows = {row["name"]: row for row in organ_summaries([list(told.values())] * 3 + [[told["spleen"]]])}
     assert rows["kidney_right"]["hausdorff_95_mm"]["median"] == "infinity"
     assert rows["kidney_right"]["outcomes"]["missed"] == rows["kidney_right"]["counted"] == 3
     assert rows["liver"]["volume_error_percent"] is None, "of nothing there is no percentage"
@@ -150,7 +150,7 @@ def test_two_empty_segmentations_agree_in_nothing_that_counts(tmp_path: Path) ->
     told = agreements(*paths)
     assert {each.outcome for each in told.values()} == {"neither"}
     assert mean_dice_of(list(told.values())) is None
-    (row, _) = organ_rows([list(told.values())])
+    (row, _) = organ_summaries([list(told.values())])
     assert (row["counted"], row["dice"], row["hausdorff_95_mm"]) == (0, None, None)
 
 
