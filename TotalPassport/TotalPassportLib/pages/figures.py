@@ -6,32 +6,25 @@
         axes.boxplot(...)
         markup = figure_markup(figure, "Dice by organ")
 
-matplotlib is an extra (``plots``): `plots_installed` tells whether it is there.
+matplotlib is an extra (``plots``).
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..base.errors import BadInput
-from ..base.hints import Hint, HintCode
+from ..base.optional_packages import optional_package
 from ..base.text import html_text, visible
 from .style import LIGHT_COLOURS
 
 WIDTH_INCHES = 9.0
 """As wide as the page's text at `DOTS_PER_INCH`."""
 DOTS_PER_INCH = 100
-
-
-def plots_installed() -> bool:
-    """Tell whether matplotlib is there."""
-    return importlib.util.find_spec("matplotlib") is not None
 
 
 @contextmanager
@@ -45,14 +38,10 @@ def page_figure(
     BadInput
         matplotlib is not installed.
     """
-    if not plots_installed():
-        raise BadInput("Plots need matplotlib.", Hint(HintCode.INSTALL_PACKAGE, package="matplotlib"))
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    style: Any = _settings()
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(WIDTH_INCHES, height_inches), dpi=DOTS_PER_INCH, layout="constrained")
+    mpl = optional_package("matplotlib", "A plot")
+    figures = optional_package("matplotlib.figure", "A plot")
+    with mpl.rc_context(_settings()):
+        figure = figures.Figure(figsize=(WIDTH_INCHES, height_inches), dpi=DOTS_PER_INCH, layout="constrained")
         yield figure, figure.subplots(1, columns)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..base.files import DATA_FOLDER, read_json, validate
 from ..image.formats import stem_of
-from .result_files import ScanResult
+from .result_files import BatchEntry
 
 CHECKS_FILE = DATA_FOLDER / "quality_checks.json"
 STAGES = ("preprocessing", "inference", "postprocessing", "passport_extraction")
@@ -92,7 +92,7 @@ def _within(value: float, bounds: Mapping[str, float]) -> bool:
     )
 
 
-def batch_measures(results: Sequence[ScanResult]) -> dict[str, float | None]:
+def batch_measures(results: Sequence[BatchEntry]) -> dict[str, float | None]:
     """Return the numbers of a batch over all scans; None where nothing was measured.
 
     Scans that failed count for the success rate alone.
@@ -124,7 +124,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return statistics.fmean(values) if values else None
 
 
-def value_of(result: ScanResult, measure: str) -> float | None:
+def value_of(result: BatchEntry, measure: str) -> float | None:
     """Return a scan's number by the name that it has in ``results.json``."""
     fields = {
         "latency_total_sec": result.seconds,
@@ -134,7 +134,7 @@ def value_of(result: ScanResult, measure: str) -> float | None:
     return fields[measure] if measure in fields else result.breakdown.get(measure)
 
 
-def range_rows(results: Sequence[ScanResult], checks: Checks) -> list[dict[str, Any]]:
+def range_rows(results: Sequence[BatchEntry], checks: Checks) -> list[dict[str, Any]]:
     """Return for each expected range what the scans have: lowest, mean, highest, and how many lie outside."""
     rows = []
     done = [result for result in results if result.error is None]
@@ -182,7 +182,7 @@ def scan_kind(subject: str, organs: Sequence[str], superior_mm: float | None, ch
     return None
 
 
-def kind_rows(kinds: Sequence[str | None], results: Sequence[ScanResult], checks: Checks) -> list[dict[str, Any]]:
+def kind_rows(kinds: Sequence[str | None], results: Sequence[BatchEntry], checks: Checks) -> list[dict[str, Any]]:
     """Return latency and organs by kind of scan, beside what is expected; kinds without a scan are left out.
 
     Parameters

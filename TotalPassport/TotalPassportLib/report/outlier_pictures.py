@@ -17,14 +17,14 @@ from ..image.organ_picture import organ_picture, view_box
 from ..image.same_grid import grid_difference
 from .named_structures import NamedStructures, joint_box, load_structures
 from .report_outliers import Outlier
-from .result_files import ScanResult
+from .result_files import BatchEntry
 from .subject_files import SubjectFiles
 
 
 def outlier_pictures(
     found: Sequence[Outlier],
     *,
-    results: Sequence[ScanResult],
+    results: Sequence[BatchEntry],
     names: Sequence[Mapping[int, str]],
     truths: SubjectFiles | None,
     table: LabelTable | None,
@@ -88,7 +88,7 @@ class _View:
 
 
 def _view(
-    result: ScanResult,
+    result: BatchEntry,
     names: Mapping[int, str],
     *,
     truths: SubjectFiles | None,

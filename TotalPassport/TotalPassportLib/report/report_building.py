@@ -25,6 +25,7 @@ from .named_structures import NamedStructures, load_structures
 from .outlier_pictures import outlier_pictures
 from .overlap import DEFAULT_TOLERANCE_MM
 from .report_document import BatchScan, report_document
+from .report_outliers import batch_outliers
 from .result_files import read_batch_results
 from .scan_agreement import StructureAgreement, compare_structures, with_annotations_settled
 from .subject_files import TRUTH_ENDINGS, SubjectFiles

@@ -18,7 +18,7 @@ from .batch_measures import Checks, QualityCheck, batch_measures, kind_rows, qua
 from .organ_statistics import mean_dice_of, mean_surface_dice_of, organ_summaries
 from .overlap import overlap_document
 from .report_outliers import Outlier, outlier_document
-from .result_files import ScanResult
+from .result_files import BatchEntry
 from .scan_agreement import StructureAgreement
 
 SCHEMA = "totalpassport-report/1"
@@ -30,7 +30,7 @@ class BatchScan:
 
     Attributes
     ----------
-    result : ScanResult
+    result : BatchEntry
         How it went.
     passport : Passport, optional
         What was found; None where it cannot be read.
@@ -42,7 +42,7 @@ class BatchScan:
         Whether nobody says what the labels of its ground truth are.
     """
 
-    result: ScanResult
+    result: BatchEntry
     passport: Passport | None = None
     agreements: Sequence[StructureAgreement] | None = None
     remarks: list[str] = field(default_factory=list)

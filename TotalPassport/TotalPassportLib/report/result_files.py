@@ -19,7 +19,7 @@ RESULT_FILES = ("results.json", "benchmark_results.json")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanResult:
+class BatchEntry:
     """One scan of a batch.
 
     Attributes
@@ -50,7 +50,7 @@ class ScanResult:
     passport: Path | None = None
 
 
-def read_batch_results(folder: Path) -> list[ScanResult]:
+def read_batch_results(folder: Path) -> list[BatchEntry]:
     """Return the scans of a batch's folder, in their order.
 
     Raises
@@ -73,8 +73,8 @@ def read_batch_results(folder: Path) -> list[ScanResult]:
     return [_result(entry, folder) for entry in document]
 
 
-def _result(entry: Mapping[str, Any], folder: Path) -> ScanResult:
-    return ScanResult(
+def _result(entry: Mapping[str, Any], folder: Path) -> BatchEntry:
+    return BatchEntry(
         subject=entry["subject"],
         error=entry.get("error"),
         seconds=entry.get("latency_total_sec"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from xml.etree import ElementTree
 
 import pytest
+from support.missing_packages import without_package
 from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.pages.figures import colour, figure_markup, page_figure, plot_text
 from TotalPassportLib.pages.frame import html_page
@@ -51,8 +51,8 @@ def test_two_figures_of_a_page_share_no_identifier_and_the_same_one_is_the_same_
 
 
 def test_without_matplotlib_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(BadInput, match="Plots need matplotlib"), page_figure(height_inches=1):
+    without_package(monkeypatch, "matplotlib")
+    with pytest.raises(BadInput, match="A plot needs the Python package matplotlib"), page_figure(height_inches=1):
         pass
 
 

@@ -20,7 +20,7 @@ from TotalPassportLib.report.batch_measures import (
     scan_kind,
 )
 from TotalPassportLib.report.organ_statistics import quantile
-from TotalPassportLib.report.result_files import ScanResult, read_batch_results
+from TotalPassportLib.report.result_files import BatchEntry, read_batch_results
 
 ENTRIES = [
     {
@@ -61,7 +61,7 @@ SAYS = {
 }
 
 
-def results(folder: Path, entries: object = ENTRIES) -> list[ScanResult]:
+def results(folder: Path, entries: object = ENTRIES) -> list[BatchEntry]:
     (folder / "results.json").write_text(json.dumps(entries), encoding="utf-8")
     return read_batch_results(folder)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import struct
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 from support.batches import write_batch, write_labels
 from support.browser import open_page
+from support.missing_packages import without_package
 from support.scans import save_nifti
 from TotalPassportLib.base.errors import BadInput, Cancelled
 from TotalPassportLib.base.events import Cancellation
@@ -178,9 +178,9 @@ def test_the_markdown_has_the_same_numbers_and_nothing_in_it_acts(report: BatchR
 def test_without_matplotlib_the_page_says_so_and_has_all_numbers(
     report: BatchReport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    without_package(monkeypatch, "matplotlib")
     page = report_page(report)
-    assert "Plots are left out. Plots need matplotlib." in page
+    assert "Plots are left out. A plot needs the Python package matplotlib, which is not installed." in page
     assert "10/11 (90.9 %)" in page
 
 
