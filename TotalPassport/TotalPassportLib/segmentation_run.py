@@ -181,7 +181,9 @@ def segment_scan(
     tasks = options.of_tasks
     _tell_modes(options, progress)
     estimate = partial(_report_estimate, progress, available_bytes(), limit)
-    network_scan = _widened(scan, progress)
+    # Only TotalSegmentator's way cuts fractions off; other networks may count on the values themselves.
+    cut = all(each.model.preparation.is_totalsegmentators for each in asked)
+    network_scan = _widened(scan, progress) if cut else scan
     if _is_plain(asked, options):
         callbacks = RunCallbacks(on_window=progress.step, on_estimate=estimate)
         segmentation = TaskSegmentation(network_scan, networks, find, lambda name: callbacks, progress.stage)

@@ -60,6 +60,33 @@ def save_network(
     return path
 
 
+def save_graph(
+    path: Path,
+    nodes: Sequence[onnx.NodeProto],
+    input_shape: Sequence[int | str],
+    output_shape: Sequence[int | str],
+    values: Sequence[onnx.TensorProto] = (),
+    *,
+    input_type: int = TensorProto.FLOAT,
+    output_type: int = TensorProto.FLOAT,
+    further: Sequence[onnx.ValueInfoProto] = (),
+    metadata: dict[str, str] | None = None,
+) -> Path:
+    """Write a network of some nodes, from ``input`` to ``logits`` and to ``further`` outputs."""
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("input", input_type, input_shape)],
+        [helper.make_tensor_value_info("logits", output_type, output_shape), *further],
+        values,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    helper.set_model_props(model, metadata or {})
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
+
+
 def threshold_layers(
     levels_hu: Sequence[float] = LEVELS_HU, std_hu: float = 500.0, rank: int = 5
 ) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -45,11 +45,13 @@ def crop_box(labels: np.ndarray, values: Collection[int], spacing_mm: np.ndarray
     return box_of(np.isin(labels, list(values)), (i, j, k))
 
 
-def cut_scan(voxels: np.ndarray, affine: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
-    """Return a box of a scan and its affine. The voxels become whole numbers, cut off toward zero, as they do there."""
+def cut_scan(
+    voxels: np.ndarray, affine: np.ndarray, box: Box, *, whole_numbers: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a box of a scan and its affine; ``whole_numbers`` are cut off toward zero, as TotalSegmentator does it."""
     moved = np.array(affine, np.float64)
     moved[:3, 3] = (affine @ [*(part.start for part in box), 1])[:3]
-    return voxels[box].astype(np.int32), moved
+    return voxels[box].astype(np.int32) if whole_numbers else voxels[box], moved
 
 
 def put_back(labels: np.ndarray, box: Box, shape: Sequence[int], outside: int = 0) -> np.ndarray:

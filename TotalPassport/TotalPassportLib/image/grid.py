@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 
+from .preparation_rules import CANONICAL, STORED
 from .rectangular import ShearedGrid
 
 
 @dataclass(frozen=True, kw_only=True)
 class CanonicalGrid:
-    """How a stored grid relates to its closest-to-RAS form.
+    """How a stored grid relates to its closest-to-RAS form, or to that of another orientation that a model wants.
 
     ``orientation`` is nibabel's: for each stored axis the canonical axis and the flip. ``affine`` maps canonical voxel
     indices to RAS mm. ``sheared`` is the grid of the file, where this is the rectangular one around it.
@@ -33,13 +34,24 @@ class CanonicalGrid:
         return np.argsort(self.orientation[:, 0])
 
 
-def canonical_grid(affine: np.ndarray, shape: tuple[int, ...]) -> CanonicalGrid:
-    """Describe the closest canonical (RAS) form of a grid, given its affine (voxel indices to RAS mm) and shape."""
-    orientation = io_orientation(affine)
+def canonical_grid(affine: np.ndarray, shape: tuple[int, ...], wanted: str = CANONICAL) -> CanonicalGrid:
+    """Describe the closest canonical (RAS) form of a grid, given its affine (voxel indices to RAS mm) and shape.
+
+    ``wanted`` is another orientation: one letter for each axis, where its rising indices go to, or `STORED`.
+    """
+    orientation = orientation_to(affine, wanted)
     i, j, k = (int(shape[axis]) for axis in np.argsort(orientation[:, 0]))
     return CanonicalGrid(
         orientation=orientation, shape=(i, j, k), affine=np.asarray(affine @ inv_ornt_aff(orientation, shape))
     )
+
+
+def orientation_to(affine: np.ndarray, wanted: str) -> np.ndarray:
+    """Return, as nibabel does, the axis and the flip that each axis of a grid gets in the orientation ``wanted``."""
+    if wanted == STORED:
+        return np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+    orientation = io_orientation(affine)
+    return np.asarray(orientation if wanted == CANONICAL else ornt_transform(orientation, axcodes2ornt(wanted)))
 
 
 def to_canonical(voxels: np.ndarray, grid: CanonicalGrid) -> np.ndarray:

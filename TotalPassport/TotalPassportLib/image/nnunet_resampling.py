@@ -91,21 +91,24 @@ def labels_of_logits(
     Returns
     -------
     numpy.ndarray
-        uint8 of ``shape``: channels, or what ``choose`` makes of them.
+        Of ``shape``: channels, uint8 if there are no more than that can name, or what ``choose`` makes of them.
     """
     choose = choose or _largest
     if logits.shape[:-1] == shape:
         return choose(logits)
-    result = np.empty(shape, np.uint8)
+    result: np.ndarray | None = None
     channels = [_resized(logits[..., channel], shape, thick, LINEAR) for channel in range(logits.shape[-1])]
     for slabs in zip(*channels, strict=True):
         planes = slabs[0][0]
-        result[planes] = choose(np.stack([slab for _, slab in slabs], axis=-1))
+        labels = choose(np.stack([slab for _, slab in slabs], axis=-1))
+        result = np.empty(shape, labels.dtype) if result is None else result
+        result[planes] = labels
+    assert result is not None  # no axis is without voxels
     return result
 
 
 def _largest(logits: np.ndarray) -> np.ndarray:
-    return logits.argmax(axis=-1).astype(np.uint8)
+    return np.asarray(logits.argmax(axis=-1), np.uint8 if logits.shape[-1] <= 256 else np.uint16)
 
 
 def _resized(volume: np.ndarray, shape: Size, thick: int | None, order: int) -> Iterator[tuple[slice, np.ndarray]]:

@@ -14,7 +14,16 @@ import numpy as np
 from ..base.errors import BadInput
 from ..base.memory import require_memory
 from .cropping import box_of
-from .grid import CanonicalGrid, canonical_grid, resample_ct, sampled_affine, to_canonical
+from .grid import (
+    CanonicalGrid,
+    canonical_grid,
+    labels_as_stored,
+    labels_on_stored_grid,
+    resample_ct,
+    sampled_affine,
+    to_canonical,
+)
+from .preparation_rules import Preparation
 from .rectangular import ShearedGrid, is_sheared
 from .volume import AIR_HU, Volume
 from .zscore import cut_out
@@ -52,10 +61,16 @@ class PreparedCT:
 
     @classmethod
     def of(
-        cls, voxels_zyx: np.ndarray, *, affine: np.ndarray, grid: CanonicalGrid, spacing_mm: np.ndarray
+        cls,
+        voxels_zyx: np.ndarray,
+        *,
+        affine: np.ndarray,
+        grid: CanonicalGrid,
+        spacing_mm: np.ndarray,
+        whole: bool = False,
     ) -> PreparedCT:
-        """Return a scan on the model's grid, ``[z, y, x]``, cropped to its box."""
-        box = nonzero_box(voxels_zyx)
+        """Return a scan on the model's grid, ``[z, y, x]``, cropped to its box unless it is to stay ``whole``."""
+        box = box_of_all(voxels_zyx.shape) if whole else nonzero_box(voxels_zyx)
         z, y, x = voxels_zyx.shape
         return cls(
             hounsfield_zyx=cut_out(voxels_zyx, box),
@@ -140,6 +155,47 @@ def prepare(ct: Volume, spacing_mm: tuple[float, float, float] | None, order: in
     )
 
 
+def prepared_as(preparation: Preparation, scan: Volume, order: int = 1) -> PreparedCT:
+    """Return a scan as a model's networks are to see it; a tilted one is straightened first.
+
+    ``order`` is that of TotalSegmentator's sampling alone, see `prepare`.
+    """
+    if preparation.is_totalsegmentators:
+        return prepare(scan, preparation.spacing_mm, order)
+    scan, sheared = straightened(scan)
+    sampling, spacing_mm = preparation.sampling, preparation.spacing_mm
+    grid = replace(canonical_grid(scan.affine, scan.voxels.shape, preparation.orientation), sheared=sheared)
+    shape = sampling.model_shape(grid.shape, grid.affine, spacing_mm)
+    # The result and two float64 slabs or float32 volumes of its size: known before anything is allocated.
+    require_memory(12 * float(np.prod(shape, dtype=np.float64)), f"Resampling '{scan.path.name}'")
+    voxels, affine = sampling.sampled(to_canonical(scan.voxels, grid), grid.affine, spacing_mm)
+    return PreparedCT.of(
+        voxels.transpose(2, 1, 0),
+        affine=affine,
+        grid=grid,
+        spacing_mm=np.linalg.norm(affine[:3, :3], axis=0).astype(np.float32),
+        whole=not preparation.crop_to_filled,
+    )
+
+
+def labels_back(preparation: Preparation, labels: np.ndarray, prepared: PreparedCT, beyond: int = 0) -> np.ndarray:
+    """Return labels ``[x, y, z]`` of a model's grid as the file stores its voxels, on the file's grid.
+
+    ``beyond`` is what voxels get that the model's grid does not reach.
+    """
+    grid = prepared.grid
+    if preparation.is_totalsegmentators:
+        return labels_on_stored_grid(labels, grid)
+    back = preparation.sampling.labels_back(labels, prepared.affine, grid.shape, grid.affine, beyond)
+    return np.asfortranarray(labels_as_stored(back, grid))
+
+
+def box_of_all(shape: tuple[int, ...]) -> tuple[slice, slice, slice]:
+    """Return the box of a whole array of three axes."""
+    first, second, third = shape
+    return slice(0, first), slice(0, second), slice(0, third)
+
+
 def straightened(scan: Volume) -> tuple[Volume, ShearedGrid | None]:
     """Return a scan on a rectangular grid, and its own grid if that is not the same; outside of the scan is air."""
     if not is_sheared(scan.affine):
@@ -152,5 +208,4 @@ def straightened(scan: Volume) -> tuple[Volume, ShearedGrid | None]:
 
 def nonzero_box(voxels: np.ndarray) -> tuple[slice, slice, slice]:
     """Return the smallest box that holds every non-zero voxel; the whole array when there is none."""
-    first, second, third = voxels.shape
-    return box_of(voxels) or (slice(0, first), slice(0, second), slice(0, third))
+    return box_of(voxels) or box_of_all(voxels.shape)

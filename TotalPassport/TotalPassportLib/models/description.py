@@ -20,6 +20,17 @@ from ..base.files import sha256_of, validate
 from ..base.labels import LabelTable, bundled_tables, load_label_table, table_from_document
 from ..image.content import ScanContent
 from ..image.normalisation import Normalisation, normalisation_from_document
+from ..image.preparation_rules import CANONICAL, STORED, Preparation, preparation_from_document
+from .network_conventions import (
+    DEFAULT_BLENDING,
+    DEFAULT_PORTS,
+    LABELS,
+    ZERO,
+    Blending,
+    Ports,
+    blending_from_document,
+    ports_from_document,
+)
 from .task import CT, Task, TaskMode, load_task, task_names
 
 if TYPE_CHECKING:
@@ -37,9 +48,10 @@ class Part:
 
     ``label_values[c]`` is the label value of output channel ``c``; channel 0 is background, unless the channels are
     ``regions``. Sizes are in voxels along the network's axes, of which ``axes`` says which of z, y, x each is.
-    ``step`` is the largest step between windows as a fraction of the patch. A network with a ``head`` (see
-    `read_head`) gives features, one without gives logits. ``gigaflop_per_window`` is what one run of it takes.
-    ``spacing_mm`` is the voxel size of its own input along R, A, S. Networks of one ``name`` are folds.
+    ``step`` is the largest step between windows as a fraction of the patch, which are spread evenly; with ``stride`` it
+    is that many voxels, and the last window is moved back. A network with a ``head`` (see `read_head`) gives features,
+    one without what its ``ports`` say. ``gigaflop_per_window`` is what one run of it takes. ``spacing_mm`` is the voxel
+    size of its own input along R, A, S. Networks of one ``name`` are folds.
     """
 
     name: str
@@ -56,6 +68,10 @@ class Part:
     spacing_mm: tuple[float, float, float] | None = None
     axes: tuple[int, int, int] = (0, 1, 2)
     regions: bool = False
+    stride: tuple[int, int, int] | None = None
+    padding: str = ZERO
+    blending: Blending = DEFAULT_BLENDING
+    ports: Ports = DEFAULT_PORTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +82,8 @@ class ModelDescription:
     ``input`` or ``model``: where statistics in TotalSegmentator's manner are taken. Pieces smaller than
     ``least_piece_fraction`` of their structure's largest piece are removed. ``modality`` is `CT` or `MR`. ``task`` and
     ``mode`` name the task whose crops and after-work belong to it, if any. What a model with ``known_scans`` finds in
-    other scans means nothing.
+    other scans means nothing. ``preparation`` is how a scan comes to its networks and labels back, and
+    ``output_orientation`` how a label image is turned that is written, None for the scan's own.
     """
 
     name: str
@@ -84,6 +101,8 @@ class ModelDescription:
     task: Task | None = None
     mode: TaskMode | None = None
     known_scans: tuple[ScanContent, ...] = ()
+    preparation: Preparation
+    output_orientation: str | None = None
 
     @property
     def label_values(self) -> list[int]:
@@ -122,8 +141,9 @@ def model_from_document(document: Any, what: str, folder: Path, network: Path | 
         _check_part(part, labels, what)
     _check_folds(parts, what)
     spacing_mm = _spacing(document["spacing_mm"])
-    if spacing_mm is None and not all(part.spacing_mm for part in parts):
-        raise ModelError(f"{what} has no spacing_mm, and neither has each of its parts.", CORRECT_IT)
+    preparation = preparation_from_document(document, spacing_mm)
+    if contradiction := _contradiction(preparation, parts):
+        raise ModelError(f"{what} {contradiction}.", CORRECT_IT)
     task, mode = _task_from(document.get("task"), what)
     return ModelDescription(
         name=document["name"],
@@ -141,7 +161,23 @@ def model_from_document(document: Any, what: str, folder: Path, network: Path | 
         task=task,
         mode=mode,
         known_scans=known_scans_from(document),
+        preparation=preparation,
+        output_orientation=document.get("output_orientation"),
     )
+
+
+def _contradiction(preparation: Preparation, parts: tuple[Part, ...]) -> str:
+    """Return what is wrong with how scans are prepared, as the rest of a sentence; empty if nothing is."""
+    if preparation.spacing_mm is None and preparation.sampling.needs_spacing:
+        return f"has no spacing_mm, which the sampling '{preparation.sampling.rule}' needs"
+    if preparation.is_totalsegmentators:
+        if preparation.orientation != CANONICAL or not preparation.crop_to_filled:
+            return "prepares scans as TotalSegmentator does, but in another orientation than RAS, or without its crop"
+        without = preparation.spacing_mm is None and not all(part.spacing_mm for part in parts)
+        return "has no spacing_mm, and neither has each of its parts" if without else ""
+    if preparation.orientation == STORED and preparation.spacing_mm is not None:
+        return "wants another voxel size along axes of which it does not say what they are"
+    return ""
 
 
 def known_scans_from(document: Mapping[str, Any]) -> tuple[ScanContent, ...]:
@@ -188,7 +224,7 @@ def _part_from(entry: Mapping[str, Any], folder: Path, network: Path | None, wha
         sha256=entry["sha256"],
         patch_size_zyx=_triple(entry["patch_size_zyx"]),
         divisor_zyx=_triple(entry["divisor_zyx"]),
-        step=float(entry["step"]),
+        step=_step(entry),
         normalisation=normalisation_from_document(entry["normalisation"]),
         label_values=tuple(entry["label_values"]),
         head=folder / entry["head"]["file"] if "head" in entry else None,
@@ -197,7 +233,19 @@ def _part_from(entry: Mapping[str, Any], folder: Path, network: Path | None, wha
         spacing_mm=_spacing(entry.get("spacing_mm")),
         axes=_triple(entry.get("axes", [0, 1, 2])),
         regions=entry.get("regions", False),
+        stride=_triple(entry["stride"]) if "stride" in entry else None,
+        padding=entry.get("padding", ZERO),
+        blending=blending_from_document(entry.get("blending")),
+        ports=ports_from_document(entry.get("ports")),
     )
+
+
+def _step(entry: Mapping[str, Any]) -> float:
+    """Return the step between windows by the patch, of voxels the smallest of three axes."""
+    if "stride" not in entry:
+        return float(entry["step"])
+    sizes = zip(entry["stride"], entry["patch_size_zyx"], strict=True)
+    return min(1.0, *(float(stride / size) for stride, size in sizes))
 
 
 def _triple(values: list[int]) -> tuple[int, int, int]:
@@ -216,6 +264,10 @@ def _check_part(part: Part, labels: LabelTable, what: str) -> None:
         raise ModelError(f"{what}: part '{part.name}' uses labels {unknown[:5]} that are in no table.", hint)
     if any(size % divisor for size, divisor in zip(part.patch_size_zyx, part.divisor_zyx, strict=True)):
         raise ModelError(f"{what}: the patch of part '{part.name}' is not a multiple of its divisor.", hint)
+    if part.regions and part.ports.gives == LABELS:
+        raise ModelError(f"{what}: part '{part.name}' gives labels, which are no regions.", hint)
+    if part.stride and any(stride > size for stride, size in zip(part.stride, part.patch_size_zyx, strict=True)):
+        raise ModelError(f"{what}: the windows of part '{part.name}' would leave gaps.", hint)
     if contradiction := part.normalisation.contradiction():
         raise ModelError(f"{what}: {contradiction} in part '{part.name}'.", hint)
 
@@ -224,10 +276,16 @@ def _check_folds(parts: tuple[Part, ...], what: str) -> None:
     """Refuse networks of one name that are not trained for the same."""
 
     def kind(part: Part) -> tuple[Any, ...]:
-        sizes = (part.patch_size_zyx, part.divisor_zyx, part.step, part.spacing_mm, part.axes)
-        return (*sizes, part.normalisation, part.label_values, part.regions)
+        sizes = (part.patch_size_zyx, part.divisor_zyx, part.step, part.stride, part.spacing_mm, part.axes)
+        return (*sizes, part.normalisation, part.label_values, part.regions, part.padding, part.blending, part.ports)
 
-    for name, networks in groupby(parts, key=attrgetter("name")):
+    for name, group in groupby(parts, key=attrgetter("name")):
+        networks = list(group)
+        if (len(networks) > 1 or networks[0].spacing_mm) and networks[0].blending.in_single_precision:
+            raise ModelError(
+                f"{what}: part '{name}' has folds or a voxel size of its own, which only nnU-Net's blending has.",
+                CORRECT_IT,
+            )
         if len({kind(network) for network in networks}) > 1:
             raise ModelError(f"{what}: the networks of part '{name}' are no folds of one training.", CORRECT_IT)
 

@@ -19,8 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from ..base.errors import ModelError
 from ..base.files import DATA_FOLDER
 from ..base.runtime import open_on_processor
+from .activation import LOGITS_OF_CLASSES, Activation
 from .cells import Cell, Cells
 from .confidence import softmax_confidence
 from .engines import EXACT
@@ -40,7 +42,7 @@ class Blender(ABC):
     cells : Cells
         Where the windows lie; they come in the order of ``cells.starts``.
     weights : np.ndarray
-        float16 window weights ``[z, y, x]``, see `windows.gaussian_weights`.
+        Window weights ``[z, y, x]``, see `windows.window_weights`; nnU-Net's are float16.
     head : numpy.ndarray, optional
         float32 ``[channels, features + 1]``, the last column is the bias; None where the network gives logits.
     channels : int
@@ -59,7 +61,7 @@ class Blender(ABC):
         self._cells = cells
         self._threads = ThreadPoolExecutor(threads or usable_cores(), "blending")
         self._started: dict[Cell, tuple[int, Any]] = {}
-        self.labels = np.zeros(cells.shape, np.uint8 if channels <= 256 else np.uint16)
+        self.labels = np.zeros(cells.shape, np.uint8 if channels < 256 else np.uint16)
         """Channel index of every voxel ``[z, y, x]``; complete after the last window."""
         self.confidence: np.ndarray | None = None
         """How sure the network is of every voxel, float16 ``[z, y, x]``, if `keep_confidence` was called."""
@@ -155,14 +157,22 @@ class ExactBlender(Blender):
 
 
 class TurboBlender(Blender):
-    """Sums of features in float32."""
+    """Sums of features in float32; ``activation`` makes labels of what becomes of them, else the highest one counts."""
 
     def __init__(
-        self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int, threads: int = 0
+        self,
+        cells: Cells,
+        weights: np.ndarray,
+        head: np.ndarray | None,
+        channels: int,
+        threads: int = 0,
+        *,
+        activation: Activation = LOGITS_OF_CLASSES,
     ) -> None:
         super().__init__(cells, weights, head, channels, threads)
         self._logits = open_on_processor(GRAPHS_FOLDER / "logits.onnx")
-        self._weights = weights.astype(np.float32)
+        self._weights = weights.astype(np.float32, copy=False)
+        self._activation = activation
 
     def _collect(self, state: Any, features: np.ndarray, weights: np.ndarray) -> Any:
         sums, counts = (np.zeros(features.shape, np.float32), np.float32(0)) if state is None else state
@@ -181,14 +191,54 @@ class TurboBlender(Blender):
             if state is not None:
                 blended, counts = blended + state[0][place], counts + state[1][place]
             (logits,) = self._logits.run(None, {"features": _rows(blended), "counts": _column(counts), **self._head})
-            labels[place] = logits.argmax(axis=1).reshape(labels[place].shape)
+            chosen = self._activation.choose(logits, _column(counts))
+            labels[place] = chosen.reshape(labels[place].shape)
             if sure is not None:
                 # The highest of them is the highest of their means; how far it is ahead is not.
                 mean = logits / _column(counts)
-                sure[place] = softmax_confidence(mean).reshape(sure[place].shape)
+                sure[place] = self._activation.confidence(mean).reshape(sure[place].shape)
 
         self._each(weights.shape, finish)
         return labels
+
+
+class VotingBlender(Blender):
+    """For networks that give labels: of the labels that windows give a voxel, the one with the most weight counts.
+
+    Their results are ``[z, y, x, 1]``, numbers of channels.
+    """
+
+    def __init__(
+        self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int, threads: int = 0
+    ) -> None:
+        super().__init__(cells, weights, np.zeros((1, 2), np.float32), channels, threads)
+        self._channels = channels
+
+    def _collect(self, state: Any, features: np.ndarray, weights: np.ndarray) -> Any:
+        return [*(state or []), (self._checked(features), weights)]
+
+    def _finish(self, state: Any, features: np.ndarray, weights: np.ndarray, sure: np.ndarray | None) -> np.ndarray:
+        if sure is not None:
+            sure[...] = np.nan  # a label does not tell how near the others were
+        votes = [*(state or []), (self._checked(features), weights)]
+        best, most = votes[0][0], np.full(weights.shape, -1, np.float32)
+        for candidate, _ in votes if len(votes) > 1 else ():
+            total = np.zeros(weights.shape, np.float32)
+            for labels, weight in votes:
+                total += np.where(labels == candidate, weight, 0)
+            better = total > most
+            best, most = np.where(better, candidate, best), np.where(better, total, most)
+        return np.asarray(best)
+
+    def _checked(self, features: np.ndarray) -> np.ndarray:
+        labels = features[..., 0]
+        if labels.size and not 0 <= labels.min() <= labels.max() < self._channels:
+            raise ModelError(
+                f"The network gives labels from {labels.min()} to {labels.max()}, but its description names "
+                f"{self._channels}: 0 to {self._channels - 1}.",
+                "Correct the description: label_values has one value for each number that the network gives.",
+            )
+        return labels.astype(self.labels.dtype)
 
 
 def feature_bytes(head: np.ndarray | None, channels: int) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..base.errors import BadInput
 from ..base.labels import LabelTable, load_label_table
-from ..image.grid import from_canonical, stored_affine
+from ..image.grid import canonical_grid, from_canonical, stored_affine, to_canonical
 from ..image.volume import Volume, without_header
 from ..models.task import Task
 from .confidence import PERCENT_UNKNOWN, add_part, classes_by_label, confidence_by_label, entropy_bits, percent
@@ -56,7 +56,7 @@ class TaskLabels:
     def numbers(self) -> np.ndarray:
         """The number of each value in an image of several tasks, uint16 ``[256]``; 0 for values without a name."""
         assert self.task is not None  # several models run only as tasks
-        numbers = np.zeros(256, np.uint16)
+        numbers = np.zeros(max(256, max(self.table, default=0) + 1), np.uint16)
         for value in self.table:
             numbers[value] = self.task.number(value)
         return numbers
@@ -114,6 +114,8 @@ def combined_labels(
     """
     if on_model_grid:
         scan, found = _on_model_grid(scan, found)
+    elif len(found) == 1 and found[0].model.output_orientation is not None:
+        scan, found = _turned(scan, found[0], found[0].model.output_orientation)
     if len(found) == 1 and found[0].prepared is None:  # nothing to crop to: TotalSegmentator writes a new header then
         scan = without_header(scan)
     tasks = [task_labels(each) for each in found]
@@ -158,9 +160,11 @@ def _on_model_grid(scan: Volume, found: Sequence[ScanLabels]) -> tuple[Volume, l
             "Write them on the scan's grid.",
         )
     grid, voxels = first.prepared.grid, first.on_model_grid.voxels
-    # The nominal voxel sizes and the scan's corner, as TotalSegmentator writes them; `sampled_affine` would be exact.
-    scale = np.append(first.prepared.spacing_mm / np.linalg.norm(grid.affine[:3, :3], axis=0), 1.0)
-    affine = stored_affine(grid.affine * scale, grid, voxels.shape)
+    of_grid = first.prepared.affine
+    if first.model.preparation.is_totalsegmentators:
+        # The nominal voxel sizes and the scan's corner, as TotalSegmentator writes them; ours would be exact.
+        of_grid = grid.affine * np.append(first.prepared.spacing_mm / np.linalg.norm(grid.affine[:3, :3], axis=0), 1.0)
+    affine = stored_affine(of_grid, grid, voxels.shape)
     header = nibabel.Nifti1Header()
     header.set_data_shape(voxels.shape)
     header.set_sform(affine, code="aligned")
@@ -179,6 +183,27 @@ def _on_model_grid(scan: Volume, found: Sequence[ScanLabels]) -> tuple[Volume, l
     sure = None if confidence is None else np.ascontiguousarray(from_canonical(percent(confidence), grid))
     stored = np.ascontiguousarray(from_canonical(voxels, grid))
     return small, [replace(first, voxels=stored, confidence_percent=sure)]
+
+
+def _turned(scan: Volume, found: ScanLabels, orientation: str) -> tuple[Volume, list[ScanLabels]]:
+    """Return scan and labels with their axes as a model writes them; every voxel stays where it is."""
+    grid = canonical_grid(scan.affine, scan.voxels.shape, orientation)
+    i, j, k = (scan.nominal_spacing_mm[axis] for axis in grid.stored_axes)
+    turned = replace(
+        scan,
+        voxels=to_canonical(scan.voxels, grid),
+        affine=grid.affine,
+        nominal_spacing_mm=(i, j, k),
+        header=None,
+    )
+    percents = found.confidence_percent
+    return turned, [
+        replace(
+            found,
+            voxels=np.asfortranarray(to_canonical(found.voxels, grid)),
+            confidence_percent=None if percents is None else np.asfortranarray(to_canonical(percents, grid)),
+        )
+    ]
 
 
 def _in_v1_order(labels: TaskLabels) -> TaskLabels:

@@ -37,6 +37,8 @@ TRIAL_DIVISORS = 2
 FLOAT32_ERROR, OTHER_ERROR = 1e-3, 0.2
 """Largest mean difference from the plain engine, by the spread of its results. Another order of float32 sums makes
 3e-6, OpenVINO's own normalisation 2e-3, bfloat16 2e-2; what is above is another network."""
+TRIAL_RUNS, ENOUGH_SECONDS = 3, 2.0
+"""A trial ends after so many runs, or as soon as they have taken so long."""
 MOST_TIMES_SLOWER, TELLING_SECONDS = 2.0, 0.05
 """Slower than this is not worth having; a difference in time that is shorter says more of the machine's other work."""
 
@@ -181,13 +183,16 @@ def _trial(part: Part, engine: Engine, files: NetworkFiles, cores: int) -> Trial
 
 
 def _timed(session: NetworkSession, patch: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the results of a patch, and the least time of three runs in seconds; the first one also prepares."""
-    times = []
-    for _ in range(3):
+    """Return the results of a patch, and the least time of some runs in seconds; the first one also prepares.
+
+    A network of one size has no smaller patch: where that takes long, one run tells enough.
+    """
+    times: list[float] = []
+    while len(times) < TRIAL_RUNS and sum(times) < ENOUGH_SECONDS:
         start = time.perf_counter()
         result = session.run(patch)
         times.append(time.perf_counter() - start)
-    return result, min(times)
+    return np.array(result, np.float32), min(times)  # a copy: a session overwrites what it has given
 
 
 def _key(part: Part, engine: Engine, files: NetworkFiles, cores: int) -> str:

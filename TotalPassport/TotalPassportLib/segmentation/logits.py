@@ -75,7 +75,7 @@ def labels_of_regions(logits: np.ndarray, values: Sequence[int]) -> np.ndarray:
     values : sequence of int
         Label value of each channel; where regions overlap, the later one counts.
     """
-    labels = np.zeros(logits.shape[:-1], np.uint8)
+    labels = np.zeros(logits.shape[:-1], np.uint8 if max(values) <= np.iinfo(np.uint8).max else np.uint16)
     for channel, value in enumerate(values):
         with np.errstate(over="ignore"):  # of a very negative logit; the probability is then 0, as it should be
             probability = 1 / (1 + np.exp(-logits[..., channel].astype(np.float32)))

@@ -10,9 +10,11 @@ import numpy as np
 
 from ..image.nnunet_resampling import Size, resampled_shape, thick_axis
 from ..models.description import Part
+from ..models.network_conventions import LABELS
 from ..models.network_files import NetworkFiles
 from .blending import held_bytes
 from .cells import Cells
+from .engines import TURBO
 from .windows import padding, window_axes
 
 IMAGE_AND_LABEL_BYTES = 6
@@ -90,7 +92,8 @@ class PartPlan:
     @property
     def needs_logits(self) -> bool:
         """Whether the logits of all voxels are needed together, and labels cannot be had window by window."""
-        return len(self.folds) > 1 or self.network_shape != self.image_shape or self.part.regions
+        regions = self.part.regions and not self.part.blending.in_single_precision
+        return len(self.folds) > 1 or self.network_shape != self.image_shape or regions
 
     @property
     def windows(self) -> int:
@@ -101,7 +104,10 @@ class PartPlan:
     def held_bytes(self) -> int:
         """Size of what the part holds: what waits for its last window, and logits of the whole image if needed."""
         channels = len(self.part.label_values)
-        waiting = held_bytes(self.cells, self.files.head, channels, self.precision)
+        if self.part.ports.gives == LABELS:
+            channels = 2  # a label and a weight for each window that has seen a voxel, about
+        precision = TURBO if self.part.blending.in_single_precision else self.precision
+        waiting = held_bytes(self.cells, self.files.head, channels, precision)
         if not self.needs_logits:
             return waiting
         volumes = 2 if len(self.folds) > 1 else 1

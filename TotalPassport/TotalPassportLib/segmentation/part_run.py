@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,9 @@ from ..base.memory import require_memory, return_free_memory
 from ..image.nnunet_resampling import labels_of_logits, resample_image, resample_logit
 from ..image.smooth_labels import smooth_labels
 from ..models.description import Part
-from .blending import Blender, ExactBlender, TurboBlender
+from ..models.network_conventions import EDGE, LABELS
+from .activation import activation_of
+from .blending import Blender, ExactBlender, TurboBlender, VotingBlender
 from .confidence import confidence_of_volume, region_confidence, softmax_confidence
 from .engine_choice import NetworkOpener
 from .engines import EXACT, Engine
@@ -19,7 +21,7 @@ from .estimate import WindowCost, measured
 from .logits import LogitsBlender, average_of_folds, labels_of_regions
 from .part_plan import PartPlan
 from .session import NetworkSession
-from .windows import gaussian_weights
+from .windows import window_weights
 
 
 class PartRun:
@@ -61,7 +63,7 @@ class PartRun:
         self.seconds = 0.0
 
     def labels(self, intensities_zyx: np.ndarray, *, smooth: bool = False) -> np.ndarray:
-        """Return the label value of every voxel, uint8 ``[z, y, x]``; for ``smooth`` see `segment.segment`."""
+        """Return the label value of every voxel ``[z, y, x]``; for ``smooth`` see `segment.segment`."""
         plan, part = self._plan, self._plan.part
         # Axes are turned before the normalisation, as nnU-Net does: the last bits of a mean depend on it.
         image = part.normalisation.apply(intensities_zyx.transpose(part.axes))
@@ -72,11 +74,19 @@ class PartRun:
         return found.transpose(back)
 
     def _by_windows(self, image: np.ndarray) -> np.ndarray:
-        kind = ExactBlender if self._plan.precision == EXACT else TurboBlender
-        blender = self._blended(self._plan.part, image, kind)
+        blender = self._blended(self._plan.part, image, self._kind())
         if blender.confidence is not None:
             self.confidence = self._unpadded(blender.confidence)
         return np.asarray(self._values()[self._unpadded(blender.labels)])
+
+    def _kind(self) -> Callable[..., Blender]:
+        """Return what blends the windows: the model's way, and of nnU-Net's that of the precision."""
+        part = self._plan.part
+        if part.ports.gives == LABELS:
+            return VotingBlender
+        if not part.blending.in_single_precision:
+            return ExactBlender if self._plan.precision == EXACT else TurboBlender
+        return partial(TurboBlender, activation=activation_of(part))
 
     def _by_logits(self, image: np.ndarray, *, smooth: bool) -> np.ndarray:
         plan, part = self._plan, self._plan.part
@@ -103,13 +113,13 @@ class PartRun:
             yield self._unpadded(blender.logits)
             del blender
 
-    def _blended(self, part: Part, image: np.ndarray, kind: type[Blender]) -> Blender:
+    def _blended(self, part: Part, image: np.ndarray, kind: Callable[..., Blender]) -> Blender:
         """Run one network on all windows of an image on its grid; it is gone when the next one comes."""
         plan, patch = self._plan, part.patch_size_zyx
         session: NetworkSession = self._networks.open(part)
-        padded = np.pad(image, plan.borders)
+        padded = np.pad(image, plan.borders, mode="edge" if part.padding == EDGE else "constant")
         require_memory(plan.held_bytes, f"Collecting the results of part '{part.name}'")
-        blender = kind(plan.cells, gaussian_weights(patch), session.head, len(part.label_values), session.threads)
+        blender = kind(plan.cells, window_weights(part), session.head, len(part.label_values), session.threads)
         if self._with_confidence and not plan.needs_logits:
             blender.keep_confidence()
         for start in plan.cells.starts:
@@ -127,4 +137,11 @@ class PartRun:
         return array[tuple(slice(low, size - high) for (low, high), size in sizes)]
 
     def _values(self) -> np.ndarray:
-        return np.asarray(self._plan.part.label_values, np.uint8)
+        part = self._plan.part
+        values = (0, *part.label_values) if part.regions else part.label_values
+        return np.asarray(values, value_type(values))
+
+
+def value_type(values: Sequence[int]) -> type[np.unsignedinteger]:
+    """Return the smallest type of label values: 8 bits, or 16 where one of them needs them."""
+    return np.uint8 if max(values) <= np.iinfo(np.uint8).max else np.uint16

@@ -15,7 +15,7 @@ from .confidence import add_part
 from .engine_choice import NetworkOpener
 from .estimate import Estimate, WindowCost, estimate
 from .part_plan import PartPlan
-from .part_run import PartRun
+from .part_run import PartRun, value_type
 
 StepCallback = Callable[[int, int], None]
 EstimateCallback = Callable[[Estimate], None]
@@ -28,7 +28,7 @@ class ModelGridLabels:
     Attributes
     ----------
     voxels : numpy.ndarray
-        Label values, uint8 ``[x, y, z]``.
+        Label values ``[x, y, z]``, uint8, or uint16 where a value needs it.
     affine : numpy.ndarray
         float64 4 x 4, voxel indices to RAS mm.
     provider, arithmetic : str
@@ -86,7 +86,7 @@ def segment(
     """
     plans = part_plans(ct, model, networks, wanted)
     progress = WindowProgress(plans, prod(ct.grid.shape), on_window, on_estimate)
-    labels_zyx = np.zeros(ct.shape_zyx, np.uint8)
+    labels_zyx = np.zeros(ct.shape_zyx, value_type(model.label_values))
     inside = labels_zyx[ct.box_zyx]
     confidence_zyx = np.full(ct.shape_zyx, np.nan, np.float16) if with_confidence else None
     engines, seconds = [], 0.0
@@ -158,6 +158,7 @@ def _kept(labels: np.ndarray, wanted: Collection[int]) -> np.ndarray:
     """
     if not wanted:
         return labels
-    kept = np.zeros(256, np.uint8)
+    kept = np.zeros(int(labels.max()) + 1 if labels.dtype != np.uint8 else 256, labels.dtype)
+    wanted = [value for value in wanted if value < len(kept)]
     kept[list(wanted)] = list(wanted)
     return np.asarray(kept[labels])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from ..base.errors import ModelError, OutOfMemory, TotalPassportError
 from ..base.memory import return_free_memory
 from ..base.runtime import LOG_FATAL, load_cuda_libraries, onnxruntime_module
 from ..models.description import Part
+from ..models.network_conventions import LABELS
 from ..models.network_files import NetworkFiles
 from .engines import Engine, plain_engine
+from .session_ports import ports_of
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -54,50 +56,36 @@ class NetworkSession:
         provider = self._session.get_providers()[0]
         if provider != engine.execution_provider:
             raise EngineFailed(f"onnxruntime took {provider} instead of {engine.execution_provider}")
-        patch = part.patch_size_zyx
-        channels = len(part.label_values)
-        # Logits have their channels first, as PyTorch has; features have them last.
-        wanted = (1, channels, *patch) if self.head is None else (1, *patch, self.head.shape[1] - 1)
-        input_name, output_name = self._port(self._session.get_inputs(), "input"), self._output_name(wanted)
+        self._ports = ports_of(part, self._session, None if self.head is None else self.head.shape[1] - 1)
         return_free_memory()  # reading and compiling a network takes three times what is kept of it
         # The same two arrays for all windows: making new ones takes the system longer than one would think.
-        self._input, self._output = np.zeros((1, 1, *patch), np.float32), np.zeros(wanted, np.float32)
+        self._input = np.zeros(self._ports.input_shape, self._ports.input_type)
+        self._output = np.zeros(self._ports.output_shape, self._ports.output_type)
         self._binding = self._session.io_binding()
-        self._binding.bind_cpu_input(input_name, self._input)
-        pointer = self._output.ctypes.data
-        self._binding.bind_output(output_name, "cpu", 0, np.float32, self._output.shape, pointer)
-
-    def _output_name(self, wanted: tuple[int, ...]) -> str:
-        name = self._port(self._session.get_outputs(), "output")
-        shape = self._session.get_outputs()[0].shape
-        if any(isinstance(size, int) and size != right for size, right in zip(shape, wanted, strict=True)):
-            raise ModelError(
-                f"The network '{self.part.network}' gives an output of shape {shape} instead of {list(wanted)}.",
-                "Its description is not its own; bring the model in again.",
-            )
-        return name
-
-    def _port(self, ports: list[Any], kind: str) -> str:
-        if len(ports) != 1 or ports[0].type != "tensor(float)" or len(ports[0].shape) != 5:
-            raise ModelError(
-                f"The network '{self.part.network}' must have one float32 {kind} of five dimensions.",
-                "This is not a segmentation network in our layout; convert it again.",
-            )
-        return str(ports[0].name)
+        self._binding.bind_cpu_input(self._ports.input_name, self._input)
+        self._binding.bind_output(
+            self._ports.output_name, "cpu", 0, self._ports.output_type, self._output.shape, self._output.ctypes.data
+        )
 
     def run(self, patch: np.ndarray) -> np.ndarray:
-        """Return the float32 features, or logits if there is no head, ``[z, y, x, features]`` of a patch ``[z, y, x]``.
+        """Return what the network makes of a patch ``[z, y, x]``.
 
-        The result is overwritten by the next run.
+        Returns
+        -------
+        numpy.ndarray
+            float32 features, logits or probabilities ``[z, y, x, channels]``, or numbers of channels ``[z, y, x, 1]``;
+            it may be overwritten by the next run.
         """
-        np.copyto(self._input[0, 0], patch)
+        channels_last = self.part.ports.input_channels_last
+        np.copyto(self._input, patch[..., np.newaxis] if channels_last else patch, casting="same_kind")
         start = time.perf_counter()
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # onnxruntime's exceptions share no public base class
             raise _run_error(error, self.part) from error
         self.seconds += time.perf_counter() - start
-        return self._output[0] if self.head is not None else np.moveaxis(self._output[0], 0, -1)
+        result = self._ports.window_of(self._output)
+        return result if self.part.ports.gives == LABELS else result.astype(np.float32, copy=False)
 
 
 class EngineFailed(Exception):
@@ -168,4 +156,7 @@ def _run_error(error: Exception, part: Part | None) -> TotalPassportError:
             "Close other programs, or use a model with larger voxels or smaller patches.",
         )
     network = f" '{part.network}'" if part else ""
-    return ModelError(f"The network{network} failed: {str(error).splitlines()[0][:300]}.", "Bring the model in again.")
+    return ModelError(
+        f"The network{network} failed: {str(error).splitlines()[0][:300]}.",
+        "Its description does not suit it, or it is damaged: see docs/models.md, and bring the model in again.",
+    )

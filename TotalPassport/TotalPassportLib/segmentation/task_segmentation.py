@@ -15,8 +15,8 @@ import numpy as np
 from ..base.errors import BadInput
 from ..base.events import share_of
 from ..image.cropping import Box, crop_box, cut_scan, put_back
-from ..image.grid import labels_as_stored, labels_on_stored_grid
-from ..image.preparation import PreparedCT, prepare
+from ..image.grid import labels_as_stored
+from ..image.preparation import PreparedCT, labels_back, prepared_as
 from ..image.smooth_labels import smoothed_labels
 from ..image.volume import Volume
 from ..models.description import ModelDescription
@@ -49,7 +49,7 @@ class ScanLabels:
     searched : tuple of int
         The label values that were looked for.
     voxels : numpy.ndarray
-        uint8 on the scan's grid, ``[i, j, k]``.
+        uint8, or uint16 where a value needs it, on the scan's grid, ``[i, j, k]``.
     prepared, on_model_grid
         The scan on the model's grid, and the labels there; None where nothing was left after cropping.
     box : tuple of slice, optional
@@ -124,6 +124,7 @@ class TaskSegmentation:
         ModelError, OutOfMemory, Cancelled
             See `segment`.
         """
+        _require_meaning(model, options)
         searched = tuple(sorted(wanted)) or tuple(model.label_values)
         crop = crop_of(model, searched if wanted else (), options)
         box = None
@@ -140,8 +141,8 @@ class TaskSegmentation:
             found = self._segmented(model, prepared, wanted, options)
         with self._stage("restore"):
             found = self._tidied(found, model, prepared, options)
-            voxels = self._on_scans_grid(found.voxels, prepared, options)
-            sure = self._percent_on_scans_grid(found, prepared, box)
+            voxels = self._on_scans_grid(found.voxels, model, prepared, options)
+            sure = self._percent_on_scans_grid(found, model, prepared, box)
             if box is not None:
                 voxels = put_back(voxels, box, self._scan.voxels.shape)
         voxels = self._after_work_on_scan(voxels, model, crop, options)
@@ -173,12 +174,13 @@ class TaskSegmentation:
         return self._kept[name, plain]
 
     def _prepared(self, model: ModelDescription, box: Box | None, options: TaskOptions) -> PreparedCT:
-        scan = self._scan
+        scan, preparation = self._scan, model.preparation
         if box is not None:
-            voxels, affine = cut_scan(scan.voxels, scan.affine, box)
+            voxels, affine = cut_scan(scan.voxels, scan.affine, box, whole_numbers=preparation.is_totalsegmentators)
             scan = replace(scan, voxels=voxels, affine=affine)
-        spacing_mm = None if options.higher_order_resampling else model.spacing_mm
-        return prepare(scan, spacing_mm, options.resampling_order)
+        if options.higher_order_resampling:
+            preparation = replace(preparation, spacing_mm=None)
+        return prepared_as(preparation, scan, options.resampling_order)
 
     def _segmented(
         self, model: ModelDescription, prepared: PreparedCT, wanted: Collection[int], options: TaskOptions
@@ -205,18 +207,20 @@ class TaskSegmentation:
             voxels = remove_small_blobs(voxels, float(np.prod(spacing_mm, dtype=np.float64)), options.small_blobs_mm3)
         return replace(found, voxels=voxels)
 
-    def _on_scans_grid(self, labels: np.ndarray, prepared: PreparedCT, options: TaskOptions) -> np.ndarray:
+    def _on_scans_grid(
+        self, labels: np.ndarray, model: ModelDescription, prepared: PreparedCT, options: TaskOptions
+    ) -> np.ndarray:
         if options.smooth_masks and labels.shape != prepared.grid.shape:
             return labels_as_stored(smoothed_labels(labels, prepared.grid.shape), prepared.grid)
-        return labels_on_stored_grid(labels, prepared.grid)
+        return labels_back(model.preparation, labels, prepared)
 
     def _percent_on_scans_grid(
-        self, found: ModelGridLabels, prepared: PreparedCT, box: Box | None
+        self, found: ModelGridLabels, model: ModelDescription, prepared: PreparedCT, box: Box | None
     ) -> np.ndarray | None:
         """Return the confidence of each voxel of the scan: that of the voxel whose label it has."""
         if found.confidence is None:
             return None
-        sure = labels_on_stored_grid(percent(found.confidence), prepared.grid)
+        sure = labels_back(model.preparation, percent(found.confidence), prepared, PERCENT_UNKNOWN)
         return sure if box is None else put_back(sure, box, self._scan.voxels.shape, PERCENT_UNKNOWN)
 
     def _after_work_on_scan(
@@ -234,6 +238,23 @@ class TaskSegmentation:
             return np.isin(found, wanted)
 
         return after_work(voxels, _steps(model, "input"), model.labels, self._scan.spacing_mm, mask_of)
+
+
+def _require_meaning(model: ModelDescription, options: TaskOptions) -> None:
+    """Refuse what is asked for of TotalSegmentator's way of preparing a scan where a model has another one."""
+    plain = TaskOptions()
+    asked = {
+        "smoother labels (higher_order_resampling)": options.higher_order_resampling or options.smooth_masks,
+        "another order of resampling (resampling_order)": options.resampling_order != plain.resampling_order,
+        "splitting (force_split)": options.force_split,
+    }
+    meant = [name for name, wanted in asked.items() if wanted]
+    if meant and not model.preparation.is_totalsegmentators:
+        raise BadInput(
+            f"What is asked for, {meant[0]}, is for TotalSegmentator's models, and '{model.name}' prepares scans in "
+            "another way.",
+            "Leave it out.",
+        )
 
 
 def crop_of(model: ModelDescription, wanted: Sequence[int], options: TaskOptions) -> Crop | None:

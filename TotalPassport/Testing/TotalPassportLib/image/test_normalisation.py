@@ -46,8 +46,9 @@ def test_a_normalisation_is_described_as_it_was_read() -> None:
 
 
 def test_the_schema_and_the_program_know_the_same_schemes() -> None:
-    rule = SCHEMA["definitions"]["part"]["properties"]["normalisation"]
-    assert set(rule["properties"]["scheme"]["enum"]) == set(SCHEMES)
+    step = SCHEMA["definitions"]["normalisation_step"]
+    assert {*step["properties"]["scheme"]["enum"], "steps"} == set(SCHEMES)
+    assert {f"normalisation_{scheme}" for scheme in SCHEMES} <= SCHEMA["definitions"].keys()
 
 
 @pytest.mark.parametrize("change", [{"std_hu": 0}, {"mean_hu": None}, {"gamma": 2}, {"scheme": "zscore"}])
@@ -76,3 +77,78 @@ def test_a_second_scheme_goes_through_the_whole_pipeline(threshold_model: Path, 
     )
     assert set(np.unique(expected)) == {0, 1, 2, 5}
     assert np.array_equal(found, expected)
+
+
+VALUES = np.array([-2000.0, -160.0, 0.0, 0.25, 39.5, 240.0, 3000.0], np.float32)
+
+
+def normalised(values: np.ndarray, **document: object) -> np.ndarray:
+    """Return values after a scheme; those that were given must stay."""
+    before = values.copy()
+    found = normalisation_from_document(document).apply(values)
+    assert found.dtype == np.float32
+    assert np.array_equal(values, before)
+    return found
+
+
+def test_a_window_becomes_its_range_and_the_rest_its_ends() -> None:
+    found = normalised(VALUES, scheme="window", level=40, width=400)
+    assert found.tolist() == pytest.approx([0, 0, 0.4, 0.400625, 0.49875, 1, 1])
+    assert normalised(VALUES, scheme="window", level=40, width=400, low=-1, high=1).tolist() == pytest.approx(
+        [-1, -1, -0.2, -0.19875, -0.0025, 1, 1]
+    )
+
+
+def test_a_window_of_whole_numbers_cuts_fractions_and_wraps_as_16_bits_do() -> None:
+    found = normalised(np.array([0.9, -0.9, 40000], np.float32), scheme="window", level=0, width=2, whole_numbers=True)
+    assert found.tolist() == [0.5, 0.5, 0.0]
+
+
+def test_fractions_of_a_scan_of_0_to_1_survive() -> None:
+    values = np.linspace(0, 1, 11, dtype=np.float32)
+    assert len(np.unique(normalised(values, scheme="window", level=0.5, width=1))) == 11
+    assert len(np.unique(normalised(values, scheme="range", low=-1, high=1))) == 11
+
+
+def test_the_range_of_the_scan_itself_is_stretched() -> None:
+    found = normalised(VALUES, scheme="range", low=-1, high=1)
+    assert (found[0], found[-1]) == (-1, 1)
+    assert found[2] == pytest.approx(-0.2)
+    assert normalised(np.full(3, 7, np.float32), scheme="range", low=-1, high=1).tolist() == [-7, -7, -7]
+
+
+def test_quantiles_are_cut_off_or_not() -> None:
+    values = np.arange(101, dtype=np.float32)
+    cut = normalised(values, scheme="quantiles", lower_percent=10, upper_percent=90)
+    assert (cut[0], cut[10], cut[50], cut[90], cut[100]) == (0, 0, 0.5, 1, 1)
+    open_ended = normalised(values, scheme="quantiles", lower_percent=10, upper_percent=90, clip=False)
+    assert open_ended[100] == pytest.approx(1.125)
+    filled = normalised(values, scheme="quantiles", lower_percent=0, upper_percent=100, nonzero=True)
+    assert filled[1] == 0, "the voxel that is 0 is not counted"
+
+
+def test_a_score_of_what_is_not_0_leaves_0_alone() -> None:
+    found = normalised(np.array([0, 1, 3, 0], np.float32), scheme="zscore_nonzero")
+    assert found.tolist() == [0, -1, 1, 0]
+    assert normalised(np.array([0, 5], np.float32), scheme="zscore_nonzero").tolist() == [0, 0], "a deviation of 0 is 1"
+
+
+def test_steps_follow_one_another() -> None:
+    steps = [{"scheme": "zscore_nonzero"}, {"scheme": "range", "low": -1.0, "high": 1.0}]
+    found = normalised(np.array([0, 1, 3, 2], np.float32), scheme="steps", steps=steps)
+    assert found.tolist() == pytest.approx([0, -1, 1, 0])
+    assert normalisation_from_document({"scheme": "steps", "steps": steps}).document()["steps"] == steps
+
+
+@pytest.mark.parametrize(
+    ("scheme", "reason"),
+    [
+        ({"scheme": "window", "level": 0, "width": 1, "low": 1, "high": 1}, "the range that the window becomes"),
+        ({"scheme": "range", "low": 1, "high": 0}, "the range of the values is empty"),
+        ({"scheme": "quantiles", "lower_percent": 50, "upper_percent": 50}, "leave nothing between them"),
+        ({"scheme": "steps", "steps": [{"scheme": "range", "low": 1, "high": 0}]}, "the range of the values is empty"),
+    ],
+)
+def test_numbers_that_contradict_one_another_are_named(scheme: dict[str, object], reason: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=reason):
+        read_model(write_model(tmp_path / "m", part={"normalisation": scheme}))

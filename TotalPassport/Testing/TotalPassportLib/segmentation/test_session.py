@@ -8,12 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 from support.networks import (
+    edit_model,
     model_document,
     part_document,
+    save_graph,
     save_network,
-    slow_layers,
     threshold_layers,
     write_model,
 )
@@ -70,15 +73,18 @@ def test_an_engine_that_onnxruntime_replaces_is_noticed(threshold_model: Path) -
 def test_a_network_without_five_dimensions_is_refused(tmp_path: Path) -> None:
     network = save_network(tmp_path / "n.onnx", threshold_layers(rank=4), rank=4)
     (tmp_path / "model.json").write_text(json.dumps(model_document([part_document(network)])), encoding="utf-8")
-    with pytest.raises(ModelError, match="of five dimensions"):
+    with pytest.raises(ModelError, match="of 4 dimensions instead of 5; it is for pictures"):
         NetworkSession(read_model(tmp_path).parts[0], plain_engine())
 
 
 def test_a_network_that_fails_while_it_runs_is_a_model_error(tmp_path: Path) -> None:
-    weights, bias = slow_layers(width=4, depth=1)[0]
-    two_inputs = np.concatenate([weights, weights], axis=1)  # wants two input channels
-    last = (np.ones((4, 4, 1, 1, 1), np.float32), np.zeros(4, np.float32))
-    model = write_model(tmp_path / "m", [(two_inputs, bias), last])
+    def reshaped(value: str) -> list[onnx.NodeProto]:  # fits no window of this model
+        return [helper.make_node("Reshape", [value, "shape"], ["logits"])]
+
+    model = write_model(tmp_path / "m")
+    shape = numpy_helper.from_array(np.array([1, 4, 3, 3, 3]), "shape")
+    save_graph(model / "network.onnx", reshaped("input"), ["n", 1, "z", "y", "x"], ["n", 4, "a", "b", "c"], [shape])
+    edit_model(model, lambda document: document["parts"][0].update(sha256=None))
     with pytest.raises(ModelError, match="failed"):
         NetworkSession(read_model(model).parts[0], plain_engine()).run(np.zeros((16, 20, 24), np.float32))
 

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from TotalPassportLib.segmentation.windows import gaussian_weights, padding, window_starts
+from TotalPassportLib.segmentation.windows import (
+    centred_gaussian,
+    gaussian_weights,
+    padding,
+    strided_starts,
+    window_starts,
+)
 
 
 @settings(deadline=None)
@@ -75,3 +81,21 @@ def test_weights_are_a_gaussian_rounded_by_way_of_single_precision(patch: tuple[
 def test_weights_are_shared_and_so_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="read-only"):
         gaussian_weights((4, 4, 4))[0, 0, 0] = 1
+
+
+@settings(deadline=None)
+@given(size=st.integers(1, 500), patch=st.integers(1, 120), stride=st.integers(1, 120))
+def test_strided_windows_leave_no_gap_and_end_at_the_edge(size: int, patch: int, stride: int) -> None:
+    starts = strided_starts(size, patch, min(stride, patch))
+    assert starts[0] == 0
+    assert starts[-1] == max(size - patch, 0)
+    assert all(0 < step <= min(stride, patch) for step in np.diff(starts))
+
+
+def test_a_centred_gaussian_is_that_of_monai() -> None:
+    """Its deviation is an eighth of 96 voxels around 47.5, a product of three, and at least a thousandth."""
+    weights = centred_gaussian((96, 96, 96), 0.125, 1e-3)
+    assert weights.dtype == np.float32
+    assert weights[47, 47, 47] == pytest.approx(math.exp(-3 * 0.25 / 288), rel=1e-6)
+    assert weights[47, 47, 30] == pytest.approx(math.exp(-(2 * 0.25 + 17.5**2) / 288), rel=1e-5)
+    assert weights[0, 0, 0] == np.float32(1e-3)
