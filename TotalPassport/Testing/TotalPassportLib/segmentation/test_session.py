@@ -78,12 +78,17 @@ def test_a_network_without_five_dimensions_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_network_that_fails_while_it_runs_is_a_model_error(tmp_path: Path) -> None:
-    def reshaped(value: str) -> list[onnx.NodeProto]:  # fits no window of this model
-        return [helper.make_node("Reshape", [value, "shape"], ["logits"])]
-
+    ((weights, bias),) = threshold_layers()
+    values = [("w", weights), ("b", bias), ("too_far", np.array([99]))]
+    nodes = [
+        helper.make_node("Conv", ["input", "w", "b"], ["nearest"]),
+        helper.make_node("Gather", ["input", "too_far"], ["column"], axis=4),
+        helper.make_node("ReduceMean", ["column"], ["mean"]),
+        helper.make_node("Add", ["nearest", "mean"], ["logits"]),
+    ]
     model = write_model(tmp_path / "m")
-    shape = numpy_helper.from_array(np.array([1, 4, 3, 3, 3]), "shape")
-    save_graph(model / "network.onnx", reshaped("input"), ["n", 1, "z", "y", "x"], ["n", 4, "a", "b", "c"], [shape])
+    shapes = ["n", 1, "z", "y", "x"], ["n", 4, "z", "y", "x"]
+    save_graph(model / "network.onnx", nodes, *shapes, [numpy_helper.from_array(array, name) for name, array in values])
     edit_model(model, lambda document: document["parts"][0].update(sha256=None))
     with pytest.raises(ModelError, match="failed"):
         NetworkSession(read_model(model).parts[0], plain_engine()).run(np.zeros((16, 20, 24), np.float32))

@@ -8,7 +8,7 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
@@ -21,7 +21,7 @@ from .layout import CHECKPOINT, DATASET_FOLDER, FOLD_CHECKPOINT, LEVELS_BELOW, N
 MOST_MEMBERS = 10_000
 LARGEST_DIRECTORY_BYTES = 4 * 2**20
 """A table of contents of `MOST_MEMBERS` entries needs about 1.5 MB."""
-LARGEST_MEMBER_BYTES = {CHECKPOINT: 4 * 2**30}
+LARGEST_MEMBER_BYTES = {CHECKPOINT: 4 * 2**30, "model.pt": 2**30, "model_lowres.pt": 2**30}
 """An official checkpoint has 165 MB to about 250 MB."""
 LARGEST_TEXT_BYTES = 32 * 2**20
 LARGEST_TOTAL_BYTES = 16 * 2**30
@@ -71,6 +71,43 @@ def unpack_weights(archive: Path, destination: Path, step: StepCallback) -> list
                 done += count
                 step(done, total)
     return sorted({destination / str(_dataset_of(member.filename)) for member in needed})
+
+
+def unpack_members(archive: Path, destination: Path, names: Sequence[str]) -> list[Path]:
+    """Unpack the files of an archive that have certain names, also in one folder more, as `unpack_weights` does.
+
+    Returns
+    -------
+    What was unpacked, ``destination / name`` each; nothing if no file is called so.
+
+    Raises
+    ------
+    ModelError
+        The archive is damaged or hostile.
+    """
+    if archive.exists():
+        require_regular(archive)
+    with _zip_errors(archive), _BoundedFile(io.FileIO(archive)) as file, zipfile.ZipFile(file) as opened:
+        members = opened.infolist()
+        _check_names(members, archive)
+        found = {name: _member_called(members, name) for name in names}
+        needed = {name: member for name, member in found.items() if member is not None}
+        _check_sizes(list(needed.values()), archive)
+        for name, member in needed.items():
+            for _ in _extract(opened, member, destination, name):
+                pass
+    return [destination / name for name in needed]
+
+
+def _member_called(members: list[zipfile.ZipInfo], name: str) -> zipfile.ZipInfo | None:
+    """Return the member of a name that lies least deep, at most in one folder more."""
+    found = [member for member in members if member.filename == name or member.filename.endswith(f"/{name}")]
+    level = name.count("/") + 1
+    return min(
+        (member for member in found if member.filename.count("/") <= level),
+        key=lambda member: member.filename.count("/"),
+        default=None,
+    )
 
 
 class _BoundedFile(io.BufferedReader):
@@ -172,9 +209,9 @@ def _check_sizes(needed: list[zipfile.ZipInfo], archive: Path) -> None:
         _refuse_archive(archive, "it would become absurdly large")
 
 
-def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, destination: Path) -> Iterator[int]:
+def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, destination: Path, name: str = "") -> Iterator[int]:
     """Write one member and yield the size of every piece; zipfile checks its length and CRC at the end."""
-    target = destination / member.filename
+    target = destination / (name or member.filename)
     make_folder(target.parent)
     written = 0
     with opened.open(member) as source, target.open("xb") as file:

@@ -85,10 +85,25 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
                 f"'{path}' holds no network: there are no network_weights in it.",
                 "Give the checkpoint_final.pth of a network trained with nnU-Net version 2.",
             )
-        tensors = {_plain_name(name): tensor for name, tensor in weights.items()}
-        if len(tensors) != len(weights):
-            raise _damaged("two of its tensors have the same name")
-        return reader.arrays(tensors)
+        return reader.named_arrays(weights)
+
+
+def read_state_dict(path: Path, wrapper: str = "model") -> dict[str, np.ndarray]:
+    """The weights in a checkpoint that is nothing else, plain or under one key; see `read_checkpoint`.
+
+    Raises
+    ------
+    ModelError
+        The file is no checkpoint, is damaged, or holds something else.
+    """
+    with _archive(Path(path)) as archive:
+        reader = _Reader(archive)
+        weights = read_pickle(reader.index(), reader.names(), reader.storage)
+        if isinstance(weights, dict) and isinstance(weights.get(wrapper), dict):
+            weights = weights[wrapper]
+        if not isinstance(weights, dict) or not weights:
+            raise ModelError(f"'{path}' holds no weights.", "Give the checkpoint that comes with the bundle.")
+        return reader.named_arrays(weights)
 
 
 def trained_configuration(path: Path) -> str | None:
@@ -169,6 +184,13 @@ class _Reader:
         if member.file_size != count * _data_type(storage.kind, "<").itemsize:
             raise _damaged("a storage has not the size that the index gives it")
         return storage
+
+    def named_arrays(self, weights: Mapping[object, object]) -> dict[str, np.ndarray]:
+        """Check names and tensors, and read them."""
+        tensors = {_plain_name(name): tensor for name, tensor in weights.items()}
+        if len(tensors) != len(weights):
+            raise _damaged("two of its tensors have the same name")
+        return self.arrays(tensors)
 
     def arrays(self, tensors: Mapping[str, object]) -> dict[str, np.ndarray]:
         """Check the tensors against their storages and read them."""

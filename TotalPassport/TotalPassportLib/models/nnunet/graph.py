@@ -11,19 +11,13 @@ features, is no part of it (`write_head`): it is linear and can be applied where
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ...base.errors import ModelError
-from ...base.hints import Hint, HintCode
+from ..onnx_graph import INPUT, OUTPUT, GraphNodes, fitting_tensor, misfit, network_bytes
 from .architecture import UNet
 from .layers import Convolution, DecoderStage, EncoderLayer, ResidualBlock, Triple, Upsampling
-
-OPSET = 17
-IR_VERSION = 8
-INPUT, OUTPUT = "input", "features"
 
 
 def write_network(
@@ -44,24 +38,12 @@ def write_network(
         A tensor is missing, superfluous or of a wrong shape or type, or `onnx` is not installed.
     """
     tensors = select_tensors(architecture, weights)
-    onnx = _onnx()
-    writer = _GraphWriter(onnx, architecture, tensors)
-    sizes = ["z", "y", "x"]
-    ports = (
-        _port(onnx, INPUT, [1, architecture.input_channels, *sizes]),
-        _port(onnx, OUTPUT, [1, *sizes, architecture.head().input_channels]),
+    writer = _GraphWriter(architecture, tensors)
+    nodes = writer.write()
+    features = architecture.head().input_channels
+    return network_bytes(
+        nodes, writer.constants, input_channels=architecture.input_channels, features=features, metadata=metadata
     )
-    model = onnx.helper.make_model(
-        onnx.helper.make_graph(writer.write(), "network", [ports[0]], [ports[1]]),
-        producer_name="TotalPassport",
-        ir_version=IR_VERSION,
-        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
-    )
-    for name, value in writer.constants.items():  # only now, because making graphs and models copies what is in them
-        model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
-    onnx.helper.set_model_props(model, dict(sorted((metadata or {}).items())))
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
 
 
 def write_head(architecture: UNet, weights: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -89,11 +71,11 @@ def select_tensors(architecture: UNet, weights: Mapping[str, np.ndarray]) -> dic
     shapes = architecture.tensors()
     missing = [name for name in shapes if name not in weights]
     if missing:
-        raise _misfit(f"{len(missing)} of {len(shapes)} tensors are missing, the first is {missing[0]}")
+        raise misfit(f"{len(missing)} of {len(shapes)} tensors are missing, the first is {missing[0]}")
     superfluous = [name for name in weights if name not in shapes and not _is_copy(name)]
     if superfluous:
-        raise _misfit(f"{len(superfluous)} tensors have no place in it, the first is {str(superfluous[0])[:100]!r}")
-    return {name: _checked(name, weights[name], shape) for name, shape in shapes.items()}
+        raise misfit(f"{len(superfluous)} tensors have no place in it, the first is {str(superfluous[0])[:100]!r}")
+    return {name: fitting_tensor(name, weights[name], shape) for name, shape in shapes.items()}
 
 
 def _is_copy(name: str) -> bool:
@@ -101,52 +83,13 @@ def _is_copy(name: str) -> bool:
     return "all_modules" in parts or parts[:2] in (["decoder", "encoder"], ["decoder", "seg_layers"])
 
 
-def _checked(name: str, tensor: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    tensor = np.asarray(tensor)
-    if tensor.shape != shape:
-        raise _misfit(f"{name} has the shape {list(tensor.shape)} instead of {list(shape)}")
-    if tensor.dtype.kind != "f":
-        raise _misfit(f"{name} holds {tensor.dtype} instead of floating-point numbers")
-    tensor = np.ascontiguousarray(tensor, dtype=np.float32)
-    if not np.isfinite(tensor).all():
-        raise _misfit(f"{name} holds values that are not finite")
-    return tensor
-
-
-def _misfit(reason: str) -> ModelError:
-    return ModelError(
-        f"The weights do not fit the network that their plans describe: {reason}.",
-        "Get the weights again and keep the files of one download together.",
-    )
-
-
-def _onnx() -> ModuleType:
-    try:
-        import onnx
-        import onnx.helper
-        import onnx.numpy_helper
-    except ImportError as error:
-        raise ModelError(
-            "Converting a network needs the Python package onnx, which is not installed.",
-            Hint(HintCode.INSTALL_PACKAGE, package="onnx"),
-        ) from error
-    module: ModuleType = onnx
-    return module
-
-
-def _port(onnx: ModuleType, name: str, shape: list[int | str]) -> Any:
-    return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-
-
-class _GraphWriter:
+class _GraphWriter(GraphNodes):
     """Turns layers into nodes; every method takes the names of its inputs and gives the name of its output."""
 
-    def __init__(self, onnx: ModuleType, architecture: UNet, tensors: Mapping[str, np.ndarray]) -> None:
-        self.onnx = onnx
+    def __init__(self, architecture: UNet, tensors: Mapping[str, np.ndarray]) -> None:
+        super().__init__()
         self.architecture = architecture
         self.tensors = tensors
-        self.nodes: list[Any] = []
-        self.constants: dict[str, np.ndarray] = {}
 
     def write(self) -> list[Any]:
         """All nodes of the network, in the order in which they run."""
@@ -197,29 +140,6 @@ class _GraphWriter:
         gain = self.node("Div", [weight, deviation], f"{key}.gain")
         return self.node("Add", [self.node("Mul", [centred, gain], f"{key}.scaled"), bias], key)
 
-    def mean(self, value: str, key: str) -> str:
-        """The mean over z, y and x for each channel: along x first, then y, then z.
-
-        A sum over a million voxels in one go loses three to four digits in float32, and thousands of labels with
-        them; three short sums lose none. OpenVINO merges neighbouring means back into one unless `keepdims` differs.
-        """
-        return self.mean_of_rows(self.node("ReduceMean", [value], f"{key}.x", axes=[4], keepdims=1), key)
-
-    def mean_of_squares(self, value: str, key: str) -> str:
-        """The mean of the squares for each channel; the length of a row is had without an array of squares."""
-        length = self.node("ReduceL2", [value], f"{key}.length", axes=[4], keepdims=1)
-        shape = self.node("Shape", [value], f"{key}.shape")
-        four, five = (self.constant(name, np.array([number])) for name, number in (("four", 4), ("five", 5)))
-        size = self.node("Slice", [shape, four, five], f"{key}.size")
-        size = self.node("Cast", [size], f"{key}.size.float", to=self.onnx.TensorProto.FLOAT)
-        total = self.mean_of_rows(self.node("Mul", [length, length], f"{key}.x"), key)
-        return self.node("Div", [total, size], f"{key}.mean")
-
-    def mean_of_rows(self, value: str, key: str) -> str:
-        for axis, keepdims in ((3, 0), (2, 1)):
-            value = self.node("ReduceMean", [value], f"{key}.{'zyx'[axis - 2]}", axes=[axis], keepdims=keepdims)
-        return self.node("Reshape", [value, self.constant("per_channel", np.array([1, -1, 1, 1, 1]))], key)
-
     def activation(self, value: str, key: str) -> str:
         return self.node("LeakyRelu", [value], f"{key}.activation", alpha=self.architecture.negative_slope)
 
@@ -268,14 +188,5 @@ class _GraphWriter:
             inputs.append(self.tensor(f"{layer.key}.bias"))
         return self.node("ConvTranspose", inputs, layer.key, kernel_shape=layer.stride, strides=layer.stride)
 
-    def node(self, operator: str, inputs: list[str], key: str, output: str | None = None, **attributes: Any) -> str:
-        output = output or f"{key}.out"
-        self.nodes.append(self.onnx.helper.make_node(operator, inputs, [output], name=key, **attributes))
-        return output
-
     def tensor(self, name: str) -> str:
         return self.constant(name, self.tensors[name])
-
-    def constant(self, name: str, value: np.ndarray) -> str:
-        self.constants[name] = value
-        return name
