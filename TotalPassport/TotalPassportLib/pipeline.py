@@ -46,14 +46,22 @@ from .passport.measuring import measure_labels
 from .passport.organ import INPUT_GRID, MODEL_GRID, MeasuredOn
 from .passport.provenance import source_of, with_provenance
 from .passport.rules import Finding
-from .run_results import RunResult, ScanResult, SegmentedScan
+from .run_results import DescribedScan, RunResult, ScanResult, SegmentedScan
 from .segmentation.combination import CombinedLabels, TaskLabels, combined_labels, task_labels
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
 from .segmentation.masks import DERIVED, MASK_SUFFIX, structure_masks
 from .segmentation.official_statistics import Measures, StatisticsKind, official_statistics, statistics_text
 from .segmentation.task_segmentation import ScanLabels
-from .segmentation_run import asked_models, bytes_of_foreign, first_network, load_scan, model_finder, segment_scan
+from .segmentation_run import (
+    RunModels,
+    asked_models,
+    bytes_of_foreign,
+    first_network,
+    load_scan,
+    model_finder,
+    segment_scan,
+)
 
 RUN_SHARES = {"load": 0.04, "prepare": 0.04, "infer": 0.8, "restore": 0.02, "describe": 0.04, "write": 0.06}
 """Stages of a run and their usual shares of its time."""
@@ -139,25 +147,46 @@ def run(
             networks.prepare(first_network(asked, options, find))
             volume = load_scan(given, asked, progress, options.series)
             paths = None if output is None else _paths(output, volume, options)
-        found = segment_scan(volume, asked, networks, options, find=find, progress=progress, limit=limit)
-        limit.lift()
-        combined = combined_labels(volume, found, on_model_grid=options.save_lowres, v1_order=options.v1_order)
-        segmented = SegmentedScan(scan=volume, found=found, combined=combined)
-        with progress.stage("describe"):
-            measured, statistics = _measure(segmented, options, progress)
-            passport = _with_header(measured, segmented, _identity([each.model for each in asked], networks), options)
-        with progress.stage("write"):
-            if paths is not None:
-                _write(paths, segmented, passport, statistics, derived=options.derived_masks)
+        models = RunModels(asked=asked, find=find, networks=networks)
+        described = describe_scan(volume, models, options, progress, limit)
+        write_run(paths, described, options, progress)
         results: dict[str, Any] = {
-            "segmentation": _segmentation(scan, combined, paths),
-            "passport": passport,
-            **_ran(found),
+            "segmentation": _segmentation(scan, described.segmented.combined, paths),
+            "passport": described.passport,
+            **what_ran(described.segmented.found),
             "precision": options.precision,
             "seconds": progress.seconds,
-            "network_seconds": sum(each.on_model_grid.network_seconds for each in found if each.on_model_grid),
+            "network_seconds": described.network_seconds,
         }
         return ScanResult(**results) if paths is None else RunResult(paths=paths, **results)
+
+
+def describe_scan(
+    scan: Volume, models: RunModels, options: RunOptions, progress: Progress, limit: MemoryLimit
+) -> DescribedScan:
+    """Segment a scan that was loaded, and measure what was found: all of a run between reading and writing.
+
+    Raises
+    ------
+    TotalPassportError
+        See `run`.
+    """
+    found = segment_scan(scan, models.asked, models.networks, options, find=models.find, progress=progress, limit=limit)
+    limit.lift()
+    combined = combined_labels(scan, found, on_model_grid=options.save_lowres, v1_order=options.v1_order)
+    segmented = SegmentedScan(scan=scan, found=found, combined=combined)
+    with progress.stage("describe"):
+        measured, statistics = _measure(segmented, options, progress)
+        model = _identity([each.model for each in models.asked], models.networks)
+        passport = _with_header(measured, segmented, model, options)
+    return DescribedScan(segmented=segmented, passport=passport, statistics=statistics)
+
+
+def write_run(paths: OutputPaths | None, described: DescribedScan, options: RunOptions, progress: Progress) -> None:
+    """Write all files of a run, or none of them; nothing where there are no paths."""
+    with progress.stage("write"):
+        if paths is not None:
+            _write(paths, described.segmented, described.passport, described.statistics, derived=options.derived_masks)
 
 
 def _refuse_what_needs_files(options: RunOptions) -> None:
@@ -170,7 +199,7 @@ def _refuse_what_needs_files(options: RunOptions) -> None:
 def _paths(output: Path | str, scan: Volume, options: RunOptions) -> OutputPaths:
     """Return where a run writes, when it is known that it can and may."""
     paths = paths_of_run(output, scan.path, options)
-    _require_writable(paths, scan.path)
+    require_writable(paths, scan.path)
     if not options.overwrite:
         refuse_other_scans_results(scan.path, paths.passport, paths.segmentation, sha256=scan.sha256)
     return paths
@@ -182,7 +211,7 @@ def _segmentation(scan: Path | str | ImageObject, combined: CombinedLabels, path
     return labels_like(scan, combined.voxels, combined.scan, combined.table, combined.searched)
 
 
-def _require_writable(paths: OutputPaths, ct_path: Path) -> None:
+def require_writable(paths: OutputPaths, ct_path: Path) -> None:
     """Find out now what cannot be written, which spares the user the wait."""
     for kind, path in paths.written().items():
         if kind == "masks":  # a folder of its own
@@ -218,7 +247,7 @@ def _with_header(
         _with_word_of_unknown_scan(measured, found[0].model, scan),
         source=source_of(scan),
         model={**model, **_label_spacing(found, options)},
-        running={**_ran(found), "precision": options.precision, "onnxruntime": version_of_onnxruntime()},
+        running={**what_ran(found), "precision": options.precision, "onnxruntime": version_of_onnxruntime()},
         measured_on=_measured_on(found, options),
     )
 
@@ -245,7 +274,7 @@ def _identity(models: Sequence[ModelDescription], networks: NetworkOpener) -> di
     }
 
 
-def _ran(found: Sequence[ScanLabels]) -> dict[str, str]:
+def what_ran(found: Sequence[ScanLabels]) -> dict[str, str]:
     """Return what the networks ran on."""
     results = [each.on_model_grid for each in found if each.on_model_grid is not None]
     return {

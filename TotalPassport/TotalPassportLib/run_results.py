@@ -71,3 +71,27 @@ class SegmentedScan:
     scan: Volume
     found: Sequence[ScanLabels]
     combined: CombinedLabels
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribedScan:
+    """A scan with its passport: what is left to do is to write its files.
+
+    Attributes
+    ----------
+    segmented : SegmentedScan
+        The labels.
+    passport : Passport
+        What was measured of them.
+    statistics : str, optional
+        The text of the file of statistics, if that was asked for.
+    """
+
+    segmented: SegmentedScan
+    passport: Passport
+    statistics: str | None
+
+    @property
+    def network_seconds(self) -> float:
+        """Wall time that was spent in the networks."""
+        return sum(each.on_model_grid.network_seconds for each in self.segmented.found if each.on_model_grid)

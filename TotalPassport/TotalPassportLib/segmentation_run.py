@@ -55,6 +55,25 @@ class AskedModel:
     wanted: tuple[int, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunModels:
+    """The models of a run with what opens their networks: for one scan, or kept for many.
+
+    Attributes
+    ----------
+    asked : sequence of AskedModel
+        The models that are asked for.
+    find : callable
+        Returns any model that these need, by its name.
+    networks : NetworkOpener
+        Opens their networks where they are to run.
+    """
+
+    asked: Sequence[AskedModel]
+    find: Find
+    networks: NetworkOpener
+
+
 def model_finder(options: RunOptions, on_event: EventCallback, cancellation: Cancellation) -> Find:
     """Return what finds a run's models by their names: made of the weights that it is given, or installed.
 

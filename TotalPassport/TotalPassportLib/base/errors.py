@@ -71,6 +71,20 @@ class PoorResult(TotalPassportError):
     exit_code = 6
 
 
+class SomeFailed(TotalPassportError):
+    """Of a batch, some scans have no results; those of the others are written."""
+
+    code = "some_failed"
+    exit_code = 7
+
+
+class AllFailed(TotalPassportError):
+    """Of a batch, no scan has results."""
+
+    code = "all_failed"
+    exit_code = 8
+
+
 class Cancelled(TotalPassportError):
     """The user stopped the run."""
 

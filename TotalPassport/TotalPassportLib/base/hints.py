@@ -42,6 +42,7 @@ class HintCode(enum.StrEnum):
     GIVE_WEIGHTS = "give_weights"
     GET_LICENSED_WEIGHTS = "get_licensed_weights"
     OVERWRITE = "overwrite"
+    OVERWRITE_BATCH = "overwrite_batch"
     CHOOSE_SERIES = "choose_series"
 
 
@@ -101,6 +102,9 @@ NEUTRAL: Mapping[HintCode, str] = {
     ),
     HintCode.GIVE_WEIGHTS: "Give the folder with the weights; then both programs run the same ones.",
     HintCode.OVERWRITE: "Choose another folder or name, or replace it by the option overwrite=True.",
+    HintCode.OVERWRITE_BATCH: (
+        "Choose another folder, or let the batch do them again by the option overwrite=True."
+    ),
     HintCode.CHOOSE_SERIES: "Choose one by its number: the option 'series' of RunOptions.",
 }
 """The words for who calls the library from Python. The fields of each text are the arguments of its code."""

@@ -19,8 +19,8 @@ NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, getattr(errno, "ENOTSUP", errno.ENOSYS)}
 
 
 @contextmanager
-def exclusive(path: Path, on_wait: Callable[[], None], check: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock file ``path``; wait while another process or thread holds it.
+def exclusive(path: Path, on_wait: Callable[[], None], check: Callable[[], None]) -> Iterator[int]:
+    """Hold the lock file ``path``; wait while another process or thread holds it. Yields the number of the open file.
 
     The operating system owns the lock, so a file left by a process that was killed is taken over at once. The file
     itself stays: removing it would let two processes hold locks on two files of one name.
@@ -50,7 +50,7 @@ def exclusive(path: Path, on_wait: Callable[[], None], check: Callable[[], None]
             waiting = True
             check()
             time.sleep(POLL_SECONDS)
-        yield
+        yield file.fileno()
 
 
 if sys.platform == "win32":

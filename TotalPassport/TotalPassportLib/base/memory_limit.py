@@ -23,16 +23,20 @@ class MemoryLimit:
     ----------
     further_bytes : float, optional
         What may be taken besides what is taken already; not more than is free. None sets no limit.
+    beside_bytes : float
+        What other work in this process may take meanwhile.
     """
 
-    def __init__(self, further_bytes: float | None) -> None:
+    def __init__(self, further_bytes: float | None, beside_bytes: float = 0.0) -> None:
         self._further_bytes = further_bytes
+        self._beside_bytes = beside_bytes
         self._former: tuple[int, int] | None = None
 
     def __enter__(self) -> MemoryLimit:
         if self._further_bytes is not None and sys.platform.startswith("linux"):
             self._former = resource.getrlimit(resource.RLIMIT_DATA)
-            self._set(min(self._further_bytes, available_bytes() or self._further_bytes))
+            most = self._further_bytes + self._beside_bytes
+            self._set(min(most, available_bytes() or most))
         return self
 
     def __exit__(
@@ -43,7 +47,7 @@ class MemoryLimit:
     def tighten(self, further_bytes: float) -> None:
         """Allow from now on twice as much as was estimated, if that is less than before."""
         if self._former is not None:
-            self._set(2 * further_bytes + SLACK_BYTES)
+            self._set(2 * further_bytes + SLACK_BYTES + self._beside_bytes)
 
     def lift(self) -> None:
         """End the limit."""

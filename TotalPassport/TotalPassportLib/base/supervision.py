@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from .errors import Cancelled, ModelError, OutOfMemory
+from .errors import Cancelled, ModelError, OutOfMemory, TotalPassportError
 
 PATIENCE_SECONDS = 0.8
 """How long the child may take to end by itself; a user waits for a second."""
@@ -50,14 +50,15 @@ def run_supervised(work: Callable[[], None]) -> None:
         work()
         return
     if child == 0:
-        _end_with_parent()
+        end_with_parent()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         work()
         return
     raise SystemExit(_exit_code(child, before))
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Let the system end this process when its parent is gone, where it can do that (Linux)."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -83,10 +84,11 @@ def _exit_code(child: int, mask: set[int | signal.Signals]) -> int:
         return os.WEXITSTATUS(status)
     if asked is not None:
         raise Cancelled()
-    raise _crash(os.WTERMSIG(status))
+    raise crash_error(os.WTERMSIG(status))
 
 
-def _crash(number: int) -> Exception:
+def crash_error(number: int) -> TotalPassportError:
+    """Return what the signal means that has ended a process while it ran a network."""
     if number == signal.SIGKILL:
         return OutOfMemory(
             "The system ended the run, most likely because there was no more memory.",

@@ -96,6 +96,14 @@ def remove_leftovers(target: Path) -> None:
                 _remove(path)
 
 
+def remove_all_leftovers(folder: Path) -> None:
+    """Remove every temporary file in a folder that nobody but the caller writes into, whoever has left it."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"{PREFIX}*"):
+            if _TEMPORARY.fullmatch(path.name) is not None and path not in in_use:
+                _remove(path)
+
+
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)

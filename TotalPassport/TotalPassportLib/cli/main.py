@@ -127,6 +127,7 @@ def _ignore_interrupts() -> None:
 def command_line_parser() -> CommandParser:
     """Return the parser of the whole command line."""
     from .align import add_align
+    from .batch import add_batch
     from .benchmark import add_benchmark
     from .combine import add_combine
     from .compare import add_compare
@@ -150,6 +151,7 @@ def command_line_parser() -> CommandParser:
     parser.add_argument("--version", action="version", version=f"totalpassport {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND")
     add_run(commands, EXIT_CODES)
+    add_batch(commands, EXIT_CODES)
     add_passport(commands, EXIT_CODES)
     add_demo(commands, EXIT_CODES)
     add_compare(commands, EXIT_CODES)

@@ -22,7 +22,8 @@ from .parser import CommandParser
 ERASE_LINE = "\r\033[K"
 EXIT_CODES = """\
 exit codes: 0 done, 1 internal error, 2 bad input or output (also a full disk), 3 out of memory,
-4 model missing or corrupt, 5 cancelled, 6 done, but the result is too poor to be relied on"""
+4 model missing or corrupt, 5 cancelled, 6 done, but the result is too poor to be relied on,
+7 some scans of a batch failed, 8 all of them failed"""
 
 
 STAGES_DONE = {
@@ -132,6 +133,17 @@ def _draw(text: str) -> None:
     stream.flush()
 
 
+def duration_text(seconds: float) -> str:
+    """Return a time as people say it.
+
+    >>> duration_text(42), duration_text(600), duration_text(9000)
+    ('42 s', '10 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
+
+
 class ProgressBar:
     """How far the run is: one line that changes on a terminal, elsewhere a line a stage, in words and with seconds.
 
@@ -169,11 +181,19 @@ class ProgressBar:
             print(f"  {windows} of the network will take about {event['seconds']:.0f} s", file=sys.stderr)
         elif event["event"] == "progress":
             self._enter_stage(event["stage"])
-            if self._visible:
-                filled = round(self.WIDTH * event["fraction"])
-                bar = "#" * filled + "-" * (self.WIDTH - filled)
-                left = self._seconds_left(event["fraction"])
-                _draw(f"{ERASE_LINE}[{bar}] {event['fraction']:4.0%} {event['stage']}{left}")
+            self.draw(event["fraction"], f"{event['stage']}{self._seconds_left(event['fraction'])}")
+
+    def draw(self, fraction: float, text: str) -> None:
+        """Draw the bar, on a terminal."""
+        if self._visible:
+            filled = round(self.WIDTH * fraction)
+            bar = "#" * filled + "-" * (self.WIDTH - filled)
+            _draw(f"{ERASE_LINE}[{bar}] {fraction:4.0%} {text}")
+
+    def erase(self) -> None:
+        """Take the bar away, so that a line can be written."""
+        if self._visible:
+            _draw(ERASE_LINE)
 
     def _enter_stage(self, stage: str) -> None:
         """Note that a stage has begun, and say what the one before has taken."""

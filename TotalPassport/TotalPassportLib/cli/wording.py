@@ -64,6 +64,7 @@ IN_THE_SHELL: Mapping[HintCode, str] = {
     ),
     HintCode.GIVE_WEIGHTS: "Add --weights FOLDER; then both programs run the same ones.",
     HintCode.OVERWRITE: "Choose another folder or name with -o, or replace it with --overwrite.",
+    HintCode.OVERWRITE_BATCH: "Choose another folder with -o, or do them again with --overwrite.",
     HintCode.CHOOSE_SERIES: "Choose one by its number: --series 1.",
 }
 

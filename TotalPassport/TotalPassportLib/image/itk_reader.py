@@ -65,18 +65,39 @@ def read_nrrd(path: Path) -> StoredImage:
     OutOfMemory
         The image does not fit into memory.
     """
-    header = _header(path, b"NRRD", "NRRD", end=rb"\r?\n\r?\n")
-    voxels_path = _beside(path, re.search(r"^data ?file:\s*(.*?)\s*$", header, re.MULTILINE | re.IGNORECASE))
+    header, voxels_path = _nrrd_parts(path)
     is_placed = re.search(r"^space( dimension)?:", header, re.MULTILINE) and "space directions:" in header
     return _read(path, voxels_path, "NRRD", is_placed=bool(is_placed), is_bounded="bz" not in header)
 
 
 def read_meta(path: Path) -> StoredImage:
     """Read a MetaImage file, or its header with the voxels beside it; errors as of `read_nrrd`."""
-    header = _header(path, b"", "MetaImage", end=rb"ElementDataFile\s*=[^\n]*\n?")
-    voxels_path = _beside(path, re.search(r"^ElementDataFile\s*=\s*(.*?)\s*$", header, re.MULTILINE))
+    header, voxels_path = _meta_parts(path)
     is_placed = re.search(r"^(TransformMatrix|Rotation|Orientation)\s*=", header, re.MULTILINE)
     return _read(path, voxels_path, "MetaImage", is_placed=bool(is_placed), is_bounded=True)
+
+
+def files_of_itk(path: Path) -> list[Path]:
+    """Return the file of a NRRD or MetaImage, and that of its voxels if it is another one.
+
+    Raises
+    ------
+    BadInput
+        It is none, or its voxels are not there.
+    """
+    _, voxels_path = (_nrrd_parts if path.name.lower().endswith(NRRD_SUFFIXES) else _meta_parts)(path)
+    return [path] if voxels_path is None else [path, voxels_path]
+
+
+def _nrrd_parts(path: Path) -> tuple[str, Path | None]:
+    """Return the header, and the file of the voxels if it is another one."""
+    header = _header(path, b"NRRD", "NRRD", end=rb"\r?\n\r?\n")
+    return header, _beside(path, re.search(r"^data ?file:\s*(.*?)\s*$", header, re.MULTILINE | re.IGNORECASE))
+
+
+def _meta_parts(path: Path) -> tuple[str, Path | None]:
+    header = _header(path, b"", "MetaImage", end=rb"ElementDataFile\s*=[^\n]*\n?")
+    return header, _beside(path, re.search(r"^ElementDataFile\s*=\s*(.*?)\s*$", header, re.MULTILINE))
 
 
 def _header(path: Path, magic: bytes, name: str, end: bytes) -> str:

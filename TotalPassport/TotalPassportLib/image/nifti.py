@@ -71,6 +71,13 @@ def read_nifti(path: Path) -> StoredImage:
         )
 
 
+def files_of_nifti(path: Path) -> list[Path]:
+    """Return a file, or both files of a pair by the name of either, the header first."""
+    begin = partner_of(path, VOXEL_SUFFIXES, HEADER_SUFFIXES) or path
+    voxels_path = partner_of(begin, HEADER_SUFFIXES, VOXEL_SUFFIXES)
+    return [begin] if voxels_path is None else [begin, voxels_path]
+
+
 def is_second_half(path: Path) -> bool:
     """Tell whether a file has the voxels of a pair whose header is there, which is the same image."""
     return partner_of(path, VOXEL_SUFFIXES, HEADER_SUFFIXES) is not None

@@ -22,6 +22,7 @@ from .. import __version__
 from ..base.errors import BadInput, ModelError, TotalPassportError
 from ..base.files import make_folder, read_json
 from ..base.hints import Hint, HintCode
+from ..base.memory import available_bytes, return_free_memory
 from ..base.outputs import atomic_write
 from ..base.paths import cache_folder
 from ..models.description import Part
@@ -41,6 +42,9 @@ TRIAL_RUNS, ENOUGH_SECONDS = 3, 2.0
 """A trial ends after so many runs, or as soon as they have taken so long."""
 MOST_TIMES_SLOWER, TELLING_SECONDS = 2.0, 0.05
 """Slower than this is not worth having; a difference in time that is shorter says more of the machine's other work."""
+
+ROOM_FOR_NETWORK_BYTES = 4 * 2**30
+"""What has to be free for a network to be opened beside those that are kept: the largest published ones take 3 GB."""
 
 Warn = Callable[[str, str], None]
 
@@ -75,6 +79,9 @@ class NetworkOpener:
         Called with a code and a sentence where another engine than the preferred one runs.
     threads : int
         How many processor threads a network may use; 0 for all cores.
+    keep : bool
+        Keep networks open for the next scan, while there is room for another one; those that were not used for longest
+        go first.
 
     Raises
     ------
@@ -82,7 +89,7 @@ class NetworkOpener:
         The provider or precision is unknown, or the installed onnxruntime cannot use the provider.
     """
 
-    def __init__(self, provider: str, precision: str, warn: Warn, threads: int = 0) -> None:
+    def __init__(self, provider: str, precision: str, warn: Warn, threads: int = 0, *, keep: bool = False) -> None:
         self.precision = precision
         self._cores = threads or usable_cores()
         self._provider, self._warn = provider, warn
@@ -90,12 +97,15 @@ class NetworkOpener:
         self._thread = ThreadPoolExecutor(1, "network")
         self._ahead: tuple[Part, Future[tuple[NetworkSession, str]]] | None = None
         self._files: dict[Part, NetworkFiles] = {}
+        self._keep = keep
+        self._kept: dict[Part, NetworkSession] = {}
 
     def __enter__(self) -> NetworkOpener:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._thread.shutdown(cancel_futures=True)
+        self._kept.clear()
 
     def files(self, part: Part) -> NetworkFiles:
         """Return the files of a part; always the same object, so that what has been read is not read again."""
@@ -115,11 +125,24 @@ class NetworkOpener:
         ModelError, OutOfMemory
             See `NetworkSession`.
         """
+        if part in self._kept:
+            session = self._kept[part] = self._kept.pop(part)  # now the one that was used last
+            session.seconds = 0.0
+            return session
         ahead, self._ahead = self._ahead, None
+        self._make_room()
         session, fallback = ahead[1].result() if ahead is not None and ahead[0] == part else self._open(part)
         if fallback:
             self._warn("provider_fallback", fallback)
+        if self._keep:
+            self._kept[part] = session
         return session
+
+    def _make_room(self) -> None:
+        """Close kept networks, the one that was not used for longest first, until there is room for another one."""
+        while self._kept and (available_bytes() or ROOM_FOR_NETWORK_BYTES) < ROOM_FOR_NETWORK_BYTES:
+            del self._kept[next(iter(self._kept))]
+            return_free_memory()
 
     def _open(self, part: Part) -> tuple[NetworkSession, str]:
         """Return an open network, and a sentence if another engine than the preferred one runs it."""

@@ -81,6 +81,7 @@ def _texts_of_models() -> dict[HintCode, str]:
         ),
         HintCode.GIVE_WEIGHTS: _("Give the folder with the weights."),
         HintCode.OVERWRITE: _("Choose another folder or name."),
+        HintCode.OVERWRITE_BATCH: _("Choose another folder."),
         HintCode.CHOOSE_SERIES: _("Load the series that you mean with Slicer's module DICOM."),
     }
 
