@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .alignment import Alignment, align
     from .base.errors import TotalPassportError
+    from .batches.batch_run import BatchResult, batch
     from .comparison.changes import Comparison, compare
     from .description_run import describe
     from .drop_in import totalsegmentator
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Alignment",
+    "BatchResult",
     "Comparison",
     "OrganPassport",
     "Passport",
@@ -41,6 +43,7 @@ __all__ = [
     "ScanResult",
     "TotalPassportError",
     "align",
+    "batch",
     "compare",
     "describe",
     "read_passport",
@@ -51,6 +54,7 @@ __all__ = [
 
 _HOMES = {
     "Alignment": "alignment",
+    "BatchResult": "batches.batch_run",
     "Comparison": "comparison.changes",
     "OrganPassport": "passport",
     "Passport": "passport",
@@ -59,6 +63,7 @@ _HOMES = {
     "ScanResult": "run_results",
     "TotalPassportError": "base.errors",
     "align": "alignment",
+    "batch": "batches.batch_run",
     "compare": "comparison.changes",
     "describe": "description_run",
     "read_passport": "passport",

@@ -102,9 +102,7 @@ NEUTRAL: Mapping[HintCode, str] = {
     ),
     HintCode.GIVE_WEIGHTS: "Give the folder with the weights; then both programs run the same ones.",
     HintCode.OVERWRITE: "Choose another folder or name, or replace it by the option overwrite=True.",
-    HintCode.OVERWRITE_BATCH: (
-        "Choose another folder, or let the batch do them again by the option overwrite=True."
-    ),
+    HintCode.OVERWRITE_BATCH: ("Choose another folder, or let the batch do them again by the option overwrite=True."),
     HintCode.CHOOSE_SERIES: "Choose one by its number: the option 'series' of RunOptions.",
 }
 """The words for who calls the library from Python. The fields of each text are the arguments of its code."""

@@ -28,7 +28,7 @@ from .batch_folder import BatchFolder
 from .batch_progress import BatchProgress
 from .batch_results import write_results, write_table
 from .local_workers import LocalWorkers, Outcome, setup_of
-from .scan_record import StoredRecord, read_record, read_records, source_of_record
+from .scan_record import StoredRecord, read_record, read_records
 from .scan_sources import ScanSource, find_sources
 from .scan_work import ScanWork
 from .subject_names import Subject, key_of, name_subjects
@@ -125,7 +125,7 @@ def batch(
     cancellation = cancellation or Cancellation()
     _check_numbers(jobs, max_samples)
     with as_user_error():
-        folder = BatchFolder(Path(output).absolute())
+        folder = BatchFolder(Path(output))
         sources = find_sources(given, folder.path, options.series)
         work = ScanWork(folder, options, on_event, cancellation)  # a model that is missing is told of at once
         make_folder(folder.records)
@@ -135,7 +135,9 @@ def batch(
             if scheduler is not None:
                 from .dask_workers import DaskWorkers  # an extra
 
-                workers: Workers = DaskWorkers(scheduler, folder.path, options, run.hear, run.check)
+                workers: Workers = DaskWorkers(
+                    scheduler, folder.path.absolute(), options, on_event=run.hear, check=run.check
+                )
             else:
                 workers = run.local_workers(jobs, lock)
             return run.finish(subjects, workers)
@@ -173,9 +175,7 @@ class _BatchRun:
         if others and not self._options.overwrite:
             settings.refuse_others(self._folder.settings)
         subjects = name_subjects(sources, _known_names(former, sources))[:max_samples]
-        self._records = {
-            name: record for name, record in former.items() if record.settings_sha256 == settings.sha256
-        }
+        self._records = {name: record for name, record in former.items() if record.settings_sha256 == settings.sha256}
         self._tell_of_others(former, subjects)
         if _text_of(self._folder.settings) != settings.text():
             with atomic_write(self._folder.settings, internal=True) as temporary:
@@ -200,9 +200,7 @@ class _BatchRun:
         """Return the processes of this machine."""
         threads = max(1, (self._options.threads or usable_cores()) // jobs)
         setup = setup_of(self._folder.path, self._options.entries(), threads)
-        return LocalWorkers(
-            setup, jobs=jobs, threads=threads, on_event=self.hear, check=self.check, inherited=[lock]
-        )
+        return LocalWorkers(setup, jobs=jobs, threads=threads, on_event=self.hear, check=self.check, inherited=[lock])
 
     def finish(self, subjects: Sequence[Subject], workers: Workers) -> BatchResult:
         """Run what is not finished, and write what is said of all scans, also if it is stopped."""
@@ -270,7 +268,7 @@ class _BatchRun:
             with suppress(TotalPassportError):
                 digest = sha256_of_scan(outcome.subject.source.path)
             self._work.record_failure(outcome.subject, outcome.crash, digest)
-        record = read_record(self._folder, name)
+        record = outcome.record or read_record(self._folder, name)
         if record is None:
             raise BadInput(
                 f"There is no record of '{name}' in '{self._folder.records}', though it was run.",
@@ -300,25 +298,22 @@ class _BatchRun:
         self._cancellation.check()
 
 
-def _known_names(
-    records: Mapping[str, StoredRecord], sources: Sequence[ScanSource]
-) -> dict[tuple[str, str], str]:
-    """Return the names that scans have had in this folder, also of those that lie elsewhere now."""
+def _known_names(records: Mapping[str, StoredRecord], sources: Sequence[ScanSource]) -> dict[tuple[str, str], str]:
+    """Return the names that scans have had in this folder, also of those that were moved since."""
     known = {record.key: name for name, record in records.items()}
     present = {key_of(source) for source in sources}
-    gone = {
+    moved = {
         record.scan_sha256: record
         for record in records.values()
-        if record.key not in present and record.scan_sha256 and not source_of_record(record).path.exists()
+        if record.key not in present and record.scan_sha256 is not None and not Path(record.key[0]).exists()
     }
-    for source in sources if gone else ():
-        if key_of(source) in known:
-            continue
-        with suppress(TotalPassportError):
-            record = gone.pop(sha256_of_scan(source.path), None)
-            if record is not None:
-                del known[record.key]
-                known[key_of(source)] = record.name
+    for source in sources:
+        if moved and key_of(source) not in known:
+            with suppress(TotalPassportError):
+                record = moved.pop(sha256_of_scan(source.path), None)
+                if record is not None:
+                    del known[record.key]
+                    known[key_of(source)] = record.name
     return known
 
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from ..base.events import Event, EventCallback
 from ..base.hints import hint_of_event
 from ..base.supervision import crash_error
 from . import worker_process
+from .scan_record import StoredRecord
 from .scan_work import IN_FLIGHT
 from .subject_names import Subject
 from .worker_process import WorkerSetup
@@ -34,7 +35,9 @@ PATIENCE_SECONDS = 1.5
 END_SECONDS = 20.0
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Environment variables by which libraries of linear algebra know how many threads to use."""
-ERRORS = {error.code: error for error in (BadInput, OutOfMemory, ModelError, TotalPassportError)}
+ERRORS: Mapping[str, type[TotalPassportError]] = {
+    error.code: error for error in (BadInput, OutOfMemory, ModelError, TotalPassportError)
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Outcome:
 
     subject: Subject
     crash: TotalPassportError | None = None
+    record: StoredRecord | None = None
+    """The record, if it came from another machine, whose files may not be seen here yet."""
 
 
 @dataclass(eq=False)
@@ -173,7 +178,7 @@ class LocalWorkers:
 
     def _hear(self, worker: _Worker, event: Event) -> None:
         if event["event"] == "broken":
-            raise ERRORS.get(event["code"], TotalPassportError)(event["message"], hint_of_event(event))
+            raise error_of_event(event)
         if event["event"] == "ready":
             worker.ready = True
         else:
@@ -224,6 +229,11 @@ def _death(code: int) -> TotalPassportError:
     )
 
 
+def error_of_event(event: Event) -> TotalPassportError:
+    """Return the error that a worker has told of."""
+    return ERRORS.get(event["code"], TotalPassportError)(event["message"], hint_of_event(event))
+
+
 def setup_of(folder: Path, options: dict[str, Any], threads: int, in_flight: int = IN_FLIGHT) -> WorkerSetup:
     """Return what a worker is told that has so many threads, and so many scans at once."""
-    return WorkerSetup(folder=str(folder), options={**options, "threads": threads}, in_flight=in_flight)
+    return WorkerSetup(folder=str(folder.absolute()), options={**options, "threads": threads}, in_flight=in_flight)

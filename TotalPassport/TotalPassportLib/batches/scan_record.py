@@ -14,7 +14,6 @@ from typing import Any
 from ..base.errors import TotalPassportError
 from ..base.files import read_json, validate
 from .batch_folder import BatchFolder
-from .scan_sources import ScanSource
 from .subject_names import Subject, key_of
 
 SCHEMA_VERSION = "totalpassport-scan/1"
@@ -101,7 +100,7 @@ class ScanRecord:
         }
         entry: dict[str, Any] = {
             "subject": self.subject.title,
-            "latency_total_sec": round(self.latency_seconds, 3),
+            "latency_total_sec": round(float(self.latency_seconds), 3),
             "breakdown": parts,
             "num_organs": self.n_organs,
             "passport_size_kb": round(self.passport_bytes / 1024, 2),
@@ -109,7 +108,7 @@ class ScanRecord:
             "passport_path": None,
             **files,
             "name": self.subject.name,
-            "scan_path": str(self.subject.source.path),
+            "scan_path": str(self.subject.source.path.absolute()),
             "series": self.subject.source.series or None,
             "scan_sha256": self.scan_sha256 or None,
             "stages_sec": {stage: round(seconds, 3) for stage, seconds in self.seconds.items()},
@@ -196,12 +195,6 @@ def read_records(folder: BatchFolder) -> dict[str, StoredRecord]:
     names = sorted(path.stem for path in folder.records.glob("*.json"))
     found = ((name, read_record(folder, name)) for name in names)
     return {name: record for name, record in found if record is not None}
-
-
-def source_of_record(record: StoredRecord) -> ScanSource:
-    """Return the scan that a record is of."""
-    path, series = record.key
-    return ScanSource(Path(path), series)
 
 
 def _paths_in(result: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..base.errors import BadInput
 from ..base.files import open_regular
-from ..image.formats import has_image_name, image_files
+from ..image.formats import image_files
 
 LIST_ENDINGS = (".txt", ".lst", ".list")
 """Of a file that names scans, one a line."""

@@ -7,9 +7,9 @@ others read the next scans and write the ones before. So no more scans are in me
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import threading
-
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -75,6 +75,7 @@ class ScanWork:
         self._models = RunModels(asked=asked, find=find, networks=self._stack.enter_context(networks))
         self._foreign_bytes = bytes_of_foreign(asked, options)
         self._computing = threading.Lock()
+        self._room = threading.BoundedSemaphore(IN_FLIGHT)
 
     @cached_property
     def settings(self) -> BatchSettings:
@@ -90,8 +91,8 @@ class ScanWork:
         """Let the networks go."""
         self._stack.close()
 
-    def run(self, subject: Subject, on_event: EventCallback = ignore_event) -> None:
-        """Run a scan, and write its results and its record: of a failure, too, which is none of the batch.
+    def run(self, subject: Subject, on_event: EventCallback = ignore_event) -> StoredRecord:
+        """Run a scan, write its results and its record, and return that: of a failure, too, which is none of the batch.
 
         A scan that is finished already is left as it is, so that a task may be given to several processes.
 
@@ -102,6 +103,10 @@ class ScanWork:
         TotalPassportError
             The record cannot be written.
         """
+        with self._room:
+            return self._run_or_record(subject, on_event)
+
+    def _run_or_record(self, subject: Subject, on_event: EventCallback) -> StoredRecord:
         progress = start(RUN_SHARES, on_event, self.cancellation)
         former = read_record(self._folder, subject.name)
         digest = ""
@@ -109,12 +114,12 @@ class ScanWork:
             with as_user_error():
                 digest = sha256_of_scan(subject.source.path)
                 if former is not None and self.is_finished(former, digest):
-                    return
-                self._run(subject, digest, former, progress)
+                    return former
+                return self._run(subject, digest, former, progress)
         except Cancelled:
             raise
         except TotalPassportError as error:
-            self.record_failure(subject, error, digest, progress.seconds)
+            return self.record_failure(subject, error, digest, progress.seconds)
 
     def is_finished(self, record: StoredRecord, scan_sha256: str) -> bool:
         """Whether a record is of this very content and of these settings, and its files are there."""
@@ -122,8 +127,12 @@ class ScanWork:
         return alike and not record.failed and record.has_its_files(self._folder)
 
     def record_failure(
-        self, subject: Subject, error: TotalPassportError, scan_sha256: str = "", seconds: dict[str, float] | None = None
-    ) -> None:
+        self,
+        subject: Subject,
+        error: TotalPassportError,
+        scan_sha256: str = "",
+        seconds: dict[str, float] | None = None,
+    ) -> StoredRecord:
         """Write the record of a scan that failed, and remove results that the folder had of it before."""
         former = read_record(self._folder, subject.name)
         record = ScanRecord(
@@ -135,11 +144,12 @@ class ScanWork:
             error_code=error.code,
             exit_code=error.exit_code,
         )
-        self._write_record(record, None)
+        stored = self._write_record(record, None)
         if former is not None:
             _remove(former.files(self._folder))
+        return stored
 
-    def _run(self, subject: Subject, digest: str, former: StoredRecord | None, progress: Progress) -> None:
+    def _run(self, subject: Subject, digest: str, former: StoredRecord | None, progress: Progress) -> StoredRecord:
         source, options = subject.source, self._options
         with progress.stage("load"):
             scan = load_scan(source.path, self._models.asked, progress, source.series)
@@ -164,11 +174,12 @@ class ScanWork:
             passport_bytes=paths.passport.stat().st_size,
             ran=what_ran(described.segmented.found),
         )
-        self._write_record(record, described.passport)
+        stored = self._write_record(record, described.passport)
         if former is not None:
             _remove([path for path in former.files(self._folder) if path not in _all_files(paths)])
+        return stored
 
-    def _write_record(self, record: ScanRecord, passport: Passport | None) -> None:
+    def _write_record(self, record: ScanRecord, passport: Passport | None) -> StoredRecord:
         """Write the record, and the rows of the table first: what has a record is finished."""
         name = record.subject.name
         make_folder(self._folder.records)
@@ -176,7 +187,9 @@ class ScanWork:
             files.path(self._folder.rows(name)).write_text(
                 csv_text(passport) if passport is not None else "", encoding="utf-8", newline=""
             )
-            files.path(self._folder.record(name)).write_text(record.text(self._folder), encoding="utf-8")
+            text = record.text(self._folder)
+            files.path(self._folder.record(name)).write_text(text, encoding="utf-8")
+        return StoredRecord(name, json.loads(text))
 
     def _warn(self, code: str, message: str) -> None:
         self._on_event({"event": "warning", "code": code, "message": message})
@@ -209,5 +222,3 @@ def _remove(paths: list[Path]) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-
-

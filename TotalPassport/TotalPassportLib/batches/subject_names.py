@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..image.formats import stem_of
@@ -63,19 +63,34 @@ def name_subjects(sources: Sequence[ScanSource], known: Mapping[tuple[str, str],
     """
     known = known or {}
     named = {source: known[key] for source in sources if (key := key_of(source)) in known}
+    # What a scan is called follows from all scans of the call, be it the first one or the continuation of one.
+    names = _told_apart(sources)
     taken = {_folded(name) for name in known.values()}
-    unnamed = [source for source in sources if source not in named]
-    # Those that are called alike are told apart together, so that the order in which they come does not matter.
+    for source in (source for source in sorted(sources) if source not in named):
+        name = names[source]
+        if _folded(name) in taken:  # a scan of an earlier call has it
+            others = taken | {_folded(other) for other in (*names.values(), *named.values())}
+            deeper = (_name(source, depth) for depth in range(1, MOST_FOLDERS + 1))
+            numbered = f"{_name(source, 1)}_{_number(source)}"
+            name = next((name for name in deeper if _folded(name) not in others), numbered)
+        named[source] = name
+    return sorted((Subject(name, source) for source, name in named.items()), key=lambda subject: subject.name)
+
+
+def _told_apart(sources: Sequence[ScanSource]) -> dict[ScanSource, str]:
+    """Return names that differ, with as many folders as it takes; those that are called alike get one together."""
+    named: dict[ScanSource, str] = {}
+    taken: set[str] = set()
+    unnamed = list(sources)
     for depth in range(MOST_FOLDERS + 1):
         names = {source: _name(source, depth) for source in unnamed}
         counts = Counter(_folded(name) for name in names.values())
-        settled = [each for each in unnamed if counts[_folded(names[each])] == 1 and _folded(names[each]) not in taken]
-        named |= {source: names[source] for source in settled}
-        # What was told apart at this depth must not be said of another one at the next.
-        taken |= {_folded(names[source]) for source in unnamed}
+        named |= {
+            each: name for each, name in names.items() if counts[_folded(name)] == 1 and _folded(name) not in taken
+        }
+        taken |= counts.keys()  # also of those that are not settled: what meant several must not mean one
         unnamed = [source for source in unnamed if source not in named]
-    named |= {source: f"{_name(source, 1)}_{_number(source)}" for source in unnamed}
-    return sorted((Subject(name, source) for source, name in named.items()), key=lambda subject: subject.name)
+    return named | {source: f"{_name(source, 1)}_{_number(source)}" for source in unnamed}
 
 
 def key_of(source: ScanSource) -> tuple[str, str]:
@@ -102,8 +117,3 @@ def _number(source: ScanSource) -> str:
 def _folded(name: str) -> str:
     """Return what a file system that tells no small letters from capitals sees of a name."""
     return unicodedata.normalize("NFC", name).casefold()
-
-
-def names_of(subjects: Iterable[Subject]) -> list[str]:
-    """Return the names of some scans."""
-    return [subject.name for subject in subjects]

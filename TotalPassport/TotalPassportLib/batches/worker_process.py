@@ -4,8 +4,8 @@ Started by `local_workers` as a script. The first line of standard input is what
 scan; ``{"end": true}`` ends it when all are done. Where standard input ends without that, the batch was stopped or is
 gone, and so is this process within a second.
 
-Standard output: ``{"event": "ready"}``, then for each scan events with its ``name``, the last of which is ``scan_done``,
-or ``broken`` with an error if nothing more can be done here.
+Standard output: ``{"event": "ready"}``, then for each scan events with its ``name``, the last of which is
+``scan_done``, or ``broken`` with an error if nothing more can be done here.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def work_until_told(arguments: list[str] | None = None) -> int:
     emit = _shared(line_writer(claim_standard_output()))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the batch gets it too, and tells us
     cancellation = Cancellation()
-    signal.signal(signal.SIGTERM, lambda *received: _stop(cancellation, []))
+    signal.signal(signal.SIGTERM, lambda *received: _stop(cancellation, set()))
     end_with_parent()
     try:
         with quiet_libraries():
@@ -80,11 +81,12 @@ def _serve(emit: EventCallback, cancellation: Cancellation) -> int:
     work = ScanWork(BatchFolder(Path(setup.folder)), RunOptions.from_entries(setup.options), emit, cancellation)
     work.open_first_network()
     emit({"event": "ready"})
-    running: list[Future[None]] = []
+    running: set[Future[None]] = set()
+    stop = partial(_stop, cancellation, running)
     with ThreadPoolExecutor(setup.in_flight, "scan") as pool:
-        while "end" not in (line := lines.read(lambda: _stop(cancellation, running))):
-            running = [future for future in running if not future.done()]
-            running.append(pool.submit(_run_scan, work, line, emit))
+        while "end" not in (line := lines.read(stop)):
+            running.difference_update([future for future in running if future.done()])
+            running.add(pool.submit(_run_scan, work, line, emit))
     work.close()
     return 0
 
@@ -110,7 +112,7 @@ def _run_scan(work: Any, line: dict[str, str], emit: EventCallback) -> None:
 
 
 class _Lines:
-    """Standard input by lines, past Python's buffer: its lock, held here for ever, would abort the interpreter's end."""
+    """Standard input by lines, past Python's buffer, whose lock, held for ever, would abort the interpreter's end."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -130,7 +132,7 @@ class _Lines:
         return dict(json.loads(line))
 
 
-def _stop(cancellation: Cancellation, running: list[Future[None]]) -> None:
+def _stop(cancellation: Cancellation, running: set[Future[None]]) -> None:
     """End this process, and with it whatever was being written."""
     cancellation.request()
     end = time.monotonic() + GRACE_SECONDS
