@@ -275,7 +275,7 @@ def _identity(models: Sequence[ModelDescription], networks: NetworkOpener) -> di
 
 
 def what_ran(found: Sequence[ScanLabels]) -> dict[str, str]:
-    """Return what the networks ran on."""
+    """Return the ``provider`` and the ``arithmetic`` of all networks that have run."""
     results = [each.on_model_grid for each in found if each.on_model_grid is not None]
     return {
         name: "+".join(dict.fromkeys(kind for result in results for kind in getattr(result, name).split("+"))) or "none"

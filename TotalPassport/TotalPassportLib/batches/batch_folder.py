@@ -98,7 +98,7 @@ class BatchFolder:
             if time.monotonic() > end:
                 raise BadInput(
                     f"Another batch is writing into '{self.path}'.",
-                    "Wait for it, or choose another folder with -o; one batch uses several processes with --jobs.",
+                    "Wait for it, or choose another folder; one batch can use several processes.",
                 )
 
         with exclusive(self.records / ".lock", lambda: None, check) as lock:

@@ -27,8 +27,8 @@ from ..segmentation.session import usable_cores
 from .batch_folder import BatchFolder
 from .batch_progress import BatchProgress
 from .batch_results import write_results, write_table
-from .local_workers import LocalWorkers, Outcome, setup_of
-from .scan_record import StoredRecord, read_record, read_records
+from .local_workers import LocalWorkers, ScanOutcome, setup_of
+from .scan_record import StoredRecord, read_records, read_scan_record
 from .scan_sources import ScanSource, find_sources
 from .scan_work import ScanWork
 from .subject_names import Subject, key_of, name_subjects
@@ -73,7 +73,7 @@ class BatchResult:
 class Workers(Protocol):
     """What runs scans: processes of this machine, or a cluster."""
 
-    def outcomes(self, subjects: Sequence[Subject]) -> Iterator[Outcome]:
+    def outcomes(self, subjects: Sequence[Subject]) -> Iterator[ScanOutcome]:
         """Run scans and yield how each has ended."""
 
 
@@ -145,7 +145,7 @@ def batch(
 
 def _check_numbers(jobs: int, max_samples: int | None) -> None:
     if not 1 <= jobs <= MOST_JOBS:
-        raise BadInput(f"There can be 1 to {MOST_JOBS} processes, not {jobs}.", "Give --jobs another number.")
+        raise BadInput(f"There can be 1 to {MOST_JOBS} processes, not {jobs}.", "Give another number.")
     if max_samples is not None and max_samples < 1:
         raise BadInput(f"{max_samples} is no number of scans to run.", "Give a number of at least 1.")
 
@@ -260,7 +260,7 @@ class _BatchRun:
             for outcome in workers.outcomes(again):
                 self._take(outcome)
 
-    def _take(self, outcome: Outcome) -> None:
+    def _take(self, outcome: ScanOutcome) -> None:
         """Note how a scan has ended."""
         name = outcome.subject.name
         if outcome.crash is not None:
@@ -268,7 +268,7 @@ class _BatchRun:
             with suppress(TotalPassportError):
                 digest = sha256_of_scan(outcome.subject.source.path)
             self._work.record_failure(outcome.subject, outcome.crash, digest)
-        record = outcome.record or read_record(self._folder, name)
+        record = outcome.record or read_scan_record(self._folder, name)
         if record is None:
             raise BadInput(
                 f"There is no record of '{name}' in '{self._folder.records}', though it was run.",

@@ -109,7 +109,7 @@ def read_settings(path: Path) -> BatchSettings | None:
     try:
         validate(document, "batch", f"'{path}'")
     except TotalPassportError as error:
-        raise BadInput(error.message, "Choose another folder with -o.") from error
+        raise BadInput(error.message, "Choose another folder.") from error
     return BatchSettings(document)
 
 

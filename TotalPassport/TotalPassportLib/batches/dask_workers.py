@@ -25,7 +25,7 @@ from ..options import RunOptions
 from ..segmentation.session import usable_cores
 from .batch_folder import BatchFolder
 from .batch_settings import read_settings
-from .local_workers import Outcome, error_of_event
+from .local_workers import ScanOutcome, error_of_event
 from .scan_record import StoredRecord
 from .scan_sources import ScanSource
 from .scan_work import ScanWork
@@ -77,7 +77,7 @@ class DaskWorkers:
                 f"No Dask scheduler answers at '{address}'.", "Start one with 'dask scheduler', or check the address."
             ) from error
 
-    def outcomes(self, subjects: Sequence[Subject]) -> Iterator[Outcome]:
+    def outcomes(self, subjects: Sequence[Subject]) -> Iterator[ScanOutcome]:
         """Run scans and yield how each has ended, in the order in which they do.
 
         Raises
@@ -115,7 +115,7 @@ class DaskWorkers:
                 with suppress(OSError, self._distributed.comm.CommClosedError):
                     client.cancel(list(futures), force=True)
 
-    def _collected(self, futures: dict[Any, Subject]) -> Iterator[Outcome]:
+    def _collected(self, futures: dict[Any, Subject]) -> Iterator[ScanOutcome]:
         """Yield the ends of tasks as they come."""
         ended: queue.Queue[Any] = queue.Queue()
         for future in futures:
@@ -130,20 +130,20 @@ class DaskWorkers:
                 raise _lost_scheduler()
             self._check()
 
-    def _outcome(self, future: Any, subject: Subject) -> Outcome:
+    def _outcome(self, future: Any, subject: Subject) -> ScanOutcome:
         if future.status in ("cancelled", "lost"):
             raise _lost_scheduler()
         if future.status == "error":
             error = future.exception()
             if isinstance(error, self._distributed.scheduler.KilledWorker):
-                return Outcome(subject, crash=_killed())
+                return ScanOutcome(subject, crash=_killed())
             raise user_error(error)
         answer = future.result()
         for warning in answer["warnings"]:
             self._on_event({**warning, "name": subject.name})
         if answer["error"] is not None:
             raise error_of_event(answer["error"])
-        return Outcome(subject, record=StoredRecord(subject.name, answer["record"]))
+        return ScanOutcome(subject, record=StoredRecord(subject.name, answer["record"]))
 
 
 def _distributed() -> Any:

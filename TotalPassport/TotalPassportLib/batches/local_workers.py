@@ -41,7 +41,7 @@ ERRORS: Mapping[str, type[TotalPassportError]] = {
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScanOutcome:
     """The end of a scan: its record is written, or the process that ran it has died, and how."""
 
     subject: Subject
@@ -50,7 +50,7 @@ class Outcome:
     """The record, if it came from another machine, whose files may not be seen here yet."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class _Worker:
     """One process, and the scans that it has."""
 
@@ -96,7 +96,7 @@ class LocalWorkers:
         self._waiting: deque[Subject] = deque()
         self._suspects: deque[Subject] = deque()
 
-    def outcomes(self, subjects: Sequence[Subject]) -> Iterator[Outcome]:
+    def outcomes(self, subjects: Sequence[Subject]) -> Iterator[ScanOutcome]:
         """Run scans and yield how each has ended, in the order in which they do.
 
         Raises
@@ -116,7 +116,7 @@ class LocalWorkers:
                 if event is None:
                     yield from self._outcomes_of_dead(worker)
                 elif event["event"] == "scan_done":
-                    yield Outcome(worker.scans.pop(event["name"]))
+                    yield ScanOutcome(worker.scans.pop(event["name"]))
                 else:
                     self._hear(worker, event)
                 self._check()
@@ -143,7 +143,7 @@ class LocalWorkers:
         script = str(Path(worker_process.__file__).resolve())
         limits = {name: str(self._threads) for name in THREAD_VARIABLES if name not in os.environ}
         worker = _Worker(
-            subprocess.Popen(
+            process=subprocess.Popen(
                 [sys.executable, "-X", "utf8", script],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -184,7 +184,7 @@ class LocalWorkers:
         else:
             self._on_event(event)
 
-    def _outcomes_of_dead(self, worker: _Worker) -> Iterator[Outcome]:
+    def _outcomes_of_dead(self, worker: _Worker) -> Iterator[ScanOutcome]:
         """Yield the end of a scan that has surely killed its process; put others aside, to be tried alone."""
         code = worker.process.wait()
         self._workers.remove(worker)
@@ -193,7 +193,7 @@ class LocalWorkers:
             raise failure
         if worker.alone:
             for subject in worker.scans.values():
-                yield Outcome(subject, failure)
+                yield ScanOutcome(subject, failure)
         else:
             self._suspects.extend(worker.scans.values())
 

@@ -175,7 +175,7 @@ class StoredRecord:
         return [kind for kind in kinds if f"{_FILE_NAMES.get(kind, kind)}_path" in self.document["result"]]
 
 
-def read_record(folder: BatchFolder, name: str) -> StoredRecord | None:
+def read_scan_record(folder: BatchFolder, name: str) -> StoredRecord | None:
     """Return the record of a name; None if there is none that can be used, for then its scan is simply run again."""
     path = folder.record(name)
     if not path.is_file():
@@ -193,7 +193,7 @@ def read_record(folder: BatchFolder, name: str) -> StoredRecord | None:
 def read_records(folder: BatchFolder) -> dict[str, StoredRecord]:
     """Return name -> record of all that are there, sorted by name."""
     names = sorted(path.stem for path in folder.records.glob("*.json"))
-    found = ((name, read_record(folder, name)) for name in names)
+    found = ((name, read_scan_record(folder, name)) for name in names)
     return {name: record for name, record in found if record is not None}
 
 

@@ -30,7 +30,7 @@ from ..segmentation.engine_choice import NetworkOpener
 from ..segmentation_run import RunModels, asked_models, bytes_of_foreign, first_network, load_scan, model_finder
 from .batch_folder import BatchFolder
 from .batch_settings import BatchSettings, settings_of
-from .scan_record import ScanRecord, StoredRecord, read_record
+from .scan_record import ScanRecord, StoredRecord, read_scan_record
 from .subject_names import Subject
 
 IN_FLIGHT = 3
@@ -108,7 +108,7 @@ class ScanWork:
 
     def _run_or_record(self, subject: Subject, on_event: EventCallback) -> StoredRecord:
         progress = start(RUN_SHARES, on_event, self.cancellation)
-        former = read_record(self._folder, subject.name)
+        former = read_scan_record(self._folder, subject.name)
         digest = ""
         try:
             with as_user_error():
@@ -134,7 +134,7 @@ class ScanWork:
         seconds: dict[str, float] | None = None,
     ) -> StoredRecord:
         """Write the record of a scan that failed, and remove results that the folder had of it before."""
-        former = read_record(self._folder, subject.name)
+        former = read_scan_record(self._folder, subject.name)
         record = ScanRecord(
             subject=subject,
             scan_sha256=scan_sha256,

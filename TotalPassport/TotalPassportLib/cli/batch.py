@@ -12,7 +12,7 @@ from ..base.events import Event
 from ..base.text import LONGEST_SENTENCE, counted, shown_name
 from ..options import RunOptions
 from .parser import CommandParser
-from .terminal import ProgressBar, add_common_options, add_options, duration_text, tell
+from .terminal import ProgressBar, add_common_options, add_options, tell, time_text
 
 if TYPE_CHECKING:
     from ..batches.batch_run import BatchResult
@@ -144,7 +144,7 @@ class BatchBar(ProgressBar):
             print(f"  {shown_name(text, LONGEST_SENTENCE)}", file=sys.stderr, flush=True)
 
     def _draw_scans(self, event: Event) -> None:
-        left = "" if event["seconds_left"] is None else f", about {duration_text(event['seconds_left'])} left"
+        left = "" if event["seconds_left"] is None else f", about {time_text(event['seconds_left'])} left"
         self.draw(event["fraction"], f"{event['done']} of {counted(event['total'], 'scan')}{left}")
 
 

@@ -133,10 +133,10 @@ def _draw(text: str) -> None:
     stream.flush()
 
 
-def duration_text(seconds: float) -> str:
+def time_text(seconds: float) -> str:
     """Return a time as people say it.
 
-    >>> duration_text(42), duration_text(600), duration_text(9000)
+    >>> time_text(42), time_text(600), time_text(9000)
     ('42 s', '10 min', '2.5 h')
     """
     if seconds < 100:
