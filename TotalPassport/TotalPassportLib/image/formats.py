@@ -9,7 +9,9 @@ from pathlib import Path
 from ..base.errors import BadInput
 from ..base.files import require_regular
 from . import itk_reader, nifti
-from .dicom import read_dicom
+from .dicom.dicom_archive import ARCHIVE_ENDING
+from .dicom.dicom_header import DICOM_ENDINGS, looks_like_dicom
+from .dicom.dicom_scan import read_dicom
 from .nifti_header import HINT
 from .stored_image import StoredImage
 
@@ -40,15 +42,15 @@ FORMATS = (
 )
 
 
-def read_image(path: Path, series: str = "") -> StoredImage:
-    """Read an image by the reader of its format, which the file's name tells; a folder is one of DICOM slices.
+def read_image(path: Path, series: str = "", modality: str | None = None) -> StoredImage:
+    """Read an image by the reader of its format, which the file's name tells; DICOM also by its content.
 
     Parameters
     ----------
     path : Path
-        The file or the folder.
-    series : str
-        Which series of the folder, see `dicom.read_dicom`.
+        The file; or the folder, the zip, the DICOMDIR or one of the files of a DICOM series.
+    series, modality : str
+        Which series of DICOM, see `dicom.read_dicom`.
 
     Raises
     ------
@@ -60,15 +62,17 @@ def read_image(path: Path, series: str = "") -> StoredImage:
     if not path.exists():
         raise BadInput(f"There is no file '{path}'.", "Check the path.")
     if path.is_dir():
-        return read_dicom(path, series)
-    if series:
-        raise BadInput(f"'{path}' is a file, and only folders of DICOM have series.", "Leave the series out.")
+        return read_dicom(path, series, modality)
     require_regular(path)
     kind = _format_of(path)
+    if kind is None and (path.name.lower().endswith(ARCHIVE_ENDING) or looks_like_dicom(path)):
+        return read_dicom(path, series, modality)
+    if series:
+        raise BadInput(f"'{path}' is no DICOM, and nothing else has series.", "Leave the series out.")
     if kind is None:
         *others, last = (known.name for known in FORMATS)
         names = f"{', '.join(others)} or {last}"
-        raise BadInput(f"'{path}' is not a {names} file by its name.", HINT)
+        raise BadInput(f"'{path}' is not a {names} file by its name, nor DICOM by its content.", HINT)
     return kind.read(path)
 
 
@@ -92,7 +96,7 @@ def stem_of(path: Path) -> str:
     >>> stem_of(Path("scans/ct.nii.gz"))
     'ct'
     """
-    for suffix in (suffix for kind in FORMATS for suffix in kind.suffixes):
+    for suffix in (*(suffix for kind in FORMATS for suffix in kind.suffixes), *DICOM_ENDINGS, ARCHIVE_ENDING):
         if path.name.lower().endswith(suffix):
             return path.name[: -len(suffix)]
     return path.stem or path.resolve().name or "scan"

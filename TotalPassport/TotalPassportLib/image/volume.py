@@ -215,7 +215,7 @@ def _load(
     series: str = "",
 ) -> Volume:
     path = Path(IMAGE if isinstance(source, StoredImage) else source)
-    image = source if isinstance(source, StoredImage) else read_image(path, series)
+    image = source if isinstance(source, StoredImage) else read_image(path, series, modality)
     if None not in (modality, image.modality) and modality != image.modality:
         raise BadInput(
             f"'{path}' is no {modality}: by its header its modality is {shown_name(str(image.modality))}.",

@@ -146,16 +146,27 @@ def test_a_missing_slice_is_not_pressed_into_an_even_stack(tmp_path: Path) -> No
 
 def test_two_phases_in_one_series_are_not_shuffled_into_one_scan(tmp_path: Path) -> None:
     folder = write_series(tmp_path / "slices", plausible(SHAPE), PLAIN, name=lambda k: f"a{k}.dcm")
-    write_series(folder, plausible(SHAPE), PLAIN, name=lambda k: f"b{k}.dcm")
+    write_series(folder, plausible(SHAPE) + 1, PLAIN, name=lambda k: f"b{k}.dcm")
     with pytest.raises(BadInput, match="several slices at one place"):
         load_ct(folder)
 
 
-def test_slices_of_different_directions_are_no_stack(tmp_path: Path) -> None:
+def test_slices_that_are_there_twice_are_used_once_and_this_is_said(tmp_path: Path) -> None:
     folder = write_series(tmp_path / "slices", plausible(SHAPE), PLAIN, name=lambda k: f"a{k}.dcm")
-    write_series(folder, plausible(SHAPE), placed(rotation((0, 0, 20.0))), name=lambda k: f"b{k}.dcm")
-    with pytest.raises(BadInput, match="differ in size, direction or voxel size"):
+    for k in (3, 5):
+        (folder / f"copy{k}.dcm").write_bytes((folder / f"a{k}.dcm").read_bytes())
+    assert np.array_equal(load_ct(folder).voxels, plausible(SHAPE))
+    assert codes(folder) == {"duplicated_slices"}
+
+
+def test_slices_of_different_directions_are_listed_apart(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "slices", plausible(SHAPE), PLAIN, name=lambda k: f"a{k}.dcm")
+    turned = placed(rotation((0, 0, 20.0)))
+    write_series(folder, plausible(SHAPE), turned, name=lambda k: f"b{k}.dcm")
+    with pytest.raises(BadInput, match=r"has 2 series: 1: Thorax B30f, part 1 .*; 2: Thorax B30f, part 2 "):
         load_ct(folder)
+    assert np.allclose(load_ct(folder, series="2").affine, RAS_FROM_LPS @ turned, atol=1e-5)
+    assert np.allclose(load_ct(folder, series="1.2.3.1/1").affine, RAS_FROM_LPS @ PLAIN, atol=1e-5)
 
 
 def test_an_mr_is_refused_by_its_own_word(tmp_path: Path) -> None:
@@ -166,7 +177,7 @@ def test_an_mr_is_refused_by_its_own_word(tmp_path: Path) -> None:
 
 def test_a_series_of_a_plain_file_is_refused(tmp_path: Path) -> None:
     path = save_nifti(tmp_path / "ct.nii", plausible(), np.eye(4) * 2)
-    with pytest.raises(BadInput, match="only folders of DICOM have series"):
+    with pytest.raises(BadInput, match="is no DICOM, and nothing else has series"):
         load_ct(path, series="1")
 
 

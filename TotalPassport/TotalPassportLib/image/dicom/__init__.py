@@ -1,0 +1,1 @@
+"""Scans in DICOM: headers, series, archives, and the voxels of one series."""
