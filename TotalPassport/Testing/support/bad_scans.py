@@ -139,7 +139,7 @@ _PLANES = np.zeros((20, 20, 20), np.int16)
 BAD_SCANS: dict[str, BadScan] = {
     "missing file": BadScan(lambda folder: folder / "ct.nii.gz", "There is no file"),
     "a folder": BadScan(lambda folder: folder, "is a folder, and none of its files is DICOM"),
-    "wrong suffix": BadScan(named("ct.dcm", b"DICM"), "is not a NIfTI, NRRD or MetaImage file by its name"),
+    "wrong suffix": BadScan(named("ct.xyz", b"DICM"), "is not a NIfTI, NRRD or MetaImage file by its name"),
     "empty file": BadScan(named("ct.nii", b""), "is not a valid NIfTI file"),
     "text": BadScan(named("ct.nii", b"this is a letter, not a scan\n" * 100), "is not a valid NIfTI file"),
     "text, compressed": BadScan(named("ct.nii.gz", gzip.compress(b"hello " * 1000)), "is not a valid NIfTI file"),

@@ -170,7 +170,7 @@ def looks_like_dicom(path: Path) -> bool:
         return False
 
 
-def read_header(path: Path, name: str = "") -> DicomHeader | None:
+def read_dicom_header(path: Path, name: str = "") -> DicomHeader | None:
     """Read what a file says, without its voxels; None for one that holds no image of a scan.
 
     Parameters
@@ -193,7 +193,7 @@ def read_header(path: Path, name: str = "") -> DicomHeader | None:
 
 
 def header_in(pydicom: Any, file: IO[bytes], path: Path, name: str) -> DicomHeader | None:
-    """Read what an open file says; see `read_header`."""
+    """Read what an open file says; see `read_dicom_header`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that are not quite what the standard wants

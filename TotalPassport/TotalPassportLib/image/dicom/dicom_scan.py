@@ -21,8 +21,8 @@ from ..itk_reader import LPS_FROM_RAS, read_unchanged, simple_itk, spacing_of, t
 from ..stored_image import Remark, StoredImage, UnfitImage
 from .dicom_archive import ARCHIVE_ENDING, unpacked
 from .dicom_directory import is_directory_file, listed_files
-from .dicom_header import Plane, looks_like_dicom, pydicom_module, read_header
-from .dicom_series import Series, chosen, renamed, series_in, series_of, series_of_files
+from .dicom_header import Plane, looks_like_dicom, pydicom_module, read_dicom_header
+from .dicom_series import Series, chosen_series, renamed, series_in, series_of, series_of_files
 
 MOST_UNEVEN = 0.02
 MOST_UNEVEN_MM = 0.05
@@ -71,12 +71,12 @@ def read_dicom(path: Path, wanted: str = "", modality: str | None = None) -> Sto
     sitk = simple_itk(what)
     pydicom_module(what)
     if path.is_dir():
-        return _read(sitk, chosen(series_in(path), str(path), wanted, modality), str(path))
+        return _read(sitk, chosen_series(series_in(path), str(path), wanted, modality), str(path))
     if is_directory_file(path):
-        return _read(sitk, chosen(series_of_files(listed_files(path)), str(path), wanted, modality), str(path))
+        return _read(sitk, chosen_series(series_of_files(listed_files(path)), str(path), wanted, modality), str(path))
     if path.name.lower().endswith(ARCHIVE_ENDING):
         with unpacked(path) as (folder, names):
-            series = chosen(series_in(folder), str(path), wanted, modality)
+            series = chosen_series(series_in(folder), str(path), wanted, modality)
             image = _read(sitk, series, str(path), sha256=sha256_of(path))
             members = renamed(series, {file: Path(names[file.name]) for file in series.files})
             by_place = {(plane.path.name, plane.frame): place for place, plane in enumerate(series.planes)}
@@ -87,14 +87,16 @@ def read_dicom(path: Path, wanted: str = "", modality: str | None = None) -> Sto
 
 def _series_around(path: Path, wanted: str) -> Series:
     """Return the series that a file is of, from the files beside it."""
-    own = read_header(path)
+    own = read_dicom_header(path)
     if own is None:
-        raise BadInput(f"'{path}' is a DICOM file, but holds no image of a scan.", "Give a slice of the scan.")
+        raise BadInput(
+            f"'{path}' is no DICOM file, or none that holds an image of a scan.", "Give a slice of the scan."
+        )
     beside = sorted(other for other in path.parent.iterdir() if other.is_file() and looks_like_dicom(other))
-    headers = [own if other == path else read_header(other) for other in beside]
+    headers = [own if other == path else read_dicom_header(other) for other in beside]
     series = series_of(header for header in headers if header is not None and header.series_uid == own.series_uid)
     if wanted:
-        return chosen(series, str(path), wanted)
+        return chosen_series(series, str(path), wanted)
     return next(each for each in series if any(plane.path == path for plane in each.planes))
 
 

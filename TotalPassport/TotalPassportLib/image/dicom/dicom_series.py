@@ -16,7 +16,7 @@ from ...base.errors import BadInput
 from ...base.hints import Hint, HintCode
 from ...base.text import shown_name
 from ..stored_image import UnfitImage
-from .dicom_header import DicomHeader, Plane, looks_like_dicom, read_header
+from .dicom_header import DicomHeader, Plane, looks_like_dicom, read_dicom_header
 
 FEWEST_SLICES = 4
 """A series of fewer planes is a localiser or a picture."""
@@ -118,7 +118,7 @@ def series_of_files(files: Iterable[Path], on_damaged: Callable[[Path, BadInput]
     headers = []
     for path in files:
         try:
-            header = read_header(path)
+            header = read_dicom_header(path)
         except UnfitImage:
             raise
         except BadInput as error:
@@ -151,7 +151,7 @@ def series_of(headers: Iterable[DicomHeader]) -> list[Series]:
     return sorted(found, key=lambda series: (series.number, series.uid, series.place))
 
 
-def chosen(all_series: Sequence[Series], name: str, wanted: str = "", modality: str | None = None) -> Series:
+def chosen_series(all_series: Sequence[Series], name: str, wanted: str = "", modality: str | None = None) -> Series:
     """Return the series that was asked for, or the one that fits best.
 
     That is the only scan, or the only one of the modality, or of these the one with more slices than all others.
