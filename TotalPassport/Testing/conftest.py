@@ -72,6 +72,7 @@ SLOW = (
     "TotalPassportLib/cli/test_outputs_of_commands.py",
     "TotalPassportLib/cli/test_report.py",
     "TotalPassportLib/cli/test_streams.py",
+    "TotalPassportLib/cli/test_study.py",
     "TotalPassportLib/image/test_nnunet_resampling.py",
     "TotalPassportLib/passport/test_benchmark.py",
     "TotalPassportLib/passport/test_contacts.py",

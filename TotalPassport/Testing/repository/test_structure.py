@@ -104,7 +104,7 @@ def test_the_library_knows_neither_slicer_nor_qt() -> None:
 
 def test_no_two_files_of_one_name_mean_different_things() -> None:
     """What stands in both places does the same there: a command beside its room, words beside words."""
-    homonyms = {"passport", "models", "benchmark", "export", "align", "compare", "wording"}
+    homonyms = {"passport", "models", "benchmark", "study", "export", "align", "compare", "wording"}
     names = defaultdict(list)
     for package in (LIBRARY, SLICER):
         for path in modules(package).values():

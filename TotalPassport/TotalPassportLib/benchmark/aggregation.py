@@ -15,6 +15,8 @@ from .measure import BenchmarkScan, Trial
 
 OFFICIAL, PLAIN, OURS = "official", "plain", "totalpassport"
 """Kinds of contenders."""
+PLAIN_WINDOWS = "plain-windows"
+"""Key of the plain one that runs in windows; the one over the whole volume has its kind as its key."""
 STAGES = ("start-up", "load", "prepare", "network", "rest of infer", "restore", "describe", "write")
 """What a run's wall time is made of, in order."""
 

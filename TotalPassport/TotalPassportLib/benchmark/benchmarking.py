@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from ..models.catalogue import find_entry, find_model, list_models
 from ..models.description import ModelDescription
 from ..segmentation.engines import PRECISIONS, provider_choices
 from ..segmentation.session import usable_cores
-from .aggregation import OFFICIAL, OURS, PLAIN, contender_entry, scan_entry
+from .aggregation import OFFICIAL, OURS, PLAIN, PLAIN_WINDOWS, contender_entry, scan_entry
 from .benchmark_text import REPORT_FILES
 from .contenders import LIBRARY, Contender, Official, OurProgram, PlainPass, RunFailed, foreign_environment, run_worker
 from .machine import machine, our_install_size
@@ -47,16 +47,23 @@ class Settings:
     providers: tuple[str, ...] = ("auto",)
     official: Path | None = None
     whole_volume: bool = False
+    plain_windows: bool = False
     scale: tuple[str, ...] = ()
 
 
-def run_benchmark(settings: Settings, on_event: EventCallback) -> dict[str, Any]:
+def run_benchmark(
+    settings: Settings,
+    on_event: EventCallback,
+    on_trials: Callable[[Sequence[Trial], ModelDescription], None] = lambda trials, model: None,
+) -> dict[str, Any]:
     """Measure all that is asked for and return the document, valid by its schema.
 
     Parameters
     ----------
     on_event : EventCallback
         Receives progress events.
+    on_trials : callable
+        Receives all trials and the model after the last run, while the files with their labels are still there.
 
     Raises
     ------
@@ -66,7 +73,7 @@ def run_benchmark(settings: Settings, on_event: EventCallback) -> dict[str, Any]
     check_settings(settings)
     with tempfile.TemporaryDirectory(prefix="totalpassport-benchmark-", ignore_cleanup_errors=True) as folder:
         work = Path(folder)
-        install = {"ours": our_install_size(LIBRARY), "official": _official_size(settings)}
+        install = {"ours": our_install_size(LIBRARY), "official": official_size(settings)}
         here = machine()  # before there is any load of ours
         scans = _scans(settings, work, on_event)
         model = _model(settings, work, on_event)
@@ -74,6 +81,7 @@ def run_benchmark(settings: Settings, on_event: EventCallback) -> dict[str, Any]
         contenders = _contenders(settings, model, install["official"])
         before = _peaks(work, on_event, 0.0)
         trials = measure(contenders, scans, settings.repeats, work, _progress(on_event))
+        on_trials(trials, description)
         peaks = [max(pair, key=_gflops) for pair in zip(before, _peaks(work, on_event, 1.0), strict=True)]
         document = {
             "schema": SCHEMA,
@@ -101,7 +109,7 @@ def check_settings(settings: Settings) -> None:
         if not scan.is_file():
             raise BadInput(f"There is no scan '{scan}'.", "Check the path.")
     if settings.official is not None:
-        _check_official(settings)
+        check_official(settings)
     # Finding out now that the folder cannot be written to spares the user the wait.
     for name in REPORT_FILES:
         check_destination(make_folder(settings.output) / name, *settings.scans)
@@ -113,7 +121,8 @@ def _check_choices(what: str, given: Sequence[str], known: Sequence[str]) -> Non
             raise BadInput(f"There is no {what} '{name}'.", f"Use one of {', '.join(known)}.")
 
 
-def _check_official(settings: Settings) -> None:
+def check_official(settings: Settings) -> None:
+    """Raise `BadInput` unless the official package can run the same model with the same weights."""
     if not settings.official or not settings.official.is_file():
         raise BadInput(f"There is no python '{settings.official}'.", "Give that of TotalSegmentator's environment.")
     if settings.model not in MODES or not find_entry(settings.model).datasets:
@@ -126,7 +135,7 @@ def _check_official(settings: Settings) -> None:
         )
 
 
-def _official_size(settings: Settings) -> dict[str, Any] | None:
+def official_size(settings: Settings) -> dict[str, Any] | None:
     """Return the size of the official package's environment, as its own python sees it."""
     if settings.official is None:
         return None
@@ -222,6 +231,12 @@ def _contenders(settings: Settings, model: str, official_size: dict[str, Any] | 
                 python=python,
                 weights=settings.weights.absolute(),
                 mode=settings.model,
+            )
+        )
+    if settings.plain_windows:
+        contenders.append(
+            PlainPass(
+                key=PLAIN_WINDOWS, title="plain onnxruntime, windows", kind=PLAIN, model=model, action="plain-windows"
             )
         )
     if settings.whole_volume:

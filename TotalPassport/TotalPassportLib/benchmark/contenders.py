@@ -106,14 +106,18 @@ class OurProgram(Contender):
 
 @dataclass(frozen=True, kw_only=True)
 class PlainPass(Contender):
-    """onnxruntime as it comes, once over the whole resampled volume: what one would write in an afternoon."""
+    """onnxruntime as it comes, what one would write in an afternoon: once over the whole volume, or in windows.
+
+    ``action`` is the worker's, see `worker`.
+    """
 
     model: str
+    action: str = "whole-volume"
 
     def run(self, scan: Path, folder: Path) -> Run:
         """See `Contender.run`."""
         output = folder / "labels.nii.gz"
-        told, usage = run_worker(folder, "whole-volume", self.model, str(scan), str(output))
+        told, usage = run_worker(folder, self.action, self.model, str(scan), str(output))
         return Run(usage=usage, labels=output, told=told)
 
 

@@ -12,6 +12,7 @@ from ..base.outputs import OutputFiles
 from ..base.text import html_text
 from ..pages.frame import html_page
 from ..pages.text_tables import items, muted
+from .aggregation import PLAIN_WINDOWS
 from .benchmark_text import REPORT_FILES, Document
 from .sections import PlotStyle, install_section, roofline_section, scale_section, scan_section
 
@@ -22,9 +23,14 @@ QUIET_SHARE = 0.25
 
 def benchmark_page(document: Document) -> str:
     """Return the report of a benchmark; see ``data/schemas/benchmark.schema.json`` for the document."""
+    return html_page("TotalPassport benchmark", benchmark_sections(document))
+
+
+def benchmark_sections(document: Document) -> list[str]:
+    """Return the parts of the report, some of them empty."""
     style = PlotStyle(document)
     real = [scan for scan in document["scans"] if not scan["synthetic"]]
-    sections = [
+    return [
         _heading(document),
         *(scan_section(scan, style) for scan in real),
         scale_section(document, style),
@@ -32,7 +38,6 @@ def benchmark_page(document: Document) -> str:
         install_section(document),
         _method(document),
     ]
-    return html_page("TotalPassport benchmark", sections)
 
 
 def write_report(document: Document, folder: Path) -> tuple[Path, Path]:
@@ -95,6 +100,11 @@ def _method(document: Document) -> str:
             "TotalSegmentator is called by its Python interface for one label image on a CPU, with the same weights, "
             "offline, the reporting of its use switched off, on all cores."
         )
+    if any(contender["key"] == PLAIN_WINDOWS for contender in document["contenders"]):
+        method.append(
+            "Plain onnxruntime in windows computes in float32 with default options on the CPU, in the method's own "
+            "windows, and sums the logits of the whole volume in float32; it writes no passport."
+        )
     if document["settings"]["whole_volume"]:
         method.append(
             "The plain pass is one call of onnxruntime with its default options on the CPU over the whole resampled "
@@ -118,11 +128,17 @@ def notes(document: Document) -> list[str]:
         found.append("Memory with children: this system does not tell it of other processes.")
     if not any(peak["arithmetic"] == "bfloat16" for peak in document["matrix_peaks"]):
         found.append("The processor's peak in bfloat16: nothing that computes in it is installed.")
-    load, cores = document["machine"]["load_average"], document["machine"]["usable_cores"]
-    if load is not None and load > QUIET_SHARE * cores:
-        found.append(
-            f"A quiet machine: others were at work (load average {load:.2f} on {cores} cores), which lengthens wall "
-            "times. Ratios and processor times say more."
-        )
+    found += load_notes(document)
     found.append("Energy, other machines, and the time that installing takes.")
     return found
+
+
+def load_notes(document: Document) -> list[str]:
+    """Return what has to be said where the machine was not a benchmark's own."""
+    load, cores = document["machine"]["load_average"], document["machine"]["usable_cores"]
+    if load is None or load <= QUIET_SHARE * cores:
+        return []
+    return [
+        f"A quiet machine: others were at work (load average {load:.2f} on {cores} cores), which lengthens wall "
+        "times. Ratios and processor times say more."
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,21 @@ from ..image.volume import load_ct
 from ..models.catalogue import find_model
 from ..models.description import Part, read_head
 
+SegmentPart = Callable[[PreparedCT, Part, Progress], np.ndarray]
 STAGES = ("load", "prepare", "infer", "restore", "write")
+PLAIN_PROVIDER = "CPUExecutionProvider"
 OUTPUT_COPIES = 4
 """Memory that a network needs at least, in terms of its output: its own maps come on top."""
 
 
-def segment_whole_volume(model: str, ct_path: Path, output: Path) -> dict[str, Any]:
-    """Segment a CT without windows and write its labels on the CT's grid.
+def segment_plainly(model: str, ct_path: Path, output: Path, segment_part: SegmentPart) -> dict[str, Any]:
+    """Segment a CT part by part and write its labels on the CT's grid, with nothing around it that makes it faster.
+
+    Parameters
+    ----------
+    segment_part : callable
+        Gives label values ``[z, y, x]`` of the prepared CT's box for one part; its time in the network goes into the
+        stage ``network`` of the progress that it gets.
 
     Returns
     -------
@@ -46,7 +55,7 @@ def segment_whole_volume(model: str, ct_path: Path, output: Path) -> dict[str, A
         labels_zyx = np.zeros(prepared.shape_zyx, np.uint8)
         inside = labels_zyx[prepared.box_zyx]
         for part in description.parts:
-            found = _segment_part(prepared, part, network)
+            found = segment_part(prepared, part, network)
             np.copyto(inside, found, where=found != 0)
     with progress.stage("restore"):
         labels = labels_on_stored_grid(labels_zyx.transpose(2, 1, 0), prepared.grid)
@@ -55,9 +64,14 @@ def segment_whole_volume(model: str, ct_path: Path, output: Path) -> dict[str, A
     return {
         "seconds": progress.seconds,
         "network_seconds": network.seconds["network"],
-        "provider": "CPUExecutionProvider",
+        "provider": PLAIN_PROVIDER,
         "arithmetic": "float32",
     }
+
+
+def segment_whole_volume(model: str, ct_path: Path, output: Path) -> dict[str, Any]:
+    """Segment a CT without windows, see `segment_plainly`."""
+    return segment_plainly(model, ct_path, output, _segment_part)
 
 
 def _segment_part(prepared: PreparedCT, part: Part, network: Progress) -> np.ndarray:
@@ -69,7 +83,7 @@ def _segment_part(prepared: PreparedCT, part: Part, network: Progress) -> np.nda
     head = read_head(part)
     maps = len(part.label_values) if head is None else head.shape[1] - 1
     require_memory(OUTPUT_COPIES * 4 * maps * image.size, "The network on the whole volume")
-    session = onnxruntime.InferenceSession(str(part.network), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(part.network), providers=[PLAIN_PROVIDER])
     (port,) = session.get_inputs()
     with network.stage("network"):
         (output,) = session.run(None, {port.name: image[np.newaxis, np.newaxis]})

@@ -2,6 +2,7 @@
 
     python -X utf8 worker.py scan CT
     python -X utf8 worker.py whole-volume MODEL CT OUTPUT
+    python -X utf8 worker.py plain-windows MODEL CT OUTPUT
     python -X utf8 worker.py convert MODEL WEIGHTS
     python -X utf8 worker.py synthetic NAME OUTPUT
     python -X utf8 worker.py matrix-peaks
@@ -51,6 +52,12 @@ def _whole_volume(model: str, ct: str, output: str) -> dict[str, Any]:
     return segment_whole_volume(model, Path(ct), Path(output))
 
 
+def _plain_windows(model: str, ct: str, output: str) -> dict[str, Any]:
+    from TotalPassportLib.benchmark.plain_windows import segment_in_plain_windows
+
+    return segment_in_plain_windows(model, Path(ct), Path(output))
+
+
 def _convert(model: str, weights: str) -> dict[str, Any]:
     from TotalPassportLib.models.transfer.weights import weights_model
 
@@ -73,6 +80,7 @@ def _matrix_peaks() -> dict[str, Any]:
 ACTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "scan": _scan,
     "whole-volume": _whole_volume,
+    "plain-windows": _plain_windows,
     "convert": _convert,
     "synthetic": _synthetic,
     "matrix-peaks": _matrix_peaks,

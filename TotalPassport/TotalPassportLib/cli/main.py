@@ -138,6 +138,7 @@ def command_line_parser() -> CommandParser:
     from .passport import add_passport
     from .report import add_report
     from .run import add_run
+    from .study import add_study
     from .terminal import EXIT_CODES
     from .totalsegmentator import add_totalsegmentator
     from .verify import add_verify
@@ -161,6 +162,7 @@ def command_line_parser() -> CommandParser:
     add_verify(commands, EXIT_CODES)
     add_report(commands, EXIT_CODES)
     add_benchmark(commands, EXIT_CODES)
+    add_study(commands, EXIT_CODES)
     add_totalsegmentator(commands, EXIT_CODES)
     add_combine(commands, EXIT_CODES)
     return parser
