@@ -22,12 +22,25 @@ Every task of TotalSegmentator 2.18.0 of which weights exist, with its own netwo
     totalpassport run MR.nii.gz -o RESULTS --task total_mr --fast --masks
 
 `--fast` and `--fastest` choose the mode where a task has it; a task without it runs in its normal one, and says so.
+`--model-size small` takes the smaller networks that `total_v3` has in the archives of its normal and fast modes.
 `--weights FOLDER` takes weights in the official layout from a folder instead of installed models. *Licensed* tasks need
 weights that their authors give to holders of a licence; TotalPassport neither ships nor fetches them:
 `totalpassport models import FILE` brings in what you have.
 
 The scan is cut to what a rough model finds (*crop*) before a task's networks see it, and only there does it find
 anything. `--robust-crop` takes the finer rough model. Several tasks in one run share it.
+
+## Probabilities
+
+`--save-probabilities all` also writes `<stem>_probabilities/<model>.<part>.npz` and `.pkl` for each network that runs,
+as nnU-Net does it: `numpy.load(file)["probabilities"]` is float32 `[channels, z, y, x]`, softmax (of regions sigmoid), on
+the grid that the network was given: canonical axes, the task's voxel size, cut where the task is cropped. Channels are
+in the order of the network's own labels, background first. The `.pkl` tells that grid (ITK's spacing, origin and
+direction) and the box in which there was anything; it holds nothing but numbers, lists and texts. The logits lie in a
+nameless file on the results' disk meanwhile: 2 bytes a channel and voxel, not memory. `last` keeps those of the last
+network only, which is what `-sp` of TotalSegmentator's command line does. Labels are not resampled smoothly then
+(`--higher-order-resampling`), and of a scan that is split (`--force-split`) they are those of the lowest third, both as
+there.
 
 ## Several tasks in one result
 

@@ -52,12 +52,17 @@ class OfficialPaths:
     preview: Path | None = None
     report: Path | None = None
     passport: Path | None = None
+    probabilities: Path | None = None
+    probabilities_properties: Path | None = None
 
     @property
     def files(self) -> list[Path]:
         """A file for everything, for `masks` one that stands for all."""
         mask = self.masks / f"mask{MASK_SUFFIX}" if self.masks is not None else None
-        others = (self.labels, self.statistics, self.preview, self.report, self.passport)
+        others = (
+            self.labels, self.statistics, self.preview, self.report, self.passport, self.probabilities,
+            self.probabilities_properties,
+        )  # fmt: skip
         return [path for path in (mask, *others) if path is not None]
 
 
@@ -145,6 +150,7 @@ def official_paths(asked: OfficialArguments, output: Path | str | None, passport
         statistics = Path(asked.statistics).absolute()
     elif asked.statistics and folder is not None:
         statistics = folder / STATISTICS_FILE
+    probabilities = Path(asked.save_probabilities).absolute() if asked.save_probabilities is not None else None
     return OfficialPaths(
         labels=None if asked.skip_saving else labels,
         masks=target if labels is None and not asked.skip_saving else None,
@@ -152,6 +158,8 @@ def official_paths(asked: OfficialArguments, output: Path | str | None, passport
         preview=folder / f"preview_{asked.task}.png" if asked.preview and folder is not None else None,
         report=Path(asked.report).absolute() if asked.report is not None else None,
         passport=Path(passport).absolute() if passport is not None else None,
+        probabilities=probabilities,
+        probabilities_properties=probabilities.with_suffix(".pkl") if probabilities is not None else None,
     )
 
 
@@ -214,6 +222,10 @@ def _write(paths: OfficialPaths, result: RunResult, image: Any, report: Mapping[
         paths.preview: result.paths.preview,
         paths.passport: result.paths.passport,
     }
+    kept = result.paths.probabilities
+    if kept is not None:  # those of the last network; none where a crop has left nothing
+        made[paths.probabilities] = next(iter(kept.glob("*.npz")), None)
+        made[paths.probabilities_properties] = next(iter(kept.glob("*.pkl")), None)
     masks: dict[Path, Path] = {}
     if paths.masks is not None and result.paths.masks is not None:
         masks = {paths.masks / file.name: file for file in sorted(result.paths.masks.iterdir())}

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from .base.errors import BadInput
 from .models.task import FAST, MR, Task, load_task
-from .options import RunOptions
+from .options import MODEL_SIZES, SMALL, RunOptions
 from .segmentation.engines import AUTO, engines
 from .segmentation.task_options import SMALL_BLOB_MM3
 
@@ -24,7 +24,6 @@ FAST_IS_IGNORED = ("lung_vessels", "vertebrae_mr")
 """Tasks without a fast mode for which TotalSegmentator does not refuse ``fast``."""
 NO_NORA = "None"
 PLANS = "nnUNetPlans"
-MODEL_SIZES = BIG, SMALL = ("big", "small")
 OUTPUT_TYPES = NIFTI, *DICOM_TYPES = ("nifti", "dicom_rtstruct", "dicom_seg", "dicom")
 DEVICES = {"cpu": AUTO, "gpu": "cuda", "mps": "coreml"}
 """Device -> the provider that is meant; automatic means this machine's processor."""
@@ -102,35 +101,27 @@ class OfficialArguments:
                     f"TotalPassport does not write DICOM (output type '{kind}').",
                     "Write NIfTI, and export it with 3D Slicer.",
                 )
-        if self.save_probabilities is not None:
-            yield BadInput(
-                "TotalPassport does not write the networks' probabilities (save_probabilities).",
-                "The official program does.",
-            )
         if self.test:
             yield BadInput("The official program's own test runs are not there (test).", "Leave it out.")
         if self.plans != PLANS:
             yield BadInput(f"Networks of the plans '{self.plans}' are not known.", f"Use '{PLANS}'.")
-        if self.model_size == SMALL and self.task == "total_v3":
-            yield BadInput(
-                "The small networks of 'total_v3' cannot be run (model_size).",
-                "Use the big ones, perhaps in fast mode.",
-            )
 
     def _not_there(self, task: Task) -> Iterator[BadInput]:
         """Yield refusals of what the official program refuses too, or would fail at."""
         if self.model_size not in MODEL_SIZES:
             yield BadInput(f"There is no model size '{self.model_size}'.", f"It is {' or '.join(MODEL_SIZES)}.")
-        if self.model_size == SMALL:
-            yield BadInput("Only the task 'total_v3' has small networks.", "Leave the model size out.")
+        mode = self.options().mode_of(task)
+        if self.model_size == SMALL and task.mode(mode).small is None:
+            yield BadInput(
+                f"The task '{self.task}' has no small networks in its {mode} mode (model_size).",
+                "Only total_v3 has some, in its normal and fast modes; leave the model size out.",
+            )
         if self.fast and FAST not in task.modes and self.task not in FAST_IS_IGNORED:
             yield BadInput(f"The task '{self.task}' has no fast mode.", "Leave out fast.")
         yield from self._not_of_structures(task)
         if self.save_lowres and not (self.fast or self.fastest):
             yield BadInput("The network's grid can be kept only in fast or fastest mode (save_lowres).", "Add fast.")
-        crop = (
-            self.structures or task.mode(self.options().mode_of(task)).crop or (self.body_seg and task.modality != MR)
-        )
+        crop = self.structures or task.mode(mode).crop or (self.body_seg and task.modality != MR)
         if self.save_lowres and crop and not self.higher_order_resampling:
             yield BadInput(
                 "The network's grid cannot be kept where the scan is cropped (save_lowres).",
@@ -220,6 +211,7 @@ class OfficialArguments:
             task=(self.task,),
             fast=self.fast,
             fastest=self.fastest and not self.fast,
+            model_size="small" if self.model_size == SMALL else "big",
             roi_subset=tuple(self.roi_subset or ()),
             roi_subset_robust=tuple(self.roi_subset_robust or ()),
             robust_crop=self.robust_crop,
@@ -241,12 +233,16 @@ class OfficialArguments:
         )
 
     def run_options(self, *, masks: bool, preview: bool, weights: str | None) -> RunOptions:
-        """Return the options with what depends on where the results go; ``weights`` None means the environment's."""
+        """Return the options with what depends on where the results go; ``weights`` None means the environment's.
+
+        Of several networks the probabilities of the last one are kept, as there.
+        """
         return replace(
             self.options(),
             provider=self.provider(),
             masks=masks,
             preview=preview,
+            save_probabilities="last" if self.save_probabilities is not None else "none",
             weights=os.environ.get(WEIGHTS_VARIABLE, "") if weights is None else weights,
         )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .base.errors import BadInput
-from .models.task import FAST, FASTEST, NORMAL, Task, load_task
+from .models.task import FAST, FASTEST, MODES, NORMAL, Task, TaskMode, load_task
 from .segmentation.engines import AUTO, EXACT, provider_choices
 from .segmentation.task_options import SMALL_BLOB_MM3, TaskOptions
 
@@ -47,6 +47,8 @@ def _option(
     return field(default=default, metadata=about)
 
 
+PROBABILITIES = NO_PROBABILITIES, LAST_PROBABILITIES, ALL_PROBABILITIES = ("none", "last", "all")
+MODEL_SIZES = BIG, SMALL = ("big", "small")
 MOST_THREADS = 1024
 """The highest number of threads that can be asked for, as ``job.schema.json`` has it."""
 
@@ -81,10 +83,15 @@ class RunOptions:
     confidence : bool
         Also tell how sure the networks are: of each structure in the passport, of each voxel in
         ``<stem>_confidence.nii.gz``, whole percent, 255 where none was asked; see `segmentation.confidence`.
+    save_probabilities : {"none", "last", "all"}
+        Also write a folder ``<stem>_probabilities`` with nnU-Net's ``.npz`` and ``.pkl`` of each network, or of the
+        last one only; see `segmentation.probabilities`.
     task : tuple of str
         Names of tasks, instead of a model's; several of them make one result.
     fast, fastest : bool
         The task's mode of that name where it has it.
+    model_size : {"big", "small"}
+        Which networks run where a task has smaller ones too.
     roi_subset, roi_subset_robust : tuple of str
         As ``roi``, in a scan that is cut to these structures first, by a rough model or a finer one.
     robust_crop : bool
@@ -164,11 +171,17 @@ class RunOptions:
         "also tell how sure the networks are: of each structure in the passport, of each voxel in "
         "<stem>_confidence.nii.gz, in percent, 255 where none was asked",
     )
+    save_probabilities: Literal["none", "last", "all"] = _option(
+        NO_PROBABILITIES,
+        "also write <stem>_probabilities, a folder with nnU-Net's .npz and .pkl of each network that runs (all), or of "
+        "the last one (last); large, and slow to write",
+    )
     task: tuple[str, ...] = _option(
         (), "what to segment, instead of a model's name; several tasks make one result", metavar="TASK"
     )
     fast: bool = _option(False, "the task's fast mode, where it has one")
     fastest: bool = _option(False, "the task's fastest mode, where it has one")
+    model_size: Literal["big", "small"] = _option("big", "small: the task's smaller networks, where it has some")
     roi_subset: tuple[str, ...] = _option(
         (),
         "keep only these structures, in a scan that is cut to them first, as TotalSegmentator does it",
@@ -242,12 +255,22 @@ class RunOptions:
         tasks = [load_task(name) for name in self.task]
         if len(set(self.task)) < len(tasks):
             raise BadInput("A task is named twice.", "Name each task once.")
-        return tuple(task.modes[self.mode_of(task)].model for task in tasks)
+        return tuple(self.task_mode(task).model for task in tasks)
+
+    @property
+    def mode_asked(self) -> str:
+        """The mode that is asked for."""
+        return FASTEST if self.fastest else FAST if self.fast else NORMAL
 
     def mode_of(self, task: Task) -> str:
         """Return the mode that is asked for, or the nearest one that the task has."""
-        asked = [FASTEST, FAST] if self.fastest else [FAST] if self.fast else []
-        return next((mode for mode in asked if mode in task.modes), NORMAL)
+        asked = MODES[1 : MODES.index(self.mode_asked) + 1]
+        return next((mode for mode in reversed(asked) if mode in task.modes), NORMAL)
+
+    def task_mode(self, task: Task) -> TaskMode:
+        """Return the mode of a task that runs, with its smaller networks if they are asked for and there."""
+        mode = task.mode(self.mode_of(task))
+        return (mode.small if self.model_size == SMALL else None) or mode
 
     overwrite: bool = _option(
         False, "replace results of the same name even if they are of another scan; those of this scan always are"
@@ -287,6 +310,7 @@ class OutputPaths:
     preview: Path | None
     masks: Path | None = None
     confidence: Path | None = None
+    probabilities: Path | None = None
 
     @classmethod
     def in_folder(cls, folder: Path, stem: str, options: RunOptions) -> OutputPaths:
@@ -298,6 +322,9 @@ class OutputPaths:
             preview=folder / f"{stem}_preview.png" if options.preview else None,
             masks=folder / f"{stem}_masks" if options.masks else None,
             confidence=folder / f"{stem}_confidence.nii.gz" if options.confidence else None,
+            probabilities=(
+                folder / f"{stem}_probabilities" if options.save_probabilities != NO_PROBABILITIES else None
+            ),
         )
 
     def written(self) -> dict[str, Path]:

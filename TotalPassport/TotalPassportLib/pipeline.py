@@ -12,8 +12,9 @@ result.segmentation  # a nibabel image, too
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
@@ -35,7 +36,7 @@ from .image.preview import grey_window, write_preview
 from .image.volume import Volume, without_header
 from .models.description import ModelDescription
 from .models.task import CT
-from .options import DEFAULT_OPTIONS, OutputPaths, RunOptions
+from .options import DEFAULT_OPTIONS, LAST_PROBABILITIES, NO_PROBABILITIES, OutputPaths, RunOptions
 from .passport import Passport
 from .passport.checks import with_finding, with_remarks
 from .passport.document import passport_text
@@ -52,6 +53,7 @@ from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
 from .segmentation.masks import DERIVED, MASK_SUFFIX, structure_masks
 from .segmentation.official_statistics import Measures, StatisticsKind, official_statistics, statistics_text
+from .segmentation.probabilities import ProbabilityCollection
 from .segmentation.task_segmentation import ScanLabels
 from .segmentation_run import (
     RunModels,
@@ -148,7 +150,7 @@ def run(
             volume = load_scan(given, asked, progress, options.series)
             paths = None if output is None else _paths(output, volume, options)
         models = RunModels(asked=asked, find=find, networks=networks)
-        described = describe_scan(volume, models, options, progress, limit)
+        described = describe_scan(volume, models, options, progress, limit, paths)
         write_run(paths, described, options, progress)
         results: dict[str, Any] = {
             "segmentation": _segmentation(scan, described.segmented.combined, paths),
@@ -162,29 +164,40 @@ def run(
 
 
 def describe_scan(
-    scan: Volume, models: RunModels, options: RunOptions, progress: Progress, limit: MemoryLimit
+    scan: Volume,
+    models: RunModels,
+    options: RunOptions,
+    progress: Progress,
+    limit: MemoryLimit,
+    paths: OutputPaths | None = None,
 ) -> DescribedScan:
     """Segment a scan that was loaded, and measure what was found: all of a run between reading and writing.
+
+    ``paths`` are where `write_run` will write, for what is made on that disk beforehand.
 
     Raises
     ------
     TotalPassportError
         See `run`.
     """
-    found = segment_scan(scan, models.asked, models.networks, options, find=models.find, progress=progress, limit=limit)
-    limit.lift()
-    combined = combined_labels(scan, found, on_model_grid=options.save_lowres, v1_order=options.v1_order)
-    segmented = SegmentedScan(scan=scan, found=found, combined=combined)
-    with progress.stage("describe"):
-        measured, statistics = _measure(segmented, options, progress)
-        model = _identity([each.model for each in models.asked], models.networks)
-        passport = _with_header(measured, segmented, model, options)
-    return DescribedScan(segmented=segmented, passport=passport, statistics=statistics)
+    with _probabilities(paths, options) as kept:
+        found = segment_scan(
+            scan, models.asked, models.networks, options, find=models.find, progress=progress, limit=limit,
+            probabilities=kept,
+        )  # fmt: skip
+        limit.lift()
+        combined = combined_labels(scan, found, on_model_grid=options.save_lowres, v1_order=options.v1_order)
+        segmented = SegmentedScan(scan=scan, found=found, combined=combined, probabilities=kept)
+        with progress.stage("describe"):
+            measured, statistics = _measure(segmented, options, progress)
+            model = _identity([each.model for each in models.asked], models.networks)
+            passport = _with_header(measured, segmented, model, options)
+        return DescribedScan(segmented=segmented, passport=passport, statistics=statistics)
 
 
 def write_run(paths: OutputPaths | None, described: DescribedScan, options: RunOptions, progress: Progress) -> None:
     """Write all files of a run, or none of them; nothing where there are no paths."""
-    with progress.stage("write"):
+    with progress.stage("write"), described.segmented.probabilities or nullcontext():
         if paths is not None:
             _write(paths, described.segmented, described.passport, described.statistics, derived=options.derived_masks)
 
@@ -192,6 +205,7 @@ def write_run(paths: OutputPaths | None, described: DescribedScan, options: RunO
 def _refuse_what_needs_files(options: RunOptions) -> None:
     """Raise `BadInput` if files are asked for, and no place for them."""
     asked = [name for name in ("statistics", "preview", "masks") if getattr(options, name)]
+    asked += ["probabilities"] if options.save_probabilities != NO_PROBABILITIES else []
     if asked:
         raise BadInput(f"{' and '.join(asked).capitalize()} are files.", "Give a folder for them.")
 
@@ -211,10 +225,25 @@ def _segmentation(scan: Path | str | ImageObject, combined: CombinedLabels, path
     return labels_like(scan, combined.voxels, combined.scan, combined.table, combined.searched)
 
 
+@contextmanager
+def _probabilities(paths: OutputPaths | None, options: RunOptions) -> Iterator[ProbabilityCollection | None]:
+    """Yield what collects probabilities where they are asked for; its files are closed where a run fails."""
+    if paths is None or paths.probabilities is None:
+        yield None
+        return
+    only_last = options.save_probabilities == LAST_PROBABILITIES
+    collection = ProbabilityCollection(folder=paths.probabilities, only_last=only_last)
+    try:
+        yield collection
+    except BaseException:
+        collection.close()
+        raise
+
+
 def require_writable(paths: OutputPaths, ct_path: Path) -> None:
     """Find out now what cannot be written, which spares the user the wait."""
     for kind, path in paths.written().items():
-        if kind == "masks":  # a folder of its own
+        if kind in ("masks", "probabilities"):  # folders of their own
             make_folder(path)
         else:
             make_folder(path.parent)
@@ -378,7 +407,12 @@ def _with_word_of_unknown_scan(passport: Passport, model: ModelDescription, scan
 
 
 def _write(
-    paths: OutputPaths, segmented: SegmentedScan, passport: Passport, statistics: str | None, *, derived: bool
+    paths: OutputPaths,
+    segmented: SegmentedScan,
+    passport: Passport,
+    statistics: str | None,
+    *,
+    derived: bool,
 ) -> None:
     """Write all files; they get their names together at the end."""
     combined = segmented.combined
@@ -397,6 +431,11 @@ def _write(
                 save_mask(files.path(paths.masks / f"{name}{MASK_SUFFIX}"), mask, like=like)
         if paths.confidence is not None and combined.confidence_percent is not None:
             save_mask(files.path(paths.confidence), combined.confidence_percent, like=scan)
+        if paths.probabilities is not None and segmented.probabilities is not None:
+            for each in segmented.probabilities.found:
+                with files.path(paths.probabilities / f"{each.name}.npz").open("wb") as archive:
+                    shutil.copyfileobj(each.archive, archive)
+                files.path(paths.probabilities / f"{each.name}.pkl").write_bytes(each.properties)
         if paths.preview is not None:
             grid = canonical_grid(scan.affine, scan.voxels.shape)
             write_preview(

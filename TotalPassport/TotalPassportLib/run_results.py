@@ -10,6 +10,7 @@ from .image.volume import Volume
 from .options import OutputPaths
 from .passport import Passport
 from .segmentation.combination import CombinedLabels
+from .segmentation.probabilities import ProbabilityCollection
 from .segmentation.task_segmentation import ScanLabels
 
 
@@ -66,11 +67,14 @@ class SegmentedScan:
         What each model has found, in the order in which they were asked for.
     combined : CombinedLabels
         The same as one label image, which is written.
+    probabilities : ProbabilityCollection, optional
+        Those that are to be written; whoever has it closes it.
     """
 
     scan: Volume
     found: Sequence[ScanLabels]
     combined: CombinedLabels
+    probabilities: ProbabilityCollection | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

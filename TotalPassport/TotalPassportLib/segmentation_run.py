@@ -25,9 +25,10 @@ from .models.catalogue import find_model, is_foreign
 from .models.description import ModelDescription, Part
 from .models.task import CT, MR, load_task
 from .models.transfer.weights import find_weights_model
-from .options import RunOptions
+from .options import SMALL, RunOptions
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.estimate import LONG_SECONDS, Estimate, first_window_bytes
+from .segmentation.probabilities import ProbabilityCollection
 from .segmentation.runs_progress import RunsProgress, planned_runs
 from .segmentation.segment import needed_parts
 from .segmentation.task_options import TaskOptions
@@ -189,8 +190,9 @@ def segment_scan(
     find: Find,
     progress: Progress,
     limit: MemoryLimit,
+    probabilities: ProbabilityCollection | None = None,
 ) -> list[ScanLabels]:
-    """Return what each of the models finds, in their order.
+    """Return what each of the models finds, in their order; their networks' probabilities go into the collection.
 
     Raises
     ------
@@ -199,6 +201,10 @@ def segment_scan(
     """
     tasks = options.of_tasks
     _tell_modes(options, progress)
+    if probabilities is not None and tasks.force_split:
+        progress.warn(
+            "probabilities_of_third", "Of a scan that is split the probabilities are those of its lowest third."
+        )
     estimate = partial(_report_estimate, progress, available_bytes(), limit)
     # Only TotalSegmentator's way cuts fractions off; other networks may count on the values themselves.
     cut = all(each.model.preparation.is_totalsegmentators for each in asked)
@@ -206,12 +212,12 @@ def segment_scan(
     if _is_plain(asked, options):
         callbacks = RunCallbacks(on_window=progress.step, on_estimate=estimate)
         segmentation = TaskSegmentation(network_scan, networks, find, lambda name: callbacks, progress.stage)
-        return [segmentation.run(asked[0].model, asked[0].wanted, tasks)]
+        return [segmentation.run(asked[0].model, asked[0].wanted, tasks, probabilities)]
     runs = planned_runs(scan, [(each.model, each.wanted) for each in asked], tasks, find)
     shared = RunsProgress(runs, progress.step, estimate)
     segmentation = TaskSegmentation(network_scan, networks, find, shared.callbacks, progress.timed)
     with progress.stage("infer"):
-        return [segmentation.run(each.model, each.wanted, tasks) for each in asked]
+        return [segmentation.run(each.model, each.wanted, tasks, probabilities) for each in asked]
 
 
 def _is_plain(asked: Sequence[AskedModel], options: RunOptions) -> bool:
@@ -225,12 +231,17 @@ def _is_plain(asked: Sequence[AskedModel], options: RunOptions) -> bool:
 
 def _tell_modes(options: RunOptions, progress: Progress) -> None:
     """Say which tasks run in another mode than the one that was asked for."""
-    asked = "fastest" if options.fastest else "fast" if options.fast else None
-    for name in options.task if asked else ():
+    for name in options.task:
         task = load_task(name)
         mode = options.mode_of(task)
-        if mode != asked:
-            progress.warn("other_mode", f"The task '{name}' has no {asked} mode; it runs in its {mode} one.")
+        if mode != options.mode_asked:
+            progress.warn(
+                "other_mode", f"The task '{name}' has no {options.mode_asked} mode; it runs in its {mode} one."
+            )
+        if options.model_size == SMALL and task.mode(mode).small is None:
+            progress.warn(
+                "other_size", f"The task '{name}' has no small networks in its {mode} mode; its usual ones run."
+            )
 
 
 def _widened(scan: Volume, progress: Progress) -> Volume:

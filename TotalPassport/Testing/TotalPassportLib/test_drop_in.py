@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import pickle
 import signal
 import subprocess
 from pathlib import Path
@@ -112,7 +113,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "radiomics": ({"radiomics": True}, "pyradiomics"),
     "DICOM": ({"output_type": "dicom_seg"}, "does not write DICOM"),
     "DICOM among others": ({"output_type": ["nifti", "dicom_rtstruct"]}, "does not write DICOM"),
-    "probabilities": ({"save_probabilities": "p.npz"}, "probabilities"),
     "Nora": ({"nora_tag": "12"}, "Nora"),
     "structures of a detail": ({"task": "lung_nodules", "roi_subset": ["lung"]}, "whole-body tasks"),
     "a name instead of names": ({"roi_subset": "liver"}, "list of names"),
@@ -122,7 +122,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "the network's grid of a crop": ({"save_lowres": True, "fast": True, "body_seg": True}, "cropped"),
     "a device": ({"device": "cuda"}, "no device"),
     "another graphics card": ({"device": "gpu:1"}, "CUDA_VISIBLE_DEVICES=1"),
-    "small networks": ({"task": "total_v3", "model_size": "small"}, "small networks"),
+    "small networks of a mode": ({"task": "total_v3", "fastest": True, "model_size": "small"}, "no small networks"),
     "small networks of others": ({"model_size": "small"}, "total_v3"),
     "an order of splines": ({"resampling_order": 6}, "0 to 5"),
     "blobs of no size": ({"remove_small_blobs": -1.0}, "greater than 0"),
@@ -220,3 +220,13 @@ def test_the_lists_name_every_task_and_structure() -> None:
     assert any(line.split() == ["tissue_types", "CT", "yes", "3"] for line in tasks.stdout.splitlines())
     assert "   1  spleen" in classes.stdout.splitlines()
     assert len(classes.stdout.splitlines()) == 50
+
+
+def test_probabilities_are_written_where_the_official_program_puts_them(tmp_path: Path) -> None:
+    kept = tmp_path / "new" / "kept.npz"
+    image = totalsegmentator(SCAN, fastest=True, save_lowres=True, save_probabilities=kept, quiet=True)
+    assert sorted(path.name for path in kept.parent.iterdir()) == ["kept.npz", "kept.pkl"]
+    probabilities = np.load(kept)["probabilities"]
+    labels = nibabel.as_closest_canonical(image).get_fdata().transpose(2, 1, 0)
+    assert (probabilities.argmax(axis=0) == labels).all()
+    assert pickle.loads(kept.with_suffix(".pkl").read_bytes())["spacing"] == [6.0, 6.0, 6.0]

@@ -31,6 +31,8 @@ OTHERS: dict[str, Any] = {
     "task": ("total", "lung_vessels"),
     "fast": True,
     "fastest": True,
+    "model_size": "small",
+    "save_probabilities": "last",
     "roi_subset": ("liver",),
     "roi_subset_robust": ("spleen",),
     "robust_crop": True,

@@ -89,6 +89,22 @@ def test_a_task_without_the_mode_that_is_asked_for_says_in_which_it_runs(phantom
 
 
 @pytest.mark.usefixtures("installed")
+def test_probabilities_of_every_network_but_rough_ones_are_kept_and_a_missing_size_is_told(
+    phantom_ct: Path, tmp_path: Path
+) -> None:
+    events: list[Event] = []
+    options = RunOptions(
+        task=("liver_vessels", "total"), fast=True, provider="cpu", model_size="small", save_probabilities="all"
+    )
+    result = run(phantom_ct, tmp_path / "out", options, on_event=events.append)
+    assert sum(event.get("code") == "other_size" for event in events) == 2, "one for each task"
+    kept = sorted(path.name for path in result.paths.written()["probabilities"].iterdir())
+    models = ["fast", "liver_vessels"]
+    assert [name.split(".")[0] for name in kept] == [model for model in models for _ in (".npz", ".pkl")]
+    assert {Path(name).suffix for name in kept} == {".npz", ".pkl"}
+
+
+@pytest.mark.usefixtures("installed")
 def test_tasks_for_ct_and_for_mr_are_not_mixed(phantom_ct: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="fast for CT, total_mr-fast for MR"):
         run_tasks(phantom_ct, tmp_path, "total", "total_mr")

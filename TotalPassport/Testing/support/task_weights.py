@@ -12,7 +12,9 @@ from TotalPassportLib.models.task import CT, Task, TaskMode, TaskPart, list_task
 
 from .checkpoints import random_weights, write_checkpoint
 
-PATCH = 64
+PATCH, SMALL_PATCH = 64, 32
+"""The second of smaller networks, by which they can be told."""
+PLANS = "nnUNetPlans"
 FOLDS = 2
 """Of a task that takes all folds there are."""
 OWN_SPACING_MM = (2.0, 2.0, 2.0)
@@ -20,11 +22,17 @@ OWN_SPACING_MM = (2.0, 2.0, 2.0)
 
 
 def write_all_weights(folder: Path) -> Path:
-    """Write the weights of every mode of every task and return the folder."""
+    """Write the weights of every mode of every task, small networks too, and return the folder."""
     for task in list_tasks():
-        for mode in task.modes.values():
-            for part in mode.parts:
-                write_part(folder, task, mode, part)
+        for _, mode in task.with_small():
+            write_mode(folder, task, mode)
+    return folder
+
+
+def write_mode(folder: Path, task: Task, mode: TaskMode) -> Path:
+    """Write the weights of a mode and return the folder."""
+    for part in mode.parts:
+        write_part(folder, task, mode, part)
     return folder
 
 
@@ -54,8 +62,9 @@ def _network(channels: int) -> PlainConvUNet:
 def _plans(task: Task, mode: TaskMode, network: PlainConvUNet) -> dict[str, Any]:
     x, y, z = mode.spacing_mm or OWN_SPACING_MM
     scheme = "CTNormalization" if task.modality == CT else "ZScoreNormalization"
+    patch = PATCH if mode.plans == PLANS else SMALL_PATCH
     settings = {
-        "patch_size": [PATCH] * 3, "spacing": [z, y, x], "normalization_schemes": [scheme],
+        "patch_size": [patch] * 3, "spacing": [z, y, x], "normalization_schemes": [scheme],
         "use_mask_for_norm": [False], "UNet_class_name": "PlainConvUNet", "UNet_base_num_features": 4,
         "unet_max_num_features": 8, "n_conv_per_stage_encoder": [1, 1], "n_conv_per_stage_decoder": [1],
         "pool_op_kernel_sizes": network.strides, "conv_kernel_sizes": network.kernel_sizes,

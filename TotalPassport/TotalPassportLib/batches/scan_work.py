@@ -161,7 +161,7 @@ class ScanWork:
                 refuse_other_scans_results(source.path, paths.passport, paths.segmentation, sha256=scan.sha256)
         with self._computing, MemoryLimit(self._foreign_bytes, BYTES_BESIDE) as limit:
             progress.cancellation.check()
-            described = describe_scan(scan, self._models, options, progress, limit)
+            described = describe_scan(scan, self._models, options, progress, limit, paths)
         write_run(paths, described, options, progress)
         record = ScanRecord(
             subject=subject,

@@ -41,7 +41,10 @@ VALUES: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-ro", "--resampling_order"), {"type": int, "default": 1, "metavar": "0-5", "help": "default: 1"}),
     (("-t", "--nora_tag"), {"default": "None", "metavar": "ID", "help": "refused"}),
     (("-ta", "--task"), {"default": "total", "metavar": "TASK", "help": "default: total"}),
-    (("-ms", "--model_size"), {"default": "big", "metavar": "{big,small}", "help": "big; small is refused"}),
+    (
+        ("-ms", "--model_size"),
+        {"default": "big", "metavar": "{big,small}", "help": "networks of total_v3; default: big"},
+    ),
     (("-rs", "--roi_subset"), {"nargs": "+", "metavar": "NAME", "help": "only these structures"}),
     (("-rsr", "--roi_subset_robust"), {"nargs": "+", "metavar": "NAME", "help": "the same by a finer crop"}),
     (
@@ -55,7 +58,7 @@ VALUES: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         {"nargs": "?", "const": 200.0, "default": False, "type": float, "metavar": "MM3", "help": "200 if left out"},
     ),
     (("-d", "--device"), {"default": "gpu", "metavar": "DEVICE", "help": "gpu (where one can be used), cpu or mps"}),
-    (("-sp", "--save_probabilities"), {"metavar": "FILE", "help": "refused"}),
+    (("-sp", "--save_probabilities"), {"metavar": "FILE", "help": "also write .npz and .pkl of the last network"}),
     (("-l", "--license_number"), {"metavar": "NUMBER", "help": "neither stored nor sent"}),
     (("--test",), {"type": int, "default": 0, "metavar": "N", "help": "refused"}),
     (("-lc", "--list-classes"), {"nargs": "?", "const": "total", "metavar": "TASK", "help": "values and names"}),

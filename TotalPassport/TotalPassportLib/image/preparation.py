@@ -109,6 +109,12 @@ class PreparedCT:
             for read, kept in planes
         ]
 
+    @property
+    def nominal_affine(self) -> np.ndarray:
+        """The affine as TotalSegmentator has it: the scan's corner, and voxels of the nominal sizes."""
+        scale = np.append(self.spacing_mm / np.linalg.norm(self.grid.affine[:3, :3], axis=0), 1.0)
+        return np.asarray(self.grid.affine * scale)
+
     def fill_whole_grid(self) -> np.ndarray:
         """Return the CT on the whole grid, a new float32 ``[x, y, z]``; outside the box it is 0, by its definition."""
         whole = np.zeros(self.shape_zyx, np.float32)

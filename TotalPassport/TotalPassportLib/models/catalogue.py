@@ -48,7 +48,7 @@ class Dataset:
     """Released weights of one network: where they are, and what is known of them.
 
     ``url`` is None where nobody may publish them. ``trainer_folder`` is which training of several in one archive is
-    meant, where that is known.
+    meant, where that is known; ``small`` says that it is that of a task's smaller networks.
     """
 
     folder: str
@@ -60,6 +60,12 @@ class Dataset:
     checkpoint: ExpectedFile
     plans: ExpectedFile
     trainer_folder: str | None = None
+    small: bool = False
+
+    @property
+    def release(self) -> str:
+        """What its files are remembered by."""
+        return f"{self.folder}/{self.trainer_folder}" if self.small else self.folder
 
     @property
     def number(self) -> int:
@@ -202,26 +208,26 @@ def bundled_catalogue() -> tuple[CatalogueEntry, ...]:
     document = read_json(DATA_FOLDER / "catalogue.json", ModelError)
     ours = tuple(_entry_from(entry) for entry in document["models"])
     known = {entry.name for entry in ours}
-    modes = ((task, mode) for task in list_tasks() for mode in task.modes if task.modes[mode].model not in known)
-    return (*ours, *(_entry_of_task(task, mode) for task, mode in modes))
+    modes = ((task, *named) for task in list_tasks() for named in task.with_small())
+    return (*ours, *(_entry_of_task(task, name, mode) for task, name, mode in modes if mode.model not in known))
 
 
-def _entry_of_task(task: Task, mode_name: str) -> CatalogueEntry:
-    mode = task.mode(mode_name)
+def _entry_of_task(task: Task, mode_name: str, mode: TaskMode) -> CatalogueEntry:
+    small = mode.plans == task.mode(mode_name).small_plans
     return CatalogueEntry(
         name=mode.model,
-        title=model_title(task, mode_name),
+        title=model_title(task, mode_name, mode),
         description=task.description,
         licence=task.licence.name,
         spacing_mm=mode.spacing_mm,
-        datasets=tuple(_dataset_of(part, mode) for part in mode.parts),
+        datasets=tuple(_dataset_of(part, mode, small=small) for part in mode.parts),
         task=task,
         mode=mode_name,
     )
 
 
-def _dataset_of(part: TaskPart, mode: TaskMode) -> Dataset:
-    weights = part.weights
+def _dataset_of(part: TaskPart, mode: TaskMode, *, small: bool) -> Dataset:
+    weights, unknown = part.weights, ExpectedFile()  # what is pinned are the files of the networks of usual size
     return Dataset(
         folder=weights.folder,
         part=part.name,
@@ -229,9 +235,10 @@ def _dataset_of(part: TaskPart, mode: TaskMode) -> Dataset:
         approximate_bytes=weights.archive.size_bytes or USUAL_ARCHIVE_BYTES,
         largest_bytes=LARGEST_ARCHIVE_BYTES,
         archive=weights.archive,
-        checkpoint=weights.checkpoint,
-        plans=weights.plans,
+        checkpoint=unknown if small else weights.checkpoint,
+        plans=unknown if small else weights.plans,
         trainer_folder=mode.trainer_folder,
+        small=small,
     )
 
 

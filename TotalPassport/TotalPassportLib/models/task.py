@@ -8,8 +8,8 @@ Every structure of every task has one number for ever, for label images that hol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -25,6 +25,8 @@ NORMAL, FAST, FASTEST = MODES = ("normal", "fast", "fastest")
 LABELS_PER_SLOT = 256
 """A task's values have 8 bits, so a structure's number is the task's slot in the upper 8 bits and its value below."""
 ALL_FOLDS = "all"
+SMALL_SUFFIX = "-small"
+"""What the model of a mode's smaller networks is called after it."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,13 @@ class TaskMode:
         """The folder inside a dataset's that holds its network, as nnU-Net names it."""
         return f"{self.trainer}__{self.plans}__{self.configuration}"
 
+    @property
+    def small(self) -> TaskMode | None:
+        """The same mode with its smaller networks; None if it has none."""
+        if self.small_plans is None:
+            return None
+        return replace(self, model=f"{self.model}{SMALL_SUFFIX}", plans=self.small_plans, small_plans=None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
@@ -163,6 +172,13 @@ class Task:
                 f"The task '{self.name}' has no mode '{name}'.", f"It has {' and '.join(self.modes)}; use one of them."
             )
         return self.modes[name]
+
+    def with_small(self) -> Iterator[tuple[str, TaskMode]]:
+        """Yield the modes by their names, and after each the same one with its smaller networks, if it has any."""
+        for name, mode in self.modes.items():
+            yield name, mode
+            if mode.small is not None:
+                yield name, mode.small
 
     def number(self, value: int) -> int:
         """Return the number of a structure that no other structure of any task has, now and for ever.
@@ -223,8 +239,9 @@ def load_task(name: str) -> Task:
 @cache
 def mode_of_model(model: str) -> tuple[Task, str] | None:
     """Return the task and the mode whose networks make a model of this name, None if it is no task's."""
-    modes = ((task, name) for task in list_tasks() for name in task.modes)
-    return next(((task, name) for task, name in modes if task.modes[name].model == model), None)
+    return next(
+        ((task, name) for task in list_tasks() for name, mode in task.with_small() if mode.model == model), None
+    )
 
 
 def companion_models(mode: TaskMode, crop: Crop | None, *, robust: bool = False) -> tuple[str, ...]:
@@ -246,15 +263,16 @@ def companion_models(mode: TaskMode, crop: Crop | None, *, robust: bool = False)
     return (*needed, *(load_task(task).mode(NORMAL).model for task in tasks))
 
 
-def model_title(task: Task, mode: str) -> str:
-    """Return what to call the model of a task's mode.
+def model_title(task: Task, name: str, mode: TaskMode) -> str:
+    """Return what to call the model of a task's mode of some name.
 
-    >>> model_title(load_task("total_mr"), "fast")
+    >>> task = load_task("total_mr")
+    >>> model_title(task, "fast", task.mode("fast"))
     'TotalSegmentator: Whole body (MR), fast, 3 mm'
     """
-    spacing = task.mode(mode).spacing_mm
-    size = f", {min(spacing):.3g} mm" if spacing else ""
-    return f"TotalSegmentator: {task.title}{'' if mode == NORMAL else f', {mode}'}{size}"
+    size = f", {min(mode.spacing_mm):.3g} mm" if mode.spacing_mm else ""
+    small = ", small networks" if mode.plans == task.mode(name).small_plans else ""
+    return f"TotalSegmentator: {task.title}{'' if name == NORMAL else f', {name}'}{size}{small}"
 
 
 def structure_of(number: int) -> tuple[Task, int] | None:

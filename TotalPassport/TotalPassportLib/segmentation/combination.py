@@ -162,8 +162,7 @@ def _on_model_grid(scan: Volume, found: Sequence[ScanLabels]) -> tuple[Volume, l
     grid, voxels = first.prepared.grid, first.on_model_grid.voxels
     of_grid = first.prepared.affine
     if first.model.preparation.is_totalsegmentators:
-        # The nominal voxel sizes and the scan's corner, as TotalSegmentator writes them; ours would be exact.
-        of_grid = grid.affine * np.append(first.prepared.spacing_mm / np.linalg.norm(grid.affine[:3, :3], axis=0), 1.0)
+        of_grid = first.prepared.nominal_affine  # as TotalSegmentator writes it; ours would be exact
     affine = stored_affine(of_grid, grid, voxels.shape)
     header = nibabel.Nifti1Header()
     header.set_data_shape(voxels.shape)

@@ -22,7 +22,11 @@ class LogitsBlender(ExactBlender):
         self, cells: Cells, weights: np.ndarray, head: np.ndarray | None, channels: int, threads: int = 0
     ) -> None:
         super().__init__(cells, weights, head, channels, threads)
-        self.labels = np.zeros((*self.labels.shape, channels), np.float16)
+        self.labels = self._room((*self.labels.shape, channels))
+
+    def _room(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return where the logits are kept."""
+        return np.zeros(shape, np.float16)
 
     @property
     def logits(self) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -22,6 +23,17 @@ from .logits import LogitsBlender, average_of_folds, labels_of_regions
 from .part_plan import PartPlan
 from .session import NetworkSession
 from .windows import window_weights
+
+
+class LogitsKeeper(Protocol):
+    """Who is given a part's logits as well."""
+
+    @property
+    def blender(self) -> Callable[..., LogitsBlender]:
+        """What collects them."""
+
+    def keep(self, logits: np.ndarray, plan: PartPlan) -> None:
+        """Take the logits of a part, float16 ``[z, y, x, channels]`` on its network's grid."""
 
 
 class PartRun:
@@ -62,12 +74,18 @@ class PartRun:
         self.engines: list[Engine] = []
         self.seconds = 0.0
 
-    def labels(self, intensities_zyx: np.ndarray, *, smooth: bool = False) -> np.ndarray:
-        """Return the label value of every voxel ``[z, y, x]``; for ``smooth`` see `segment.segment`."""
+    def labels(
+        self, intensities_zyx: np.ndarray, *, smooth: bool = False, keep: LogitsKeeper | None = None
+    ) -> np.ndarray:
+        """Return the label value of every voxel ``[z, y, x]``; for ``smooth`` see `segment.segment`.
+
+        Where somebody is to ``keep`` the logits, they are on a disk meanwhile.
+        """
         plan, part = self._plan, self._plan.part
         # Axes are turned before the normalisation, as nnU-Net does: the last bits of a mean depend on it.
         image = part.normalisation.apply(intensities_zyx.transpose(part.axes))
-        found = self._by_logits(image, smooth=smooth) if plan.needs_logits else self._by_windows(image)
+        by_logits = plan.needs_logits or keep is not None
+        found = self._by_logits(image, smooth=smooth, keep=keep) if by_logits else self._by_windows(image)
         back = np.argsort(part.axes)
         if self.confidence is not None:
             self.confidence = self.confidence.transpose(back)
@@ -88,12 +106,14 @@ class PartRun:
             return ExactBlender if self._plan.precision == EXACT else TurboBlender
         return partial(TurboBlender, activation=activation_of(part))
 
-    def _by_logits(self, image: np.ndarray, *, smooth: bool) -> np.ndarray:
+    def _by_logits(self, image: np.ndarray, *, smooth: bool, keep: LogitsKeeper | None) -> np.ndarray:
         plan, part = self._plan, self._plan.part
         resampled = resample_image(image, plan.network_shape, plan.thick_before)
-        logits = average_of_folds(self._logits_of_folds(resampled))
+        logits = average_of_folds(self._logits_of_folds(resampled, keep.blender if keep else LogitsBlender))
         if self._with_confidence:
             self.confidence = self._confidence_on_image(logits)
+        if keep is not None:
+            keep.keep(logits, plan)
         if part.regions:
             choose = partial(labels_of_regions, values=part.label_values)
             return labels_of_logits(logits, plan.image_shape, plan.thick_after, choose)
@@ -106,9 +126,9 @@ class PartRun:
         confidence = confidence_of_volume(logits, region_confidence if plan.part.regions else softmax_confidence)
         return resample_logit(confidence, plan.image_shape, plan.thick_after)
 
-    def _logits_of_folds(self, image: np.ndarray) -> Iterator[np.ndarray]:
+    def _logits_of_folds(self, image: np.ndarray, kind: Callable[..., LogitsBlender]) -> Iterator[np.ndarray]:
         for fold in self._plan.folds:
-            blender = self._blended(fold, image, LogitsBlender)
+            blender = self._blended(fold, image, kind)
             assert isinstance(blender, LogitsBlender)
             yield self._unpadded(blender.logits)
             del blender

@@ -16,6 +16,7 @@ from .engine_choice import NetworkOpener
 from .estimate import Estimate, WindowCost, estimate
 from .part_plan import PartPlan
 from .part_run import PartRun, value_type
+from .probabilities import ProbabilityCollection, ProbabilityKeeper
 
 StepCallback = Callable[[int, int], None]
 EstimateCallback = Callable[[Estimate], None]
@@ -57,6 +58,7 @@ def segment(
     on_estimate: EstimateCallback = lambda estimate: None,
     smooth: bool = False,
     with_confidence: bool = False,
+    probabilities: ProbabilityCollection | None = None,
 ) -> ModelGridLabels:
     """Run the parts of a model; a later part overwrites an earlier one where it finds something.
 
@@ -78,6 +80,8 @@ def segment(
         Of networks that work at another voxel size: bring their labels back by `smooth_labels`.
     with_confidence : bool
         Also keep how sure the networks are of each voxel.
+    probabilities : ProbabilityCollection, optional
+        Receives those of the networks that it wants; nothing is smooth then, as in TotalSegmentator.
 
     Raises
     ------
@@ -90,9 +94,12 @@ def segment(
     inside = labels_zyx[ct.box_zyx]
     confidence_zyx = np.full(ct.shape_zyx, np.nan, np.float16) if with_confidence else None
     engines, seconds = [], 0.0
-    for plan in plans:
+    for index, plan in enumerate(plans):
         run = PartRun(plan, networks, progress.window_done, with_confidence=with_confidence)
-        found = run.labels(ct.hounsfield_zyx, smooth=smooth)
+        keeper = None
+        if probabilities is not None and probabilities.wants(index, len(plans)):
+            keeper = ProbabilityKeeper(probabilities, f"{model.name}.{plan.part.name}", ct, progress.tick)
+        found = run.labels(ct.hounsfield_zyx, smooth=smooth and probabilities is None, keep=keeper)
         if confidence_zyx is not None and run.confidence is not None:
             add_part(confidence_zyx[ct.box_zyx], inside, found=found, confidence=run.confidence)
         np.copyto(inside, found, where=found != 0)
@@ -139,6 +146,10 @@ class WindowProgress:
         self._done = 0
         self._total = sum(plan.windows for plan in plans)
         on_window(0, self._total)
+
+    def tick(self) -> None:
+        """Tell again what is done, so that the work can be cancelled where no window runs."""
+        self._on_window(self._done, self._total)
 
     def window_done(self, cost: WindowCost) -> None:
         """Count a window that took this much."""

@@ -20,12 +20,14 @@ from ..image.preparation import PreparedCT, labels_back, prepared_as
 from ..image.smooth_labels import smoothed_labels
 from ..image.volume import Volume
 from ..models.description import ModelDescription
+from ..models.network_conventions import LOGITS
 from ..models.task import CT, FAST, NORMAL, AfterWork, Crop, companion_models, load_task
 from .after_work import after_work
 from .cleaning import remove_small_blobs, remove_small_pieces
 from .confidence import PERCENT_UNKNOWN, percent
 from .engine_choice import NetworkOpener
 from .estimate import Estimate
+from .probabilities import ProbabilityCollection
 from .segment import ModelGridLabels, StepCallback, segment
 from .task_options import TaskOptions
 
@@ -105,7 +107,13 @@ class TaskSegmentation:
         self._stage = stage
         self._kept: dict[tuple[str, TaskOptions], np.ndarray] = {}
 
-    def run(self, model: ModelDescription, wanted: Collection[int] = (), options: TaskOptions = PLAIN) -> ScanLabels:
+    def run(
+        self,
+        model: ModelDescription,
+        wanted: Collection[int] = (),
+        options: TaskOptions = PLAIN,
+        probabilities: ProbabilityCollection | None = None,
+    ) -> ScanLabels:
         """Return what a model finds.
 
         Parameters
@@ -116,6 +124,9 @@ class TaskSegmentation:
             Label values to keep, all if empty.
         options : TaskOptions
             What is asked for beside.
+        probabilities : ProbabilityCollection, optional
+            Receives those of the model's own networks; of a scan that is split, of its lowest third, as in
+            TotalSegmentator.
 
         Raises
         ------
@@ -125,6 +136,8 @@ class TaskSegmentation:
             See `segment`.
         """
         _require_meaning(model, options)
+        if probabilities is not None:
+            _require_logits(model)
         searched = tuple(sorted(wanted)) or tuple(model.label_values)
         crop = crop_of(model, searched if wanted else (), options)
         box = None
@@ -138,7 +151,7 @@ class TaskSegmentation:
         with self._stage("prepare"):
             prepared = self._prepared(model, box, options)
         with self._stage("infer"):
-            found = self._segmented(model, prepared, wanted, options)
+            found = self._segmented(model, prepared, wanted, options, probabilities)
         with self._stage("restore"):
             found = self._tidied(found, model, prepared, options)
             voxels = self._on_scans_grid(found.voxels, model, prepared, options)
@@ -183,7 +196,12 @@ class TaskSegmentation:
         return prepared_as(preparation, scan, options.resampling_order)
 
     def _segmented(
-        self, model: ModelDescription, prepared: PreparedCT, wanted: Collection[int], options: TaskOptions
+        self,
+        model: ModelDescription,
+        prepared: PreparedCT,
+        wanted: Collection[int],
+        options: TaskOptions,
+        probabilities: ProbabilityCollection | None,
     ) -> ModelGridLabels:
         """Return the labels on the model's grid."""
         callbacks = self._callbacks(model.name)
@@ -192,8 +210,8 @@ class TaskSegmentation:
             smooth=options.higher_order_resampling, with_confidence=options.confidence,
         )  # fmt: skip
         if options.force_split:
-            return _joined(prepared, run, callbacks)
-        return run(prepared, on_window=callbacks.on_window)
+            return _joined(prepared, run, callbacks, probabilities)
+        return run(prepared, on_window=callbacks.on_window, probabilities=probabilities)
 
     def _tidied(
         self, found: ModelGridLabels, model: ModelDescription, prepared: PreparedCT, options: TaskOptions
@@ -257,6 +275,15 @@ def _require_meaning(model: ModelDescription, options: TaskOptions) -> None:
         )
 
 
+def _require_logits(model: ModelDescription) -> None:
+    """Refuse probabilities in nnU-Net's files of networks that are not blended as nnU-Net does it."""
+    if any(part.ports.gives != LOGITS or part.blending.in_single_precision for part in model.parts):
+        raise BadInput(
+            f"Probabilities are kept as nnU-Net keeps them, and the networks of '{model.name}' do not run in its way.",
+            "Leave them out; 'confidence' tells how sure the networks are.",
+        )
+
+
 def crop_of(model: ModelDescription, wanted: Sequence[int], options: TaskOptions) -> Crop | None:
     """Return what a scan is cut to before a model runs, None if it is not cut.
 
@@ -296,12 +323,21 @@ def _no_mask(step: AfterWork) -> np.ndarray:
     raise ValueError(f"The after-work '{step.step}' is none of the model's grid.")
 
 
-def _joined(prepared: PreparedCT, run: Callable[..., ModelGridLabels], callbacks: RunCallbacks) -> ModelGridLabels:
+def _joined(
+    prepared: PreparedCT,
+    run: Callable[..., ModelGridLabels],
+    callbacks: RunCallbacks,
+    probabilities: ProbabilityCollection | None,
+) -> ModelGridLabels:
     """Return the labels of three parts of a scan, put together."""
     thirds = prepared.thirds()
     results = []
     for number, (third, kept) in enumerate(thirds):
-        found = run(third, on_window=share_of(callbacks.on_window, number, len(thirds)))
+        found = run(
+            third,
+            on_window=share_of(callbacks.on_window, number, len(thirds)),
+            probabilities=probabilities if number == 0 else None,
+        )
         confidence = None if found.confidence is None else found.confidence[:, :, kept]
         results.append(replace(found, voxels=found.voxels[:, :, kept], confidence=confidence))
     whole = np.concatenate([result.voxels for result in results], axis=2)

@@ -28,7 +28,7 @@ from .architecture import UNet
 from .checkpoint import read_checkpoint, trained_configuration
 from .conventions import read_modality
 from .graph import write_head, write_network
-from .layout import NEEDED_FILES, checkpoints, find_datasets
+from .layout import NEEDED_FILES, checkpoints, find_datasets, plans_name
 from .plans import Plans, read_plans
 from .released import ReleasedParts, released_parts
 
@@ -94,7 +94,7 @@ def _write_model(trainers: Sequence[Path], folder: Path, name: str, part_done: S
         raise ModelError("The same dataset was given twice.", "Give one trainer's folder for each dataset.")
     trained = [_trained_network(trainer) for trainer in trainers]
     channels = [len(network.plans.class_names) for network in trained]
-    released = released_parts(datasets, channels, name)
+    released = released_parts(datasets, channels, name, plans_name(trainers[0]))
     model = OfficialModel(trained, released) if released else OwnModel(trained)
     values = model.label_values()
     head = model.head(name)
@@ -156,9 +156,9 @@ class OfficialModel:
         task, mode = self._released.task, self._released.mode
         known = self._released.whole and name in ("", mode.model)
         name = mode.model if known else _file_name(name or self._trained[0].dataset)
-        mode_name = next(key for key, value in task.modes.items() if value is mode)
+        mode_name = next(key for key, value in task.with_small() if value.model == mode.model)
         return {
-            "schema": SCHEMA_VERSION, "name": name, "title": model_title(task, mode_name) if known else name,
+            "schema": SCHEMA_VERSION, "name": name, "title": model_title(task, mode_name, mode) if known else name,
             "version": "1", "licence": task.licence.name if known else "", "intended_use": "",
             "source": _origin(self._trained), "spacing_mm": mode.spacing_mm, "modality": task.modality,
             "task": {"name": task.name, "mode": mode_name}, "labels": task.name,

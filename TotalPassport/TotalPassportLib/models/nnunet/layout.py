@@ -92,6 +92,16 @@ def is_trainer_folder(path: Path) -> bool:
     return all((path / name).is_file() for name in NEEDED_FILES)
 
 
+def plans_name(trainer: Path) -> str:
+    """Return what the plans of a training are called: what stands in the middle of its folder's name, if anything.
+
+    >>> plans_name(Path("nnUNetTrainer__nnUNetPlans__3d_fullres"))
+    'nnUNetPlans'
+    """
+    _, *others = trainer.absolute().name.split("__")
+    return others[0] if len(others) == 2 else ""
+
+
 def find_trainer(path: Path, number: int, trainer_folder: str) -> Path | None:
     """Return the folder of one training of a dataset below ``path``; an archive may hold several of them.
 

@@ -34,7 +34,9 @@ class ReleasedParts:
         return [self.task.label_values(part, count) for part, count in zip(self.parts, channels, strict=True)]
 
 
-def released_parts(datasets: Sequence[str], channels: Sequence[int], model: str = "") -> ReleasedParts | None:
+def released_parts(
+    datasets: Sequence[str], channels: Sequence[int], model: str = "", plans: str = ""
+) -> ReleasedParts | None:
     """Return what datasets were released for, None if nothing is known of them.
 
     Datasets are known by the names of their folders. Of a renamed one the number counts, if its network has the
@@ -48,17 +50,20 @@ def released_parts(datasets: Sequence[str], channels: Sequence[int], model: str 
         How many output channels each of their networks has.
     model : str
         The model that they are to become, for datasets that several models are made of.
+    plans : str
+        What the plans of their networks are called, for datasets that hold networks of several.
     """
     by_name = [found for mode in _modes() if (found := _parts_by_name(*mode, datasets))]
     if by_name:
-        return next((found for found in by_name if found.mode.model == model), by_name[0])
+        by_plans = next((found for found in by_name if found.mode.plans == plans), by_name[0])
+        return next((found for found in by_name if found.mode.model == model), by_plans)
     by_number = (found for mode in _modes() if (found := _parts_by_number(*mode, datasets)))
     return next((found for found in by_number if _fits(found, channels)), None)
 
 
 def _modes() -> Iterator[tuple[Task, TaskMode]]:
     for task in list_tasks():
-        for mode in task.modes.values():
+        for _, mode in task.with_small():
             yield task, mode
 
 

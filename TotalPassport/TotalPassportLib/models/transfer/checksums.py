@@ -71,7 +71,7 @@ def check_released(entry: CatalogueEntry, weights: list[Weights]) -> None:
                     f"'{name}' of {source.dataset} is not the released file (its SHA-256 or size differs).",
                     Hint(HintCode.IMPORT_UNDER_OTHER_NAME, model=entry.name),
                 )
-        seen = first_seen.get(dataset.folder)
+        seen = first_seen.get(dataset.release)
         for name, known in source.files.items():
             if seen is not None and seen["files"].get(name) != known.sha256:
                 raise ModelError(
@@ -91,14 +91,14 @@ def remember_first_seen(entry: CatalogueEntry, weights: list[Weights]) -> None:
     with _edited() as seen:
         for dataset, source in zip(entry.datasets, weights, strict=True):
             files = {name: known.sha256 for name, known in source.files.items()}
-            seen.setdefault(dataset.folder, {"date": date, "files": files})
+            seen.setdefault(dataset.release, {"date": date, "files": files})
 
 
 def forget_first_seen(entry: CatalogueEntry) -> None:
     """Forget the hashes of a model's released weights, so that another release can come."""
     with _edited() as seen:
         for dataset in entry.datasets:
-            seen.pop(dataset.folder, None)
+            seen.pop(dataset.release, None)
 
 
 def _first_seen() -> dict[str, Any]:

@@ -33,6 +33,7 @@ from .weights import (
     convert,
     dataset_numbers,
     fingerprint_weights,
+    missing_datasets,
     require_datasets,
     trainer_of,
 )
@@ -151,7 +152,7 @@ def _use_totalsegmentators(entry: CatalogueEntry, work: Path, progress: Progress
     """Install from TotalSegmentator's own folder; None where it has no such weights, or other ones."""
     for folder in official_folders():
         datasets = find_datasets(folder)
-        if not dataset_numbers(entry) <= set(datasets):
+        if missing_datasets(entry, datasets):
             continue
         weights = [fingerprint_weights(trainer_of(dataset, datasets)) for dataset in entry.datasets]
         try:
@@ -351,7 +352,7 @@ def _plan_conversions(trainers: Mapping[int, Path], name: str | None) -> list[Co
             "Give a zip or folder of official weights, or a model folder or ONNX file of TotalPassport.",
         )
     models = [entry for entry in list_models() if entry.datasets]
-    complete = complete_models(set(trainers))
+    complete = complete_models(trainers)
     wanted = [entry for entry in models if entry.name == name]
     if name is None:
         touched = [entry for entry in models if dataset_numbers(entry) & set(trainers)]

@@ -26,11 +26,12 @@ from ..nnunet.layout import (
     find_datasets,
     find_neighbours,
     is_trainer_folder,
+    plans_name,
     weight_files,
 )
 from ..reading import read_model
 from ..store import workspace
-from ..task import TASKS_FOLDER
+from ..task import TASKS_FOLDER, list_tasks
 from .checksums import Weights, fingerprint_of
 
 HASHES_FILE = "hashes.json"
@@ -39,6 +40,8 @@ CONVERTER_MODULES = (
     "architecture", "checkpoint", "conventions", "convert", "graph", "layers", "layout", "plans", "released",
     "unpickling",
 )  # fmt: skip
+PLANS_NAMES = {mode.plans for task in list_tasks() for _, mode in task.with_small()}
+"""What the plans of released networks are called; of one dataset those of another size have other ones."""
 MOST_HASHES = 500
 """Hashes that are remembered; the oldest are forgotten first."""
 
@@ -99,16 +102,29 @@ def trainer_of(dataset: Dataset, found: Mapping[int, Path]) -> Path:
     return meant if is_trainer_folder(meant) else folder
 
 
-def complete_models(numbers: set[int]) -> list[CatalogueEntry]:
+def missing_datasets(entry: CatalogueEntry, found: Mapping[int, Path]) -> list[Dataset]:
+    """Return the datasets of a model that were not found, or only with networks of the other size."""
+    return [dataset for dataset in entry.datasets if dataset.number not in found or _is_other_size(dataset, found)]
+
+
+def _is_other_size(dataset: Dataset, found: Mapping[int, Path]) -> bool:
+    there = plans_name(trainer_of(dataset, found))
+    return dataset.trainer_folder is not None and there in PLANS_NAMES and f"__{there}__" not in dataset.trainer_folder
+
+
+def complete_models(found: Mapping[int, Path]) -> list[CatalogueEntry]:
     """Return the models of the catalogue for which all datasets are there."""
-    return [entry for entry in list_models() if entry.datasets and dataset_numbers(entry) <= numbers]
+    return [entry for entry in list_models() if entry.datasets and not missing_datasets(entry, found)]
 
 
 def require_datasets(entry: CatalogueEntry, datasets: Mapping[int, Path], place: str) -> None:
     """Raise `ModelError` if a dataset of the model is missing."""
-    missing = [dataset for dataset in entry.datasets if dataset.number not in datasets]
+    missing = missing_datasets(entry, datasets)
     if missing:
-        names = ", ".join(dataset.folder for dataset in missing)
+        names = ", ".join(
+            f"{dataset.folder}/{dataset.trainer_folder}" if dataset.number in datasets else dataset.folder
+            for dataset in missing
+        )
         there = ", ".join(sorted(trainer.absolute().parent.name for trainer in datasets.values())) or "no dataset"
         raise ModelError(
             f"{place} lacks {names}; {there} was found, down to {counted(LEVELS_BELOW, 'level')} of folders.",
@@ -148,7 +164,7 @@ def weights_model(
     if not folder.is_dir():
         raise ModelError(f"There is no weights folder '{folder}'.", "Give the folder that holds the dataset folders.")
     datasets = find_datasets(folder)
-    if not dataset_numbers(entry) <= set(datasets):
+    if missing_datasets(entry, datasets):
         datasets = {**find_neighbours(folder), **datasets}
     require_datasets(entry, datasets, f"The weights folder '{folder}'")
     trainers = [trainer_of(dataset, datasets) for dataset in entry.datasets]
@@ -184,8 +200,8 @@ def find_weights_model(
     BadInput
         The model is not made of such weights.
     """
-    numbers = dataset_numbers(find_entry(name))
-    whole = (folder for folder in folders if numbers <= set(find_datasets(folder)))
+    entry = find_entry(name)
+    whole = (folder for folder in folders if not missing_datasets(entry, find_datasets(folder)))
     return weights_model(name, next(whole, folders[0]), on_event, cancellation)
 
 
