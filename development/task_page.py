@@ -33,9 +33,9 @@ anything. `--robust-crop` takes the finer rough model. Several tasks in one run 
 ## Probabilities
 
 `--save-probabilities all` also writes `<stem>_probabilities/<model>.<part>.npz` and `.pkl` for each network that runs,
-as nnU-Net does it: `numpy.load(file)["probabilities"]` is float32 `[channels, z, y, x]`, softmax (of regions sigmoid), on
-the grid that the network was given: canonical axes, the task's voxel size, cut where the task is cropped. Channels are
-in the order of the network's own labels, background first. The `.pkl` tells that grid (ITK's spacing, origin and
+as nnU-Net does it: `numpy.load(file)["probabilities"]` is float32 `[channels, z, y, x]`, softmax (of regions sigmoid),
+on the grid that the network was given: canonical axes, the task's voxel size, cut where the task is cropped. Channels
+are in the order of the network's own labels, background first. The `.pkl` tells that grid (ITK's spacing, origin and
 direction) and the box in which there was anything; it holds nothing but numbers, lists and texts. The logits lie in a
 nameless file on the results' disk meanwhile: 2 bytes a channel and voxel, not memory. `last` keeps those of the last
 network only, which is what `-sp` of TotalSegmentator's command line does. Labels are not resampled smoothly then

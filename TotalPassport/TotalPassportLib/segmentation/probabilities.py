@@ -132,7 +132,7 @@ def _reserve(file: IO[bytes], size: int) -> None:
     file.flush()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProbabilityKeeper:
     """Turns the logits of one part into probabilities for a collection; ``tick`` as in `write_probabilities`."""
 

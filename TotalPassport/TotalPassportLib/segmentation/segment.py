@@ -98,7 +98,9 @@ def segment(
         run = PartRun(plan, networks, progress.window_done, with_confidence=with_confidence)
         keeper = None
         if probabilities is not None and probabilities.wants(index, len(plans)):
-            keeper = ProbabilityKeeper(probabilities, f"{model.name}.{plan.part.name}", ct, progress.tick)
+            keeper = ProbabilityKeeper(
+                collection=probabilities, name=f"{model.name}.{plan.part.name}", ct=ct, tick=progress.tick
+            )
         found = run.labels(ct.hounsfield_zyx, smooth=smooth and probabilities is None, keep=keeper)
         if confidence_zyx is not None and run.confidence is not None:
             add_part(confidence_zyx[ct.box_zyx], inside, found=found, confidence=run.confidence)
