@@ -21,6 +21,8 @@ def graphs() -> dict[str, bytes]:
         "mean.onnx": _file(mean()),
         "logits.onnx": _file(logits()),
         "product.onnx": _file(product()),
+        "window_sum.onnx": _file(window_sum()),
+        "window_mean.onnx": _file(window_mean()),
     }
 
 
@@ -88,6 +90,30 @@ def product() -> ModelProto:
     return _model(
         "product", [helper.make_node("MatMul", ["a", "b"], ["result"])], inputs, _port("result", SINGLE, "m", "n")
     )
+
+
+def window_sum() -> ModelProto:
+    """``half(single(sums) + single(half(window)))``, channels first: a window's logits, rounded, on top of others."""
+    nodes = [
+        helper.make_node("Cast", ["window"], ["rounded"], to=HALF),
+        helper.make_node("Cast", ["rounded"], ["addend"], to=SINGLE),
+        helper.make_node("Cast", ["sums"], ["wide"], to=SINGLE),
+        helper.make_node("Add", ["wide", "addend"], ["total"]),
+        helper.make_node("Cast", ["total"], ["result"], to=HALF),
+    ]
+    inputs = [_port("sums", HALF, "c", "z", "y", "x"), _port("window", SINGLE, "c", "z", "y", "x")]
+    return _model("window_sum", nodes, inputs, _port("result", HALF, "c", "z", "y", "x"))
+
+
+def window_mean() -> ModelProto:
+    """``half(single(sums) / counts)`` for sums ``[c, z, y, x]`` and single counts ``[1, z, y, x]``."""
+    nodes = [
+        helper.make_node("Cast", ["sums"], ["wide"], to=SINGLE),
+        helper.make_node("Div", ["wide", "counts"], ["mean"]),
+        helper.make_node("Cast", ["mean"], ["result"], to=HALF),
+    ]
+    inputs = [_port("sums", HALF, "c", "z", "y", "x"), _port("counts", SINGLE, 1, "z", "y", "x")]
+    return _model("window_mean", nodes, inputs, _port("result", HALF, "c", "z", "y", "x"))
 
 
 def _port(name: str, kind: int, *shape: str | int) -> ValueInfoProto:

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "image": {"base"},
     "models": {"base", "image"},
     "segmentation": {"base", "image", "models"},
+    "itk_infer": {"base", "image", "models", "segmentation"},
     "passport": {"base", "image"},
     "alignment": {"base", "image", "passport"},
     "comparison": {"base", "passport", "alignment"},

@@ -50,6 +50,19 @@ def rename_folder(folder: Path, destination: Path) -> None:
     sync(destination.parent)
 
 
+def replace_folder(folder: Path, destination: Path) -> None:
+    """Give a finished folder inside a `folder_beside` its name; what stood there goes, but stays if that fails."""
+    former = folder.with_name(f"{folder.name}~")
+    if destination.exists():
+        destination.rename(former)
+    try:
+        rename_folder(folder, destination)
+    except BaseException:
+        if former.exists():
+            former.rename(destination)
+        raise
+
+
 def sync(path: Path) -> None:
     """Wait until the disk has a file's content or a folder's names; where a system cannot, it is as good as done."""
     with contextlib.suppress(OSError):  # Windows opens no folders, some file systems know no fsync

@@ -133,6 +133,7 @@ def command_line_parser() -> CommandParser:
     from .compare import add_compare
     from .demo import add_demo
     from .export import add_export
+    from .itk_infer import add_itk_infer
     from .models import add_models
     from .parser import CommandParser
     from .passport import add_passport
@@ -165,4 +166,5 @@ def command_line_parser() -> CommandParser:
     add_study(commands, EXIT_CODES)
     add_totalsegmentator(commands, EXIT_CODES)
     add_combine(commands, EXIT_CODES)
+    add_itk_infer(commands, EXIT_CODES)
     return parser
