@@ -36,7 +36,7 @@ def add_report(commands: argparse._SubParsersAction[CommandParser], epilog: str)
     parser.add_argument(
         "--scans",
         metavar="PLACE",
-        help="folder or pattern of the scans themselves: pictures of outliers then show them",
+        help="folder or pattern of the scans, for pictures of outliers; default: where the batch read them",
     )
     parser.add_argument(
         "--tolerance-mm", type=float, default=3.0, metavar="MM", help="of the surface Dice (default: %(default)g)"

@@ -40,7 +40,7 @@ def outlier_pictures(
     results, names : sequence
         Of all scans of the batch: what they gave, and the names of their labels where masks do not tell.
     truths, images : SubjectFiles, optional
-        Ground truth and scans.
+        Ground truth and scans; without these a scan is taken from where the batch read it, if the same is still there.
     table : LabelTable, optional
         What the labels of the ground truth are.
     on_picture : callable
@@ -108,14 +108,16 @@ def _view(
             truth = load_structures(truths.of(result.subject), table=table)
             truth = None if grid_difference(found.grid, truth.grid) else truth
     scan = None
-    if images is not None:
-        with suppress(BadInput):
+    with suppress(BadInput):
+        if images is not None:
             scan = _scan_on(found, images.of(result.subject))
+        elif result.scan is not None and result.scan.is_there():
+            scan = _scan_on(found, result.scan.path, result.scan.series)
     return _View(found=found, truth=truth, scan=scan)
 
 
-def _scan_on(found: NamedStructures, path: Path) -> np.ndarray | None:
+def _scan_on(found: NamedStructures, path: Path, series: str = "") -> np.ndarray | None:
     """Return a scan's voxels in canonical order; None where it lies on another grid."""
-    image = read_image(path)
+    image = read_image(path, series)
     grid = canonical_grid(image.affine, image.voxels.shape)
     return None if grid_difference(found.grid, grid) else to_canonical(image.voxels, grid)

@@ -13,9 +13,36 @@ from typing import Any
 
 from ..base.errors import BadInput
 from ..base.files import read_json, validate
+from ..image.scan_files import sha256_of_scan
 
 RESULT_FILES = ("results.json", "benchmark_results.json")
 """Names of the document, ours first."""
+
+
+@dataclass(frozen=True)
+class RecordedScan:
+    """A scan where the batch found it; it may have moved, or the batch ran on another machine.
+
+    Attributes
+    ----------
+    path : Path
+        Its file or folder.
+    series : str
+        Which series of the folder.
+    sha256 : str
+        Of all bytes of its files. Nothing else than what the batch has seen is to be read from a path that is told.
+    """
+
+    path: Path
+    series: str
+    sha256: str
+
+    def is_there(self) -> bool:
+        """Whether the very same files are there."""
+        try:
+            return sha256_of_scan(self.path) == self.sha256
+        except (BadInput, OSError, ValueError):
+            return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +65,8 @@ class BatchEntry:
         Size of the passport's file.
     mask, passport : Path, optional
         The files, where they are there.
+    scan : RecordedScan, optional
+        Where the batch says that it read the scan.
     """
 
     subject: str
@@ -48,6 +77,7 @@ class BatchEntry:
     passport_kb: float | None = None
     mask: Path | None = None
     passport: Path | None = None
+    scan: RecordedScan | None = None
 
 
 def read_batch_results(folder: Path) -> list[BatchEntry]:
@@ -83,7 +113,13 @@ def _result(entry: Mapping[str, Any], folder: Path) -> BatchEntry:
         passport_kb=entry.get("passport_size_kb"),
         mask=_file_in(folder, "masks", entry.get("mask_path")),
         passport=_file_in(folder, "passports", entry.get("passport_path")),
+        scan=_recorded(entry),
     )
+
+
+def _recorded(entry: Mapping[str, Any]) -> RecordedScan | None:
+    path, digest = entry.get("scan_path"), entry.get("scan_sha256")
+    return RecordedScan(Path(path), entry.get("series") or "", digest) if path and digest else None
 
 
 def _file_in(folder: Path, kind: str, told: str | None) -> Path | None:

@@ -20,6 +20,7 @@ from support.scans import save_nifti
 from TotalPassportLib.base.errors import BadInput, Cancelled
 from TotalPassportLib.base.events import Cancellation
 from TotalPassportLib.base.files import DATA_FOLDER
+from TotalPassportLib.image.scan_files import sha256_of_scan
 from TotalPassportLib.pages.frame import html_page
 from TotalPassportLib.pages.text_tables import SORTING
 from TotalPassportLib.report.report_building import BatchReport, ReportSettings, build_report
@@ -195,6 +196,26 @@ def test_a_report_can_be_stopped(folder: Path) -> None:
     cancellation.request()
     with pytest.raises(Cancelled):
         build_report(ReportSettings(folder=folder / "batch"), cancellation=cancellation)
+
+
+def test_scans_are_shown_from_where_the_batch_read_them_if_they_are_the_same(folder: Path, tmp_path: Path) -> None:
+    results = json.loads((folder / "batch" / "results.json").read_text(encoding="utf-8"))
+    (entry,) = (each for each in results if each["subject"] == "case_04.nii.gz")
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "case_04_mask.nii.gz").write_bytes((folder / "batch" / entry["mask_path"]).read_bytes())
+    scan = folder / "scans" / "case_04.nii.gz"
+    recorded = entry | {"scan_path": str(scan), "scan_sha256": sha256_of_scan(scan)}
+
+    def brightest(*entries: dict[str, Any]) -> int:
+        (tmp_path / "results.json").write_text(json.dumps(entries), encoding="utf-8")
+        report = build_report(ReportSettings(folder=tmp_path, ground_truth=str(folder / "truth")))
+        (picture,) = (png for png in report.pictures if png is not None)
+        return int(pixels_of(picture).min(axis=2)[:2].max())
+
+    # Around the organs is fat of -50 HU, which is grey; without the scan all is black.
+    assert brightest(recorded) == 85
+    assert brightest(recorded | {"scan_sha256": "0" * 64}) == 0
+    assert brightest(entry) == 0
 
 
 @pytest.mark.parametrize(
