@@ -209,8 +209,8 @@ class RunOptions:
     series: str = _option("", "which series of a DICOM folder, where it has several", metavar="NUMBER")
     weights: str = _option(
         "",
-        "folder with official weights, such as the one in which TotalSegmentator keeps its own, or several as in PATH; "
-        "converted on first use and kept in the cache",
+        "folder with official weights, such as the one in which TotalSegmentator keeps its own, or several as in PATH, "
+        "or MONAI's bundle; converted on first use and kept in the cache",
         metavar="FOLDER",
     )
 

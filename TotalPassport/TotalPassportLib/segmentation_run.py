@@ -169,9 +169,11 @@ def load_scan(path: Path | StoredImage, asked: Sequence[AskedModel], progress: P
     BadInput, OutOfMemory
         See `load_ct`.
     """
+    # Only TotalSegmentator's way needs several slices; what another network makes of one is its own affair, and said.
+    any_size = not any(each.model.preparation.is_totalsegmentators for each in asked)
     if asked[0].model.modality == CT:
-        return load_ct(path, progress.warn, series)
-    scan = load_mr(path, progress.warn, series)
+        return load_ct(path, progress.warn, series, any_size=any_size)
+    scan = load_mr(path, progress.warn, series, any_size=any_size)
     if float(scan.voxels.min()) < LOWEST_MR:
         progress.warn(
             "not_mr",

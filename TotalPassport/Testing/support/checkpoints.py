@@ -6,7 +6,7 @@ import io
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -96,6 +96,15 @@ def write_archive(path: Path, index: bytes, storages: Mapping[str, bytes] | None
 
 def write_checkpoint(path: Path, weights: Mapping[str, np.ndarray], protocol: int = 2, **entries: Any) -> Path:
     """Write an nnU-Net checkpoint with these weights, each tensor in a storage of its own."""
+    return _write(path, weights, lambda tensors: {"network_weights": tensors, **entries}, protocol)
+
+
+def write_state_dict(path: Path, weights: Mapping[str, np.ndarray], wrapper: str | None = None) -> Path:
+    """Write weights and nothing else, as they are or under one key."""
+    return _write(path, weights, lambda tensors: tensors if wrapper is None else {wrapper: tensors})
+
+
+def _write(path: Path, weights: Mapping[str, np.ndarray], wrap: Callable[[Any], Any], protocol: int = 2) -> Path:
     storages: dict[str, bytes] = {}
     tensors: OrderedDict[str, Tensor] = OrderedDict()
     for name, array in weights.items():
@@ -104,7 +113,7 @@ def write_checkpoint(path: Path, weights: Mapping[str, np.ndarray], protocol: in
         kind = Global("torch", STORAGES[array.dtype.str[1:]])
         strides = tuple(stride // array.itemsize for stride in np.ascontiguousarray(array).strides)
         tensors[name] = Tensor(Storage(key, array.size, kind), 0, array.shape, strides)
-    index = pickled({"network_weights": tensors, **entries}, protocol)
+    index = pickled(wrap(tensors), protocol)
     return write_archive(path, index, storages, version=b"3\n", byteorder=b"little")
 
 

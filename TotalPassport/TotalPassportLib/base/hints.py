@@ -20,6 +20,7 @@ class HintCode(enum.StrEnum):
     """The next steps that every face says differently; their values are those of the child's ``hint_code``."""
 
     DOWNLOAD_MODEL = "download_model"
+    DOWNLOAD_BUNDLE = "download_bundle"
     IMPORT_FILE = "import_file"
     DOWNLOAD_AGAIN = "download_again"
     TRUST_CERTIFICATES = "trust_certificates"
@@ -52,6 +53,10 @@ NEUTRAL: Mapping[HintCode, str] = {
         "download_model('{model}') brings them in. Where the network is blocked, find_entry('{model}') has the "
         "addresses, and import_models([path]) brings in what a browser got. The model 'demo', which comes along, knows "
         "its sample only."
+    ),
+    HintCode.DOWNLOAD_BUNDLE: (
+        "It needs {checkpoint} of MONAI's bundle wholeBody_ct_segmentation (about {megabytes} MB): "
+        "download_model('{model}') brings it in, and import_models([path]) a bundle or its file that a browser got."
     ),
     HintCode.IMPORT_FILE: (
         "Get that file with a browser, on any machine, and bring it in: import_models([path]) "

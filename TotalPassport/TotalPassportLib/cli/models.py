@@ -11,6 +11,7 @@ from typing import Any
 
 from ..base.errors import ModelError, TotalPassportError
 from ..base.text import LONGEST_SENTENCE, shown_name
+from .describe import add_describe, describe_model
 from .parser import CommandParser
 from .terminal import ProgressBar, add_common_options, tell
 from .wording import error_text, hint_text
@@ -43,6 +44,7 @@ def add_models(commands: argparse._SubParsersAction[CommandParser], epilog: str)
     importing = action("import", _import_models, "bring in models from files or folders")
     importing.set_defaults(supervised=True)
     _add_import(importing)
+    add_describe(action("describe", describe_model, "write the description of an ONNX network of your own"))
     _add_convert(action("convert", _convert_weights, "convert official weights into a model folder"))
     checking = action("verify", _verify_models, "check that installed models are what was installed")
     checking.add_argument("name", metavar="NAME", nargs="?", help="default: all that are installed")
@@ -69,8 +71,8 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="*",
         metavar="PATH",
-        help="zips or folders of official weights, a folder of such zips, or a model folder or ONNX file of "
-        "TotalPassport; default: the folder where TotalSegmentator keeps its weights",
+        help="zips or folders of official weights, a folder of such zips, MONAI's bundle (folder, zip or .pt), a model "
+        "folder or ONNX file of TotalPassport; default: the folder where TotalSegmentator keeps its weights",
     )
     parser.add_argument(
         "--as", dest="name", metavar="NAME", help="what to call it; any weights are accepted under a name of your own"
@@ -113,6 +115,7 @@ def _facts(entry: Any) -> dict[str, Any]:
         "folder": str(entry.folder) if installed else None,
         "installed_bytes": entry.installed_bytes if installed else None,
         "download_bytes": entry.approximate_bytes or None,
+        "bundle": vars(entry.bundle) if entry.bundle is not None else None,
         "datasets": [
             {
                 "folder": dataset.folder,
@@ -145,7 +148,7 @@ def _show_model(options: argparse.Namespace) -> None:
         "voxel size": _spacing_text(entry),
         "installed": facts["folder"] or "no",
         "size": f"{facts['installed_bytes'] / 1e6:.1f} MB" if entry.installed else None,
-        "download": f"about {entry.approximate_bytes / 1e6:.0f} MB" if entry.datasets else None,
+        "download": f"about {entry.approximate_bytes / 1e6:.0f} MB" if entry.urls else None,
         "since": facts["record"]["installed"] if facts["record"] else None,
         "came by": facts["record"]["way"] if facts["record"] else None,
     }
@@ -156,6 +159,11 @@ def _show_model(options: argparse.Namespace) -> None:
         print(f"\n  {dataset.folder}\n    {dataset.url or 'not published: a licence is needed'}")
         for name in ("archive", "checkpoint", "plans"):
             print(f"    {name + ' SHA-256':20}{getattr(dataset, name).sha256 or 'recorded when it first comes'}")
+    if entry.bundle is not None:
+        print(f"\n  {entry.bundle.checkpoint} of MONAI's bundle {entry.bundle.version}\n    {entry.bundle.url}")
+        print(f"    {'MD5':20}{entry.bundle.md5}")
+        for address in entry.bundle.archives:
+            print(f"    {'the whole bundle':20}{address}")
     if not entry.installed:
         print(f"\n{hint_text(entry.needs)}")
 

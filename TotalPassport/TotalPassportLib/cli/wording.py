@@ -14,6 +14,11 @@ IN_THE_SHELL: Mapping[HintCode, str] = {
         "shows the addresses, and 'totalpassport models import FILE' brings in what a browser got. The model that "
         "comes along, --model demo, knows the sample of 'totalpassport demo' only."
     ),
+    HintCode.DOWNLOAD_BUNDLE: (
+        "It needs {checkpoint} of MONAI's bundle wholeBody_ct_segmentation (about {megabytes} MB): run 'totalpassport "
+        "models download {model}'; or bring in a bundle or its file that a browser got: totalpassport models import "
+        "PATH; or give it to the run: --weights PATH."
+    ),
     HintCode.IMPORT_FILE: (
         "Get that file with a browser, on any machine, and bring it in: totalpassport models import FILE "
         "(behind a proxy, HTTPS_PROXY may be missing)."

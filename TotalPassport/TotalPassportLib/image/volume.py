@@ -96,7 +96,7 @@ def without_header(volume: Volume) -> Volume:
     return replace(volume, header=None)
 
 
-def load_ct(path: Path | StoredImage, warn: Warn | None = None, series: str = "") -> Volume:
+def load_ct(path: Path | StoredImage, warn: Warn | None = None, series: str = "", *, any_size: bool = False) -> Volume:
     """Load a CT in Hounsfield units and check that it can be segmented.
 
     Voxels that are no numbers, and those beyond anything that can be computed with, are taken for air.
@@ -110,6 +110,8 @@ def load_ct(path: Path | StoredImage, warn: Warn | None = None, series: str = ""
         same.
     series : str
         Which series of the folder, where there are several.
+    any_size : bool
+        Also take a scan of a few slices, or of one value only, with a remark.
 
     Raises
     ------
@@ -119,22 +121,20 @@ def load_ct(path: Path | StoredImage, warn: Warn | None = None, series: str = ""
         The scan does not fit into memory.
     """
     volume = _load(path, modality="CT", intensity_unit="HU", series=series)
-    _check_ct_geometry(volume)
+    thin = _check_ct_geometry(volume, any_size=any_size)
     lowest, highest, replaced = _finite_range(volume)
-    if lowest == highest:
-        raise BadInput(
-            f"All voxels of '{volume.path}' have the value {lowest:g}.", "Choose a scan that shows something."
-        )
-    found = (_remark_on_shear(volume), replaced, remark_on_intensities(volume.voxels, lowest, highest))
+    blank = _remark_on_one_value(volume, lowest, highest, any_size=any_size)
+    odd = remark_on_intensities(volume.voxels, lowest, highest) if blank is None else blank
+    found = (_remark_on_shear(volume), thin, replaced, odd)
     return _told(replace(volume, remarks=(*volume.remarks, *(remark for remark in found if remark))), warn)
 
 
-def load_mr(path: Path | StoredImage, warn: Warn | None = None, series: str = "") -> Volume:
+def load_mr(path: Path | StoredImage, warn: Warn | None = None, series: str = "", *, any_size: bool = False) -> Volume:
     """Load an MR image and check that it can be segmented; its intensities have no unit.
 
     Parameters
     ----------
-    path, warn, series
+    path, warn, series, any_size
         As for `load_ct`.
 
     Raises
@@ -143,13 +143,11 @@ def load_mr(path: Path | StoredImage, warn: Warn | None = None, series: str = ""
         As `load_ct` does.
     """
     volume = _load(path, modality="MR", intensity_unit="arbitrary", series=series)
-    _check_ct_geometry(volume)
+    thin = _check_ct_geometry(volume, any_size=any_size)
     lowest, highest, replaced = _finite_range(volume)
-    if lowest == highest:
-        raise BadInput(
-            f"All voxels of '{volume.path}' have the value {lowest:g}.", "Choose a scan that shows something."
-        )
-    found = (_remark_on_shear(volume), replaced)
+    found = (
+        _remark_on_shear(volume), thin, replaced, _remark_on_one_value(volume, lowest, highest, any_size=any_size)
+    )  # fmt: skip
     return _told(replace(volume, remarks=(*volume.remarks, *(remark for remark in found if remark))), warn)
 
 
@@ -242,11 +240,26 @@ def _told(volume: Volume, warn: Warn | None) -> Volume:
     return volume
 
 
-def _check_ct_geometry(volume: Volume) -> None:
+def _remark_on_one_value(volume: Volume, lowest: float, highest: float, *, any_size: bool) -> Remark | None:
+    if lowest < highest:
+        return None
+    if not any_size:
+        raise BadInput(
+            f"All voxels of '{volume.path}' have the value {lowest:g}.", "Choose a scan that shows something."
+        )
+    return Remark(
+        code="blank_scan",
+        sentence=f"All voxels of {{image}} have the value {lowest:g}: whatever was found in it means nothing.",
+    )
+
+
+def _check_ct_geometry(volume: Volume, *, any_size: bool) -> Remark | None:
+    """Refuse a scan of a geometry that cannot be; return what is to be said of one that is hardly a volume."""
     shape = volume.voxels.shape
     described = " x ".join(map(str, shape))
     extents_mm = np.array(shape) * volume.spacing_mm
-    if min(shape) < MIN_VOXELS or extents_mm.min() < MIN_EXTENT_MM:
+    thin = min(shape) < MIN_VOXELS or extents_mm.min() < MIN_EXTENT_MM
+    if thin and not any_size:
         raise BadInput(
             f"'{volume.path}' is too small to segment ({described} voxels, smallest extent {extents_mm.min():g} mm).",
             f"Give a volume of at least {MIN_VOXELS} slices and {MIN_EXTENT_MM:g} mm along each axis.",
@@ -262,6 +275,13 @@ def _check_ct_geometry(volume: Volume) -> None:
             f"{MAX_SHEAR_DEG:g}.",
             "Its geometry is likely damaged; convert it again.",
         )
+    if not thin:
+        return None
+    return Remark(
+        code="thin_scan",
+        sentence=f"{{image}} is hardly a volume ({described} voxels, smallest extent {extents_mm.min():g} mm): "
+        "most of what the network saw of it was made up.",
+    )
 
 
 def _remark_on_size(volume: Volume) -> Remark | None:

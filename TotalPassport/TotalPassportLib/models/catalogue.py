@@ -74,6 +74,22 @@ class Dataset:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PublishedCheckpoint:
+    """A checkpoint of a bundle of MONAI's, of which only an MD5 was published.
+
+    ``checkpoint`` is its name in the bundle, ``archives`` are addresses of the whole bundle.
+    """
+
+    checkpoint: str
+    version: str
+    url: str
+    md5: str
+    approximate_bytes: int
+    largest_bytes: int
+    archives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class PublishedFile:
     """A file that somebody has published, pinned."""
 
@@ -120,6 +136,15 @@ class CatalogueEntry:
     verification: Verification | None = None
     task: Task | None = None
     mode: str = NORMAL
+    bundle: PublishedCheckpoint | None = None
+    """What it is converted from, if that is a checkpoint of a bundle of MONAI's."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The addresses from which it can be downloaded; none of what comes along or needs a licence."""
+        if self.bundle is not None:
+            return (self.bundle.url,)
+        return tuple(dataset.url for dataset in self.datasets if dataset.url is not None)
 
     @property
     def folder(self) -> Path:
@@ -142,6 +167,8 @@ class CatalogueEntry:
     @property
     def approximate_bytes(self) -> int:
         """About how much has to be downloaded, in bytes."""
+        if self.bundle is not None:
+            return self.bundle.approximate_bytes
         return sum(dataset.archive.size_bytes or dataset.approximate_bytes for dataset in self.datasets)
 
     @property
@@ -157,6 +184,13 @@ class CatalogueEntry:
     @property
     def needs(self) -> Hint | str:
         """What to do when it is not installed."""
+        if self.bundle is not None:
+            return Hint(
+                HintCode.DOWNLOAD_BUNDLE,
+                model=self.name,
+                checkpoint=self.bundle.checkpoint,
+                megabytes=round(self.approximate_bytes / 1e6),
+            )
         if not self.datasets:
             return "It comes with TotalPassport; install TotalPassport again."
         if self.licensed and self.task is not None:
@@ -269,7 +303,12 @@ def _entry_from(entry: dict[str, Any]) -> CatalogueEntry:
         verification=_verification_from(entry["verification"]) if "verification" in entry else None,
         task=known[0] if known else None,
         mode=known[1] if known else NORMAL,
+        bundle=_checkpoint_from(entry["bundle"]) if "bundle" in entry else None,
     )
+
+
+def _checkpoint_from(entry: dict[str, Any]) -> PublishedCheckpoint:
+    return PublishedCheckpoint(**{**entry, "archives": tuple(entry.get("archives", ()))})
 
 
 def _verification_from(entry: dict[str, Any]) -> Verification:

@@ -9,7 +9,7 @@ from typing import Any
 from ..base.errors import ModelError, TotalPassportError
 from ..base.files import parse_json, read_json
 from ..base.runtime import open_on_processor
-from .description import DESCRIPTION_FILE, METADATA_KEY, ModelDescription, model_from_document
+from .description import DESCRIPTION_FILE, METADATA_KEY, ModelDescription, model_from_document, verify_network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +72,16 @@ def read_description(path: Path) -> DescriptionDocument:
         if path.resolve() in {part.network.resolve() for part in document.model().parts}:
             return document
     return _embedded(path)
+
+
+def is_sound_model(model: Path) -> bool:
+    """Whether a model is there and its files are, byte for byte, those that its description means."""
+    try:
+        for part in read_model(model).parts:
+            verify_network(part)
+    except TotalPassportError:
+        return False
+    return True
 
 
 def is_converted_model(path: Path) -> bool:

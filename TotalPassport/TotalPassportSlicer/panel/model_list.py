@@ -59,7 +59,7 @@ def _numbers_of_totalsegmentator() -> set[int]:
 
 def can_download(entry: CatalogueEntry) -> bool:
     """Whether a model is missing and has an address to come from."""
-    return bool(entry.datasets) and not entry.installed
+    return bool(entry.datasets or entry.bundle) and not entry.installed
 
 
 def can_delete(entry: CatalogueEntry) -> bool:
@@ -83,7 +83,7 @@ def size_text(entry: CatalogueEntry) -> str:
     """Return how much disk a model takes, or about how much its download is; empty if neither is known."""
     if entry.installed:
         return in_bytes(entry.installed_bytes)
-    return f"~ {in_bytes(missing_bytes(entry))}" if entry.datasets else ""
+    return f"~ {in_bytes(missing_bytes(entry))}" if entry.datasets or entry.bundle else ""
 
 
 def missing_bytes(entry: CatalogueEntry) -> int:
@@ -116,12 +116,12 @@ def about(entry: CatalogueEntry) -> str:
 
 def addresses(entry: CatalogueEntry) -> str:
     """Return where a model's weights are, an address a line."""
-    return "\n".join(dataset.url for dataset in entry.datasets if dataset.url)
+    return "\n".join(entry.urls)
 
 
 def hosts(entry: CatalogueEntry) -> str:
     """Return the computers that a model's weights come from."""
-    return _listed(urlsplit(dataset.url).hostname or "" for dataset in entry.datasets if dataset.url)
+    return _listed(urlsplit(url).hostname or "" for url in entry.urls)
 
 
 def titles(entries: Iterable[CatalogueEntry]) -> str:

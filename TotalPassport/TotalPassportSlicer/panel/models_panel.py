@@ -204,7 +204,7 @@ class ModelsPanel:
         return entry
 
     def _download(self, entry: CatalogueEntry, afterwards: Callable[[], None] | None = None) -> None:
-        addresses = ", ".join(dataset.url for dataset in entry.datasets if dataset.url)
+        addresses = ", ".join(entry.urls)
         line = _("Downloading '{title}' from {addresses}.").format(title=entry.title, addresses=addresses)
         self._bring_in(line, partial(self._logic.downloadModel, entry.name), afterwards)
 

@@ -41,6 +41,10 @@ def _texts_of_downloads() -> dict[HintCode, str]:
             "addresses, and 'Import file…' brings in what a browser got. The demo model, which comes along, knows its "
             "sample only."
         ),
+        HintCode.DOWNLOAD_BUNDLE: _(
+            "It needs {checkpoint} of MONAI's bundle wholeBody_ct_segmentation (about {megabytes} MB): download it, or "
+            "import the bundle or its file, in the section Models."
+        ),
         HintCode.IMPORT_FILE: _(
             "Get that file with a browser, on any machine, and bring it in: 'Import file…' in the section Models "
             "(behind a proxy, HTTPS_PROXY may be missing)."

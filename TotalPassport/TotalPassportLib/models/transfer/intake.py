@@ -25,6 +25,7 @@ from ..nnunet.archive import unpack_weights
 from ..nnunet.layout import LEVELS_BELOW, find_datasets
 from ..reading import is_converted_model
 from ..store import check_name, put_into_store, workspace
+from .bundles import download_bundle, holds_bundle, import_bundle
 from .checksums import Weights, check_released, remember_first_seen
 from .download import DownloadSettings, Source, download, require_space
 from .weights import (
@@ -92,7 +93,7 @@ def download_model(
         The user stopped it; what has come stays in the cache, and the next download continues there.
     """
     entry = find_entry(name)
-    if not entry.datasets and not entry.installed:
+    if not entry.datasets and not entry.bundle and not entry.installed:
         raise ModelError(f"The model '{name}' is not installed.", entry.needs)
     progress = start_progress(DOWNLOAD_SHARES, on_event, cancellation)
     if entry.installed:
@@ -102,6 +103,8 @@ def download_model(
     with workspace(name, progress) as work:
         if entry.installed:  # by the process that we waited for
             return entry.folder
+        if entry.bundle is not None:
+            return download_bundle(entry, work, progress, settings or DownloadSettings())
         found = _use_totalsegmentators(entry, work, progress)
         return found or _download_and_install(entry, work, progress, settings or DownloadSettings())
 
@@ -250,8 +253,8 @@ def import_models(
     Parameters
     ----------
     paths : Sequence[Path]
-        Zips or folders of official weights, folders of such zips, or one model in our own layout. None at all means the
-        folders where TotalSegmentator keeps its weights.
+        Zips or folders of official weights, folders of such zips, one model in our own layout, or a bundle of MONAI's.
+        None at all means the folders where TotalSegmentator keeps its weights.
     name : str | None
         What the model will be called. Under a name of the catalogue official weights are accepted only if they are the
         released ones; under any other name all that can be converted is.
@@ -268,6 +271,8 @@ def import_models(
     progress = start_progress(IMPORT_SHARES, on_event, cancellation)
     if len(paths) == 1 and is_converted_model(paths[0]):
         return [_import_converted(paths[0], name, progress)]
+    if len(paths) == 1 and holds_bundle(paths[0]) and (folders := import_bundle(paths[0], name, progress)):
+        return folders
     with workspace("import", progress) as work:
         with progress.stage("unpack"):
             trainers = collect_weights(paths or official_folders_here(), work / "official", progress)

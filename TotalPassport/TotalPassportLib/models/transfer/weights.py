@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ... import __version__
-from ...base.errors import BadInput, ModelError, TotalPassportError
+from ...base.errors import BadInput, ModelError
 from ...base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event, share_of
 from ...base.files import make_folder, read_json, sha256_of
 from ...base.hints import Hint, HintCode
@@ -17,7 +17,6 @@ from ...base.paths import cache_folder
 from ...base.temporaries import rename_folder
 from ...base.text import counted
 from ..catalogue import CatalogueEntry, Dataset, find_entry, list_models
-from ..description import verify_network
 from ..nnunet.archive import unpack_weights
 from ..nnunet.layout import (
     LEVELS_BELOW,
@@ -29,9 +28,10 @@ from ..nnunet.layout import (
     plans_name,
     weight_files,
 )
-from ..reading import read_model
+from ..reading import is_sound_model
 from ..store import workspace
 from ..task import TASKS_FOLDER, list_tasks
+from .bundles import bundle_model
 from .checksums import Weights, fingerprint_of
 
 HASHES_FILE = "hashes.json"
@@ -171,10 +171,10 @@ def weights_model(
     progress = Progress({"convert": 1.0}, on_event, cancellation or Cancellation())
     key = f"{name}-{_content_key(trainers)}"
     target = cache_folder() / "weights" / key
-    if _is_sound(target):
+    if is_sound_model(target):
         return target
     with workspace(key, progress) as work:
-        if not _is_sound(target):
+        if not is_sound_model(target):
             with progress.stage("convert"):
                 convert(name, trainers, work / "model", progress.step)
             make_folder(target.parent)
@@ -201,18 +201,10 @@ def find_weights_model(
         The model is not made of such weights.
     """
     entry = find_entry(name)
+    if entry.bundle is not None:
+        return bundle_model(entry, folders, on_event, cancellation)
     whole = (folder for folder in folders if not missing_datasets(entry, find_datasets(folder)))
     return weights_model(name, next(whole, folders[0]), on_event, cancellation)
-
-
-def _is_sound(model: Path) -> bool:
-    """Whether a model in the cache is there and is, byte for byte, what was put there."""
-    try:
-        for part in read_model(model).parts:
-            verify_network(part)
-    except TotalPassportError:
-        return False
-    return True
 
 
 def convert(name: str, trainers: Sequence[Path], destination: Path, step: StepCallback) -> None:
