@@ -79,7 +79,7 @@ def describe_model(options: argparse.Namespace) -> None:
     """Write the description of a network, after asking for what is missing where somebody can answer."""
     from ..network_description import describe_network, write_description
 
-    described = describe_network(options.network, facts_of(options, _asker(options)))
+    described = describe_network(options.network, facts_said(options, _asker(options)))
     path = write_description(described, options.network, overwrite=options.overwrite)
     if not options.json and not options.quiet:
         for sentence in described.assumed:
@@ -98,7 +98,7 @@ def _asker(options: argparse.Namespace) -> Callable[[str], str]:
     return lambda question: input(f"{question} (Enter: I do not know): ").strip()
 
 
-def facts_of(options: argparse.Namespace, ask: Callable[[str], str]) -> NetworkFacts:
+def facts_said(options: argparse.Namespace, ask: Callable[[str], str]) -> NetworkFacts:
     """Return what the arguments say of the network, and what is answered where they do not.
 
     Raises
