@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,18 @@ from .base.errors import BadInput, as_user_error
 from .base.events import Cancellation, EventCallback, Progress, ignore_event, start
 from .base.files import make_folder
 from .base.labels import LabelTable, load_label_table
-from .base.outputs import check_destination
+from .base.outputs import OutputFiles, check_destination
 from .destinations import path_of_passport, refuse_names_of_other_formats, refuse_other_scans_results
+from .exports.export_kinds import ExportKind, kinds_meant
+from .exports.exporting import require_exportable, write_exports
+from .exports.label_layer import LabelLayer
 from .image.formats import stem_of
 from .image.image_objects import ImageObject, image_given, is_path
 from .image.label_names import stored_label_names
 from .image.label_voxels import looks_like_intensities, present_labels
 from .image.mask_folder import MaskFolder
-from .image.stored_image import Remark
-from .image.volume import IMAGE, Volume, check_same_grid, load_ct, load_segmentation
+from .image.stored_image import Remark, StoredImage
+from .image.volume import IMAGE, Volume, check_same_grid, load_ct, load_segmentation, voxels_on_grid_of
 from .passport import Passport
 from .passport.checks import with_remarks
 from .passport.export import passport_format, write_text
@@ -44,6 +48,8 @@ def describe(
     *,
     labels: str | None = None,
     ct: Path | str | ImageObject | None = None,
+    series: str = "",
+    formats: Collection[str] = (),
     overwrite: bool = False,
     on_event: EventCallback = ignore_event,
     cancellation: Cancellation | None = None,
@@ -63,6 +69,11 @@ def describe(
         `passport.naming` says.
     ct : Path, str or image, optional
         The CT on the same grid, for intensities.
+    series : str
+        Which series of the CT, if that is in DICOM.
+    formats : collection of str
+        Formats in which the segmentation is written beside the passport, see `exports.export_kinds.KINDS`; DICOM
+        objects belong to the CT.
     overwrite : bool
         Replace a passport in the folder even if it is of another segmentation; a file that is named is replaced anyway.
     on_event : callable
@@ -87,7 +98,8 @@ def describe(
                 check_destination(destination, *read)
                 refuse_names_of_other_formats(destination)
             table = load_label_table(labels) if labels else None
-            scan = None if ct is None else load_ct(image_given(ct, "CT"), progress.warn)
+            scan = None if ct is None else load_ct(image_given(ct, "CT"), progress.warn, series)
+            exports = _export_paths(kinds_meant(formats), destination, given, scan)
             is_folder = isinstance(given, Path) and given.is_dir()
             loaded = MaskFolder(place) if is_folder else load_segmentation(given, progress.warn)
         with progress.stage("describe"):
@@ -105,9 +117,42 @@ def describe(
         with progress.stage("write"):
             if destination is not None:
                 write_text(passport_format(destination)(passport), destination)
+            if exports and isinstance(loaded, Volume):
+                _export(exports, loaded, naming.table, passport, scan)
         if naming.remark is not None:
             progress.warn(naming.remark.code, naming.remark.message)
         return passport
+
+
+def _export_paths(
+    kinds: Sequence[ExportKind], destination: Path | None, segmentation: Path | StoredImage, scan: Volume | None
+) -> dict[str, Path]:
+    """Return name of a format -> its file beside the passport, when it is known that it can be written."""
+    require_exportable(kinds, scan)
+    if not kinds:
+        return {}
+    if destination is None or not isinstance(segmentation, Path):
+        raise BadInput("Other formats are files beside the passport.", "Give files, and a place for the passport.")
+    if segmentation.is_dir():
+        raise BadInput(
+            f"'{segmentation}' is a folder of masks, which may overlap, and is not written in other formats.",
+            "Give one label image, such as 'combine' makes of masks.",
+        )
+    paths = {kind.name: destination.parent / f"{stem_of(segmentation)}{kind.ending}" for kind in kinds}
+    for path in paths.values():
+        check_destination(path, segmentation)
+    return paths
+
+
+def _export(
+    paths: Mapping[str, Path], segmentation: Volume, table: LabelTable, passport: Passport, scan: Volume | None
+) -> None:
+    voxels, affine = segmentation.voxels, segmentation.affine
+    if scan is not None:  # in whose order of axes DICOM objects are
+        voxels, affine = voxels_on_grid_of(segmentation, scan), scan.affine
+    layer = LabelLayer(voxels=voxels, table=table)
+    with OutputFiles(inputs=[segmentation.path]) as files:
+        write_exports(paths, files.path, combined=layer, layers=[layer], affine=affine, passport=passport, scan=scan)
 
 
 def _describe_file(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .base.errors import BadInput
+from .exports.export_kinds import KINDS, kinds_meant
 from .models.task import FAST, FASTEST, MODES, NORMAL, Task, TaskMode, load_task
 from .segmentation.engines import AUTO, EXACT, provider_choices
 from .segmentation.task_options import SMALL_BLOB_MM3, TaskOptions
@@ -124,10 +125,12 @@ class RunOptions:
         What ``remove_small_blobs`` removes, at most.
     weights : str
         Folders with official weights, separated as in ``PATH``; models whose weights are there are made of them.
+    format : tuple of str
+        Formats in which the segmentation is written beside NIfTI, see `exports.export_kinds.KINDS`.
     overwrite : bool
         Replace results even if they are of another scan, see `destinations`; those of the same scan always are.
     series : str
-        Which series of a DICOM folder, by its number in the list that is shown where there are several, or by its UID.
+        Which series in DICOM, by its number in the list that is shown where there are several, or by its UID.
 
     Examples
     --------
@@ -206,7 +209,15 @@ class RunOptions:
     statistics_aggregation: Literal["mean", "median"] = _option("mean", "what of the intensities the statistics tell")
     statistics_extra: bool = _option(False, "also spread, range, centre and box in voxels in the statistics")
     statistics_normalized: bool = _option(False, "intensities in the statistics as parts of the scan's whole range")
-    series: str = _option("", "which series of a DICOM folder, where it has several", metavar="NUMBER")
+    format: tuple[str, ...] = _option(
+        (),
+        "also write the segmentation as: seg.nrrd (3D Slicer, with names, colours and codes), nrrd, mha; of a scan in "
+        "DICOM also dcm-seg, rtstruct, and dcm-sr (a structured report of the measurements)",
+        metavar="FORMAT",
+    )
+    series: str = _option(
+        "", "which series in DICOM, where there are several: its number in the list, or its UID", metavar="SERIES"
+    )
     weights: str = _option(
         "",
         "folder with official weights, such as the one in which TotalSegmentator keeps its own, or several as in PATH, "
@@ -311,6 +322,12 @@ class OutputPaths:
     masks: Path | None = None
     confidence: Path | None = None
     probabilities: Path | None = None
+    seg_nrrd: Path | None = None
+    nrrd: Path | None = None
+    mha: Path | None = None
+    dicom_seg: Path | None = None
+    dicom_sr: Path | None = None
+    rtstruct: Path | None = None
 
     @classmethod
     def in_folder(cls, folder: Path, stem: str, options: RunOptions) -> OutputPaths:
@@ -325,7 +342,13 @@ class OutputPaths:
             probabilities=(
                 folder / f"{stem}_probabilities" if options.save_probabilities != NO_PROBABILITIES else None
             ),
+            **{kind.path_name: folder / f"{stem}{kind.ending}" for kind in kinds_meant(options.format)},
         )
+
+    def exports(self) -> dict[str, Path]:
+        """Return name of a format -> path of what is written beside NIfTI."""
+        paths = {kind.name: getattr(self, kind.path_name) for kind in KINDS}
+        return {name: path for name, path in paths.items() if path is not None}
 
     def written(self) -> dict[str, Path]:
         """Return kind -> path of the files that the run writes."""

@@ -14,6 +14,7 @@ DOCUMENTS = {
     "catalogue.json": "catalogue",
     "checks.json": "checks",
     "engines.json": "engines",
+    "measurements.json": "measurements",
     "official_groups.json": "structure_groups",
     "quality_checks.json": "quality_checks",
     "structure_aliases.json": "structure_aliases",

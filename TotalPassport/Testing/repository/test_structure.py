@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "alignment": {"base", "image", "passport"},
     "comparison": {"base", "passport", "alignment"},
     "pages": {"base"},
+    "exports": {"base", "image", "passport"},
     "report": {"base", "image", "passport", "pages"},
 }
 """Room of the library -> rooms that it knows. The rooms on top (cli, benchmark, pipeline, job) may know all of them."""

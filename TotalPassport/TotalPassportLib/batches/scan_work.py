@@ -25,7 +25,7 @@ from ..options import OutputPaths, RunOptions
 from ..passport import Passport
 from ..passport.export import csv_text
 from ..passport.findings_text import finding_codes
-from ..pipeline import RUN_SHARES, describe_scan, require_writable, what_ran, write_run
+from ..pipeline import RUN_SHARES, describe_scan, require_exports, require_writable, what_ran, write_run
 from ..segmentation.engine_choice import NetworkOpener
 from ..segmentation_run import RunModels, asked_models, bytes_of_foreign, first_network, load_scan, model_finder
 from .batch_folder import BatchFolder
@@ -157,6 +157,7 @@ class ScanWork:
                 raise BadInput(f"'{source.path}' has changed while it was read.", "Try again when it is complete.")
             paths = self._folder.outputs(subject.name, options)
             require_writable(paths, source.path)
+            require_exports(options, scan)
             if former is None and not options.overwrite:
                 refuse_other_scans_results(source.path, paths.passport, paths.segmentation, sha256=scan.sha256)
         with self._computing, MemoryLimit(self._foreign_bytes, BYTES_BESIDE) as limit:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..base.text import counted
 from ..passport.findings_text import finding_codes, findings_text
 from .parser import CommandParser
-from .terminal import ProgressBar, add_common_options, summary_beside, tell
+from .terminal import ProgressBar, add_common_options, add_options, summary_beside, tell
 
 
 def add_passport(commands: argparse._SubParsersAction[CommandParser], epilog: str) -> None:
@@ -37,6 +37,7 @@ def add_passport(commands: argparse._SubParsersAction[CommandParser], epilog: st
         help="replace a passport in the folder even if it is of something else",
     )
     parser.add_argument("--ct", type=Path, help="the CT on the same grid, to add mean and spread of the intensities")
+    add_options(parser, names=("series", "format"))
     parser.add_argument(
         "--labels",
         metavar="TABLE",
@@ -59,6 +60,8 @@ def _passport(arguments: argparse.Namespace) -> None:
             arguments.output,
             labels=arguments.labels,
             ct=arguments.ct,
+            series=arguments.series,
+            formats=arguments.format,
             overwrite=arguments.overwrite,
             on_event=bar.show,
         )

@@ -18,7 +18,8 @@ from ..base.labels import LabelTable
 from ..base.memory import require_memory
 from .content import content_sha256
 from .formats import read_image
-from .itk_reader import LPS_FROM_RAS, affine_of_itk, simple_itk, spacing_of, voxels_of_itk
+from .itk_reader import affine_of_itk, simple_itk, spacing_of, voxels_of_itk
+from .itk_writer import itk_image
 from .nifti import as_user_error_of_nibabel, label_image
 from .nifti_geometry import Geometry, check_affine
 from .stored_image import StoredImage, one_volume
@@ -110,12 +111,7 @@ def voxels_like(image: Path | str | ImageObject, voxels: np.ndarray, affine: np.
         return made
     if not _is_of_itk(image):
         return ImageArray(voxels, affine)
-    sitk = simple_itk("an image")
-    made = sitk.GetImageFromArray(np.ascontiguousarray(voxels.transpose(2, 1, 0)))
-    spacing_mm, lps = np.array(spacing_of(affine)), LPS_FROM_RAS @ affine
-    made.SetSpacing([float(size) for size in spacing_mm])
-    made.SetDirection((lps[:3, :3] / spacing_mm).ravel().tolist())
-    made.SetOrigin(lps[:3, 3].tolist())
+    made = itk_image(voxels, affine)
     given: Any = image
     if made.GetSize() == given.GetSize() and np.allclose(affine_of_itk(given), affine, rtol=0, atol=1e-6):
         made.CopyInformation(given)  # to the last bit: ITK compares grids
