@@ -29,8 +29,6 @@ from .base.memory_limit import MemoryLimit
 from .base.outputs import OutputFiles, check_destination
 from .destinations import paths_of_run, refuse_other_scans_results
 from .exports.export_kinds import kinds_meant
-from .exports.exporting import require_exportable, write_exports
-from .exports.label_layer import LabelLayer
 from .image.content import is_among
 from .image.grid import canonical_grid, to_canonical
 from .image.image_objects import ImageObject, image_given, is_path, labels_like
@@ -50,6 +48,7 @@ from .passport.measuring import measure_labels
 from .passport.organ import INPUT_GRID, MODEL_GRID, MeasuredOn
 from .passport.provenance import source_of, with_provenance
 from .passport.rules import Finding
+from .run_exports import require_exports, write_run_exports
 from .run_results import DescribedScan, RunResult, ScanResult, SegmentedScan
 from .segmentation.combination import CombinedLabels, TaskLabels, combined_labels, task_labels
 from .segmentation.engine_choice import NetworkOpener
@@ -222,23 +221,6 @@ def _paths(output: Path | str, scan: Volume, options: RunOptions) -> OutputPaths
     if not options.overwrite:
         refuse_other_scans_results(scan.path, paths.passport, paths.segmentation, sha256=scan.sha256)
     return paths
-
-
-def require_exports(options: RunOptions, scan: Volume) -> None:
-    """Find out now which formats cannot be written.
-
-    Raises
-    ------
-    BadInput
-        See `require_exportable`.
-    """
-    kinds = kinds_meant(options.format)
-    require_exportable(kinds, scan)
-    if options.save_lowres and any(kind.of_dicom for kind in kinds):
-        raise BadInput(
-            "DICOM objects are on the scan's own grid, and labels on the network's grid were asked for.",
-            "Leave save_lowres out, or these formats.",
-        )
 
 
 def _segmentation(scan: Path | str | ImageObject, combined: CombinedLabels, paths: OutputPaths | None) -> Any:
@@ -458,7 +440,7 @@ def _write(
                 with files.path(paths.probabilities / f"{each.name}.npz").open("wb") as archive:
                     shutil.copyfileobj(each.archive, archive)
                 files.path(paths.probabilities / f"{each.name}.pkl").write_bytes(each.properties)
-        _export(paths.exports(), files, segmented, passport)
+        write_run_exports(paths.exports(), files, segmented, passport)
         if paths.preview is not None:
             grid = canonical_grid(scan.affine, scan.voxels.shape)
             write_preview(
@@ -470,21 +452,3 @@ def _write(
                 table=combined.table,
                 errors=error_titles(passport),
             )
-
-
-def _export(paths: Mapping[str, Path], files: OutputFiles, segmented: SegmentedScan, passport: Passport) -> None:
-    """Write the formats beside NIfTI; structures of several tasks may overlap, and each task has a layer."""
-    if not paths:
-        return
-    combined = segmented.combined
-    whole = LabelLayer(voxels=combined.voxels, table=combined.table)
-    single = len(combined.tasks) == 1
-    write_exports(
-        paths,
-        files.path,
-        combined=whole,
-        layers=[whole] if single else [LabelLayer(voxels=task.voxels, table=task.table) for task in combined.tasks],
-        affine=combined.scan.affine,
-        passport=passport,
-        scan=segmented.scan,
-    )
