@@ -51,6 +51,7 @@ OTHERS: dict[str, Any] = {
     "small_blobs_mm3": 12.5,
     "weights": "weights",
     "overwrite": True,
+    "format": ("seg.nrrd", "dcm-seg"),
     "series": "2",
 }
 """A value beside the default of every option."""
