@@ -33,6 +33,7 @@ from TotalPassportSlicer.nodes.sample_data import register_sample_data
 from TotalPassportSlicer.nodes.scan_nodes import ScanNodes
 from TotalPassportSlicer.panel.buttons import update_buttons
 from TotalPassportSlicer.panel.compare_panel import ComparePanel
+from TotalPassportSlicer.panel.confidence_layer import ConfidenceLayer
 from TotalPassportSlicer.panel.describe_panel import DescribePanel
 from TotalPassportSlicer.panel.dialogs import Dialogs
 from TotalPassportSlicer.panel.engine_panel import EnginePanel
@@ -93,6 +94,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.compare = ComparePanel(self.ui, self.logic, self.panel, self.dialogs)
         self.engine = EnginePanel(self.ui, self.logic, self.panel, self.dialogs, self._updateButtons)
         self.passport = PassportPanel(self.ui, self.logic, self.panel, self.dialogs)
+        self.confidence = ConfidenceLayer()
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self._onModelChosen)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
@@ -174,6 +176,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         nodes = outcome.value
         firstTime = self._parameterNode.passport is not nodes.document
         self.passport.forget()
+        self.confidence.forget()
         self.compare.forget()
         with slicer.util.NodeModify(self._parameterNode):
             self._parameterNode.passport = nodes.document
@@ -196,6 +199,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if parameters is not None:
             self.ui.modelComboBox.currentIndex = self.ui.modelComboBox.findData(parameters.model)
         self.passport.follow(parameters)
+        self.confidence.follow(parameters)
         self.describe.follow(parameters)
         self.compare.follow(parameters)
         self.engine.follow(parameters)

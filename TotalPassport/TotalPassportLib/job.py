@@ -168,6 +168,7 @@ def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation
         "event": "result",
         "segmentation": str(result.paths.segmentation),
         "passport": str(result.paths.passport),
+        **({"confidence": str(result.paths.confidence)} if result.paths.confidence is not None else {}),
         "n_organs": len(result.passport.organs),
         "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
         "network_seconds": round(result.network_seconds, 3),

@@ -16,6 +16,7 @@ from TotalPassportLib.models.reading import is_converted_model
 from TotalPassportLib.options import RunOptions
 
 from ..nodes import presentation, segmentations, volumes
+from ..nodes.confidence_map import store_confidence
 from ..nodes.documents import store_passport
 from ..nodes.scan_nodes import ScanNodes
 from .jobs import Event, Job
@@ -65,7 +66,10 @@ def segment_volume_job(volume_node: Any, options: RunOptions, segmentation_node:
         _require_in_scene(volume_node)
         voxels = volumes.read_labels(Path(result["segmentation"]))
         table = find_model(options.model).labels
-        return _load_run(volume_node, segmentation_node, voxels, table, Path(result["passport"]))
+        nodes = _load_run(volume_node, segmentation_node, voxels, table, Path(result["passport"]))
+        if "confidence" in result:
+            store_confidence(nodes, volumes.read_labels(Path(result["confidence"])), volume_node)
+        return nodes
 
     return Job(prepare=prepare, load=load, subject=volume_node.GetName())
 

@@ -99,6 +99,7 @@ def organ_columns() -> tuple[Column, ...]:
         _number("", _("Major semi-axis (mm)"), lambda row: float(row.organ.semi_axes_mm[2])),
         _number("", _("Middle semi-axis (mm)"), lambda row: float(row.organ.semi_axes_mm[1])),
         _number("", _("Least semi-axis (mm)"), lambda row: float(row.organ.semi_axes_mm[0])),
+        Column(node_title=_("Confidence"), value=lambda row: row.organ.confidence, is_number=True),
         Column(
             title=_("Found by the checks"),
             node_title=_("Checks"),

@@ -87,6 +87,11 @@ class ScanNodes:
         return self._reference("alignment")
 
     @property
+    def confidence(self) -> Any | None:
+        """The volume node that tells how sure the networks are, if a run was asked for it."""
+        return self._reference("confidence")
+
+    @property
     def table(self) -> Any | None:
         """The table node."""
         return self._reference("table")
@@ -112,6 +117,11 @@ class ScanNodes:
         self.gather_in_folder()
         return self.alignment
 
+    def make_confidence(self) -> Any:
+        """Return the volume node for how sure the networks are, made if there is none yet."""
+        self._ensure("confidence", "vtkMRMLScalarVolumeNode", _("{name} confidence"))
+        return self.confidence
+
     def all_nodes(self) -> list[Any]:
         """Return every node that exists, the source left out when it is not one of the results."""
         own = [*self._results_in_space(), self.table, self.document, self.alignment]
@@ -126,7 +136,9 @@ class ScanNodes:
         return [node for index, node in enumerate(nodes) if node not in nodes[:index]]
 
     def _results_in_space(self) -> list[Any]:
-        return [self.segmentation, self.centroids, self.axes, self.ellipsoids, *self.selected_axes]
+        return [
+            self.segmentation, self.centroids, self.axes, self.ellipsoids, self.confidence, *self.selected_axes
+        ]  # fmt: skip
 
     def follow_transform(self) -> None:
         """Put the results under the transform of their source."""

@@ -17,6 +17,7 @@ class TotalPassportParameterNode:
     outputSegmentation - receives the organs; a new one if None
     show3D - whether the organs' surfaces are shown
     passport - the text node of the passport that the panel shows
+    confidence - whether runs are to tell how sure the networks are, and whether that is shown over the scan
     showCentroids, showAxes, showEllipsoids - what is shown of all organs
     segmentationToDescribe - input of "Passport from segmentation"
     numberedSegments - whether its segments named by numbers are TotalSegmentator's labels
@@ -35,6 +36,7 @@ class TotalPassportParameterNode:
     showCentroids: bool = True
     showAxes: bool = True
     showEllipsoids: bool = False
+    confidence: bool = False
     segmentationToDescribe: vtkMRMLSegmentationNode
     numberedSegments: bool = False
     firstPassport: vtkMRMLTextNode
