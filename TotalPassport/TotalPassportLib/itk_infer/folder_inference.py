@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..base.errors import BadInput, Cancelled, ModelError, OutOfMemory, TotalPassportError, user_error
-from ..base.events import Cancellation, EventCallback, ignore_event, start
+from ..base.events import Cancellation, EventCallback, Progress, ignore_event, start
 from ..base.files import make_folder
 from ..base.memory import require_memory
 from ..base.text import counted
@@ -147,7 +147,7 @@ def infer_folder(
         if pending:
             network = ItkNetwork(request.network, request.overrides, half=request.half, warn=progress.warn)
             with progress.stage("infer"):
-                done += _all(work, network, pending, progress.step, progress.warn, on_image)
+                done += _all(work, network, pending, progress, on_image)
     finally:
         if table is not None:
             table.write()
@@ -158,8 +158,7 @@ def _all(
     work: _FolderWork,
     network: ItkNetwork,
     pending: Sequence[Path],
-    step: Callable[[int, int], None],
-    warn: Callable[[str, str], None],
+    progress: Progress,
     on_image: ImageCallback,
 ) -> list[ImageResult]:
     """Work on the images, some at a time."""
@@ -168,10 +167,10 @@ def _all(
     def on_part(image: Path, part: float) -> None:
         with tell:
             parts[image] = part
-            step(round(1000 * sum(parts.values())), 1000 * len(parts))
+            progress.step(round(1000 * sum(parts.values())), 1000 * len(parts))
 
     def one(image: Path) -> ImageResult:
-        result = work.result_of(image, network, lambda part: on_part(image, part), warn)
+        result = work.result_of(image, network, lambda part: on_part(image, part), progress.warn)
         with tell:
             on_image(result)
         return result
@@ -181,6 +180,7 @@ def _all(
         try:
             return [future.result() for future in waiting]
         except BaseException:
+            progress.cancellation.request()  # those at work stop at their next window
             threads.shutdown(wait=False, cancel_futures=True)
             raise
 

@@ -16,7 +16,10 @@ import SimpleITK as sitk
 import zarr
 from onnx import TensorProto, helper, numpy_helper
 from openpyxl import load_workbook
+from TotalPassportLib.base.errors import Cancelled
+from TotalPassportLib.base.events import Cancellation, Event
 from TotalPassportLib.cli.main import main
+from TotalPassportLib.itk_infer.folder_inference import FolderRequest, infer_folder
 from TotalPassportLib.itk_infer.half_sums import HalfSums, borders_of, has_gaps, starts_along
 from TotalPassportLib.itk_infer.itk_images import windowed
 
@@ -294,6 +297,35 @@ def test_mmengine_needs_both_of_its_files_as_there(
 ) -> None:
     assert main(["itk-infer", "-i", str(images), "-o", str(tmp_path), "--backend", "mmengine"]) == 2
     assert "--backend mmengine requires --cfg-path and --ckpt-path" in capsys.readouterr().err
+
+
+def test_a_wish_to_stop_ends_what_is_under_way_and_leaves_no_half_file(
+    write_network: WriteNetwork, images: Path, tmp_path: Path
+) -> None:
+    for number in range(4):
+        save(images / f"more{number}.mha", np.tile(grey(), (20, 1, 1)))
+    cancellation, output = Cancellation(), tmp_path / "out"
+
+    def stop_early(event: Event) -> None:
+        if event.get("fraction", 0) > 0.3:
+            cancellation.request()
+
+    request = FolderRequest(
+        input_folder=images,
+        output_folder=output,
+        network=write_network({"patch_stride": [1, 2, 3]}),
+        save_logits=True,
+        save_confidence=True,
+        at_a_time=2,
+    )
+    with pytest.raises(Cancelled):
+        infer_folder(request, on_event=stop_early, cancellation=cancellation)
+    made = {path.name for path in output.iterdir()}
+    assert not [name for name in made if name.startswith(".")]
+    finished = {Path(name).stem for name in made if name.endswith(".mha")}
+    assert len(finished) < 5
+    assert finished == set(rows(output))
+    assert all(f"{stem}.zarr" in made for stem in finished)
 
 
 def test_programs_get_a_line_of_json_an_image(
