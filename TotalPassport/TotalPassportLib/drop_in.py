@@ -17,7 +17,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,15 @@ from .base.events import Cancellation, Event, EventCallback, ignore_event
 from .base.files import make_folder
 from .base.outputs import OutputFiles, check_destination
 from .models.task import load_task
-from .official_arguments import OfficialArguments, named_arguments
+from .official_arguments import NIFTI, OfficialArguments, named_arguments
 from .pipeline import run
 from .run_results import RunResult
 from .segmentation.engines import version_of_onnxruntime
 from .segmentation.masks import MASK_SUFFIX
 
 LABEL_SUFFIXES = (".nii", ".nii.gz")
+DICOM_STEM, DICOM_SUFFIX = "segmentations", ".dcm"
+"""As TotalSegmentator names what it writes in DICOM."""
 STATISTICS_FILE = "statistics.json"
 STORED_BITS = 32
 """Whole numbers of more bits than this are stored as float64: many programs cannot read them."""
@@ -54,6 +56,7 @@ class OfficialPaths:
     passport: Path | None = None
     probabilities: Path | None = None
     probabilities_properties: Path | None = None
+    dicom: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def files(self) -> list[Path]:
@@ -61,7 +64,7 @@ class OfficialPaths:
         mask = self.masks / f"mask{MASK_SUFFIX}" if self.masks is not None else None
         others = (
             self.labels, self.statistics, self.preview, self.report, self.passport, self.probabilities,
-            self.probabilities_properties,
+            self.probabilities_properties, *self.dicom.values(),
         )  # fmt: skip
         return [path for path in (mask, *others) if path is not None]
 
@@ -143,8 +146,15 @@ def official_paths(asked: OfficialArguments, output: Path | str | None, passport
         The label image's name is none of a NIfTI file.
     """
     target = Path(output).absolute() if output is not None else None
-    labels = _label_file(target) if target is not None and asked.ml else None
-    folder = labels.parent if labels is not None else target
+    dicom = _dicom_files(asked, target) if target is not None and not asked.skip_saving else {}
+    labels: Path | None
+    folder: Path | None
+    if dicom:
+        folder = next(iter(dicom.values())).parent
+        labels = folder / f"{DICOM_STEM}{MASK_SUFFIX}" if NIFTI in asked.output_types else None
+    else:
+        labels = _label_file(target) if target is not None and asked.ml else None
+        folder = labels.parent if labels is not None else target
     statistics = None
     if asked.statistics and asked.statistics is not True:
         statistics = Path(asked.statistics).absolute()
@@ -153,7 +163,8 @@ def official_paths(asked: OfficialArguments, output: Path | str | None, passport
     probabilities = Path(asked.save_probabilities).absolute() if asked.save_probabilities is not None else None
     return OfficialPaths(
         labels=None if asked.skip_saving else labels,
-        masks=target if labels is None and not asked.skip_saving else None,
+        masks=target if labels is None and not dicom and not asked.skip_saving else None,
+        dicom=dicom,
         statistics=statistics,
         preview=folder / f"preview_{asked.task}.png" if asked.preview and folder is not None else None,
         report=Path(asked.report).absolute() if asked.report is not None else None,
@@ -161,6 +172,16 @@ def official_paths(asked: OfficialArguments, output: Path | str | None, passport
         probabilities=probabilities,
         probabilities_properties=probabilities.with_suffix(".pkl") if probabilities is not None else None,
     )
+
+
+def _dicom_files(asked: OfficialArguments, target: Path) -> dict[str, Path]:
+    """Return name of a format -> its file, for what is asked for in DICOM: in the folder that was named."""
+    formats = asked.dicom_formats
+    if len(formats) == 1:
+        is_file = target.name.lower().endswith(DICOM_SUFFIX)
+        return {formats[0]: target if is_file else target / f"{DICOM_STEM}{DICOM_SUFFIX}"}
+    endings = {"rtstruct": "rtstruct", "dcm-seg": "seg"}
+    return {name: target / f"{DICOM_STEM}_{endings[name]}{DICOM_SUFFIX}" for name in formats}
 
 
 def _label_file(path: Path) -> Path:
@@ -221,6 +242,7 @@ def _write(paths: OfficialPaths, result: RunResult, image: Any, report: Mapping[
         paths.statistics: result.paths.statistics,
         paths.preview: result.paths.preview,
         paths.passport: result.paths.passport,
+        **{path: result.paths.exports()[name] for name, path in paths.dicom.items()},
     }
     kept = result.paths.probabilities
     if kept is not None:  # those of the last network; none where a crop has left nothing

@@ -24,7 +24,10 @@ FAST_IS_IGNORED = ("lung_vessels", "vertebrae_mr")
 """Tasks without a fast mode for which TotalSegmentator does not refuse ``fast``."""
 NO_NORA = "None"
 PLANS = "nnUNetPlans"
-OUTPUT_TYPES = NIFTI, *DICOM_TYPES = ("nifti", "dicom_rtstruct", "dicom_seg", "dicom")
+NIFTI = "nifti"
+DICOM_TYPES = {"dicom_rtstruct": "rtstruct", "dicom_seg": "dcm-seg", "dicom": "rtstruct"}
+"""Output type -> the format that is meant; ``dicom`` is an older name."""
+OUTPUT_TYPES = (NIFTI, *DICOM_TYPES)
 DEVICES = {"cpu": AUTO, "gpu": "cuda", "mps": "coreml"}
 """Device -> the provider that is meant; automatic means this machine's processor."""
 
@@ -92,15 +95,9 @@ class OfficialArguments:
                 "TotalPassport does not work with pyradiomics (radiomics).",
                 "A passport has shape and intensity measures of every structure; ask for one.",
             )
-        types = [self.output_type] if isinstance(self.output_type, str) else list(self.output_type)
-        for kind in types:
+        for kind in self.output_types:
             if kind not in OUTPUT_TYPES:
                 yield BadInput(f"There is no output type '{kind}'.", f"There are {', '.join(OUTPUT_TYPES[:-1])}.")
-            if kind in DICOM_TYPES:
-                yield BadInput(
-                    f"TotalPassport does not write DICOM (output type '{kind}').",
-                    "Write NIfTI, and export it with 3D Slicer.",
-                )
         if self.test:
             yield BadInput("The official program's own test runs are not there (test).", "Leave it out.")
         if self.plans != PLANS:
@@ -149,6 +146,16 @@ class OfficialArguments:
     def structures(self) -> tuple[str, ...]:
         """The structures that are asked for by whichever option; all if there are none."""
         return tuple(self.roi_subset_robust or self.roi_subset or ())
+
+    @property
+    def output_types(self) -> tuple[str, ...]:
+        """The kinds of files that are asked for."""
+        return (self.output_type,) if isinstance(self.output_type, str) else tuple(self.output_type)
+
+    @property
+    def dicom_formats(self) -> tuple[str, ...]:
+        """What of them is DICOM, by the names of `exports.export_kinds`."""
+        return tuple(dict.fromkeys(DICOM_TYPES[kind] for kind in self.output_types if kind in DICOM_TYPES))
 
     def provider(self) -> str:
         """Return where the networks are to run.
@@ -242,6 +249,7 @@ class OfficialArguments:
             provider=self.provider(),
             masks=masks,
             preview=preview,
+            format=self.dicom_formats if not self.skip_saving else (),
             save_probabilities="last" if self.save_probabilities is not None else "none",
             weights=os.environ.get(WEIGHTS_VARIABLE, "") if weights is None else weights,
         )

@@ -12,7 +12,9 @@ from typing import Any
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
+from support.dicom_files import write_slices
 from support.processes import assert_one_sentence, command_line, environment, eventually, files_below, run_cli
 from support.weights import isolate
 from TotalPassportLib import totalsegmentator
@@ -107,12 +109,39 @@ def test_what_is_there_already_is_replaced_and_what_else_is_there_stays(tmp_path
     assert nibabel.load(tmp_path / "liver.nii.gz").shape == nibabel.load(SCAN).shape
 
 
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of DICOM slices of the scan."""
+    scan = nibabel.load(SCAN)
+    folder = tmp_path_factory.mktemp("study")
+    write_slices(folder, np.asarray(scan.dataobj), np.diag([-1.0, -1.0, 1.0, 1.0]) @ scan.affine)
+    return folder
+
+
+def test_a_scan_in_dicom_gives_the_labels_of_the_same_scan_and_objects_in_dicom(study: Path, tmp_path: Path) -> None:
+    expected = totalsegmentator(SCAN, fastest=True, quiet=True)
+    found = totalsegmentator(study, tmp_path / "out", output_type="dicom_seg", fastest=True, quiet=True)
+    assert files_below(tmp_path) == ["out/segmentations.dcm"]
+    assert np.array_equal(np.asarray(found.dataobj), np.asarray(expected.dataobj))
+    assert np.allclose(found.affine, expected.affine, atol=1e-4)
+    segments = pydicom.dcmread(tmp_path / "out" / "segmentations.dcm").SegmentSequence
+    assert len(segments) == len(np.unique(np.asarray(expected.dataobj))) - 1
+    totalsegmentator(
+        study, tmp_path / "both", output_type=["nifti", "dicom_seg", "dicom_rtstruct"], fastest=True, quiet=True
+    )
+    assert files_below(tmp_path / "both") == [
+        "segmentations.nii.gz",
+        "segmentations_rtstruct.dcm",
+        "segmentations_seg.dcm",
+    ]
+
+
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a mistyped task": ({"task": "lung_vesels"}, "Did you mean lung_vessels"),
     "fast where there is none": ({"task": "lung_nodules", "fast": True}, "has no fast mode"),
     "radiomics": ({"radiomics": True}, "pyradiomics"),
-    "DICOM": ({"output_type": "dicom_seg"}, "does not write DICOM"),
-    "DICOM among others": ({"output_type": ["nifti", "dicom_rtstruct"]}, "does not write DICOM"),
+    "DICOM of what is none": ({"output_type": "dicom_seg", "fastest": True}, "is no DICOM"),
+    "DICOM among others": ({"output_type": ["nifti", "dicom_rtstruct"], "fastest": True}, "is no DICOM"),
     "Nora": ({"nora_tag": "12"}, "Nora"),
     "structures of a detail": ({"task": "lung_nodules", "roi_subset": ["lung"]}, "whole-body tasks"),
     "a name instead of names": ({"roi_subset": "liver"}, "list of names"),
@@ -187,7 +216,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
     "a mistyped task": (("-i", str(SCAN), "-o", "out", "-ta", "zzz"), "no task 'zzz'"),
     "a scan that is not there": (("-i", "no.nii.gz", "-o", "out", "-f"), "no file 'no.nii.gz'"),
     "radiomics": (("-i", str(SCAN), "-o", "out", "-r"), "pyradiomics"),
-    "two kinds of output": (("-i", str(SCAN), "-o", "out", "-ot", "nifti,dicom_seg"), "does not write DICOM"),
+    "two kinds of output": (("-i", str(SCAN), "-o", "out", "-ot", "nifti,dicom_seg", "-ff"), "is no DICOM"),
     "a file in the folder's place": (("-i", str(SCAN), "-o", str(SCAN), "-f"), "is a file, not a folder"),
     "a place that takes no files": (("-i", str(SCAN), "-o", "/proc/nothing/out", "-f"), "'/proc/nothing'"),
     "the scan itself": (("-i", str(SCAN), "-o", str(SCAN), "-f", "-ml"), "is the input itself"),

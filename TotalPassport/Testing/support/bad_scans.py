@@ -138,7 +138,7 @@ _PLANES = np.zeros((20, 20, 20), np.int16)
 
 BAD_SCANS: dict[str, BadScan] = {
     "missing file": BadScan(lambda folder: folder / "ct.nii.gz", "There is no file"),
-    "a folder": BadScan(lambda folder: folder, "is a folder, and none of its files is DICOM"),
+    "a folder": BadScan(lambda folder: folder, "nothing in it is an image in DICOM"),
     "wrong suffix": BadScan(named("ct.xyz", b"DICM"), "is not a NIfTI, NRRD or MetaImage file by its name"),
     "empty file": BadScan(named("ct.nii", b""), "is not a valid NIfTI file"),
     "text": BadScan(named("ct.nii", b"this is a letter, not a scan\n" * 100), "is not a valid NIfTI file"),

@@ -34,7 +34,7 @@ SWITCHES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("--debug",), "no effect; TOTALPASSPORT_DEBUG=1 shows where an internal error came from"),
 )
 VALUES: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (("-ot", "--output_type"), {"nargs": "+", "metavar": "TYPE", "help": "nifti; DICOM is refused"}),
+    (("-ot", "--output_type"), {"nargs": "+", "metavar": "TYPE", "help": "nifti, dicom_seg, dicom_rtstruct"}),
     (("-nr", "--nr_thr_resamp"), {"type": int, "default": 1, "metavar": "N", "help": "no effect"}),
     (("-ns", "--nr_thr_saving"), {"type": int, "default": 6, "metavar": "N", "help": "no effect"}),
     (("-cp", "--crop_path"), {"metavar": "DIR", "help": "no effect"}),

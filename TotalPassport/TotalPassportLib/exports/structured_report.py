@@ -39,7 +39,7 @@ def structured_report(passport: Passport, segmentation: SegmentationObject, head
     from pydicom.sr.codedict import codes
 
     groups = [
-        _group(organ, segmentation, segmentation.numbers[label])
+        _group(organ, segmentation, segmentation.numbers[label], headers[0].SeriesInstanceUID)
         for label, organ in passport.organs.items()
         if label in segmentation.numbers
     ]
@@ -76,7 +76,7 @@ def structured_report(passport: Passport, segmentation: SegmentationObject, head
         raise BadInput(f"The series cannot have a structured report: {reason}.", "Leave dcm-sr out.") from error
 
 
-def _group(organ: OrganPassport, segmentation: SegmentationObject, number: int) -> Any:
+def _group(organ: OrganPassport, segmentation: SegmentationObject, number: int, series: str) -> Any:
     import highdicom
 
     terminology = organ.terminology or ANATOMY
@@ -86,7 +86,12 @@ def _group(organ: OrganPassport, segmentation: SegmentationObject, number: int) 
         tracking_identifier=highdicom.sr.TrackingIdentifier(
             uid=description.TrackingUID, identifier=description.TrackingID
         ),
-        referenced_segment=highdicom.sr.ReferencedSegment.from_segmentation(segmentation.dataset, number),
+        referenced_segment=highdicom.sr.ReferencedSegment(
+            sop_class_uid=segmentation.dataset.SOPClassUID,
+            sop_instance_uid=segmentation.dataset.SOPInstanceUID,
+            segment_number=number,
+            source_series=highdicom.sr.SourceSeriesForSegmentation(series),
+        ),
         finding_category=coded(terminology.category),
         finding_type=coded(ANATOMY.type),
         finding_sites=[highdicom.sr.FindingSite(anatomic_location=coded(terminology.type), laterality=side)],

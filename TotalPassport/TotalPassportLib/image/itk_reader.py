@@ -193,6 +193,7 @@ def told(path: Path, name: str, work: Callable[[], Any]) -> Any:
             return work()
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].rpartition("]")[2].strip().rstrip(".")
+        reason = re.sub(r"^ITK ERROR: \w+\(0x[0-9a-f]+\): ", "", reason)  # an address in memory tells nobody anything
         reason = "ITK knows no reader for it" if path.name in reason else reason
         raise BadInput(
             f"'{path}' is not a valid {name} file, or is damaged: {reason}.", "Copy or export it again."

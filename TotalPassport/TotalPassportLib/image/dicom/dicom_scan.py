@@ -97,7 +97,9 @@ def _series_around(path: Path, wanted: str) -> Series:
     series = series_of(header for header in headers if header is not None and header.series_uid == own.series_uid)
     if wanted:
         return chosen_series(series, str(path), wanted)
-    return next(each for each in series if any(plane.path == path for plane in each.planes))
+    own_uid = own.planes[0].sop_uid  # for the file itself may be a copy, which is left out
+    here = [each for each in series if any(plane.path == path for plane in each.planes)]
+    return (here or [each for each in series if any(plane.sop_uid == own_uid for plane in each.planes)])[0]
 
 
 def _read(sitk: Any, series: Series, name: str, sha256: str = "") -> StoredImage:

@@ -72,7 +72,9 @@ class Series:
     @property
     def is_volume(self) -> bool:
         """Whether it can be a scan."""
-        return len(self.planes) >= FEWEST_SLICES and not self.is_localizer and self.channels == 1
+        if len(self.planes) < FEWEST_SLICES or self.is_localizer or self.channels != 1:
+            return False
+        return all(plane.position_lps_mm is not None for plane in self.planes)  # an X-ray has none
 
     @property
     def files(self) -> list[Path]:
@@ -174,7 +176,7 @@ def chosen_series(all_series: Sequence[Series], name: str, wanted: str = "", mod
     """
     if not all_series:
         raise BadInput(
-            f"'{name}' is a folder, and none of its files is DICOM.",
+            f"'{name}' is no file of a known format, and nothing in it is an image in DICOM.",
             "Give a scan: a NIfTI file, or the folder in which the slices of a DICOM series are.",
         )
     if wanted:

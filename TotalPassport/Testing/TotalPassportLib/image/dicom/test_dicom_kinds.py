@@ -165,9 +165,9 @@ def hostile_zip(path: Path, kind: str) -> Path:
     [
         ("bomb", "claims to unpack to more than any scan"),
         ("link", "holds a link"),
-        ("traversal", "none of its files is DICOM|header cannot be read"),
+        ("traversal", "nothing in it is an image in DICOM|header cannot be read"),
         ("truncated", "is damaged or no zip file"),
-        ("nothing", "none of its files is DICOM"),
+        ("nothing", "nothing in it is an image in DICOM"),
     ],
 )
 def test_a_hostile_zip_is_refused_in_a_sentence(

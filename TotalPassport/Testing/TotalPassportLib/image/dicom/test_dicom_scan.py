@@ -164,6 +164,7 @@ def test_slices_that_are_there_twice_are_used_once_and_this_is_said(tmp_path: Pa
         (folder / f"copy{k}.dcm").write_bytes((folder / f"a{k}.dcm").read_bytes())
     assert np.array_equal(load_ct(folder).voxels, plausible(SHAPE))
     assert codes(folder) == {"duplicated_slices"}
+    assert np.array_equal(load_ct(folder / "copy3.dcm").voxels, plausible(SHAPE))
 
 
 def test_slices_of_different_directions_are_listed_apart(tmp_path: Path) -> None:
