@@ -33,8 +33,10 @@ def make_folder(path: Path) -> Path:
     """Create a folder and its parents where they are missing, and return it."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise BadInput(f"'{path}' is a file, not a folder.", "Choose another output folder.") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        # One of the folders that it would lie in may be the file.
+        file = next((parent for parent in reversed(path.parents) if parent.is_file()), path)
+        raise BadInput(f"'{file}' is a file, not a folder.", "Choose another output folder.") from error
     except OSError as error:
         raise os_error(error) from error
     return path

@@ -15,8 +15,9 @@ from TotalPassportLib.base.files import MAX_JSON_BYTES, make_folder, parse_json,
 def test_folders_are_made_but_files_are_not_replaced_by_them(tmp_path: Path) -> None:
     assert make_folder(tmp_path / "a" / "b").is_dir()
     (tmp_path / "file").touch()
-    with pytest.raises(BadInput, match="is a file, not a folder"):
-        make_folder(tmp_path / "file")
+    for folder in (tmp_path / "file", tmp_path / "file" / "a" / "b"):
+        with pytest.raises(BadInput, match="file' is a file, not a folder"):
+            make_folder(folder)
 
 
 @pytest.mark.parametrize(
