@@ -10,6 +10,7 @@
     parity           run the official TotalSegmentator and TotalPassport side by side (--help tells the options)
     bench-passport   measure passports against their definition computed plainly, label by label
     bench-alignment  measure alignments of scans against known motions
+    bench-window     measure how quickly 117 organs appear in the scene and leave it, in the test host
     bench-tasks      run every task on a small scan, from weights in official layout to its passport, and print a table
     bench-confidence measure whether low confidence finds the poor structures of unseen phantoms
     screenshots      make the README's pictures again
@@ -64,7 +65,9 @@ def main() -> int:
     """Run the task named on the command line."""
     tasks = {"setup": setup, "demo": demo, "test": test, "lint": lint, "parity": parity, "screenshots": screenshots}
     tasks |= {"docs": docs, "test-slicer": test_with_slicers_packages, "system-packages": name_system_packages}
-    tasks |= {f"bench-{name}": partial(benchmark, name) for name in ("passport", "alignment", "tasks", "confidence")}
+    tasks |= {
+        f"bench-{name}": partial(benchmark, name) for name in ("passport", "alignment", "tasks", "confidence", "window")
+    }
     name, *rest = sys.argv[1:] or ["help"]
     if name not in tasks:
         print(__doc__)

@@ -5,7 +5,7 @@ Nothing is installed, and no package that Slicer does not bring is imported, whe
 """
 
 # No "from __future__ import annotations" here: the parameter node wrapper needs the types themselves.
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ from TotalPassportSlicer.panel.parameters import TotalPassportParameterNode, run
 from TotalPassportSlicer.panel.passport_panel import PassportPanel
 from TotalPassportSlicer.panel.run_panel import RunPanel
 from TotalPassportSlicer.panel.starter import Starter
+from TotalPassportSlicer.panel.support_panel import SupportPanel
+from TotalPassportSlicer.panel.what_to_find import WhatToFind
 from TotalPassportSlicer.self_test import run_or_say_why_not, run_story
 
 
@@ -90,13 +92,16 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.start = Starter(self.panel, self.dialogs)
         self.models = ModelsPanel(self.ui, self.logic, self.panel, self.dialogs, self.start, self._onParametersChanged)
         self.modelChoice = ModelChoice(self.models.models)
+        self.target = WhatToFind(self.ui, self.models.models, self.logic.runner.temporary_root)
+        self.support = SupportPanel(self.ui, self.logic, self.panel, self.dialogs, self.models)
         self.describe = DescribePanel(self.ui, self.logic, self.panel, self.dialogs, self.start)
         self.compare = ComparePanel(self.ui, self.logic, self.panel, self.dialogs)
         self.engine = EnginePanel(self.ui, self.logic, self.panel, self.dialogs, self._updateButtons)
         self.passport = PassportPanel(self.ui, self.logic, self.panel, self.dialogs)
         self.confidence = ConfidenceLayer()
-        self.ui.modelComboBox.connect("currentIndexChanged(int)", self._onModelChosen)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
+        for section in (self.ui.segmentCollapsibleButton, self.ui.compareCollapsibleButton):
+            section.connect("contentsCollapsed(bool)", self._onSectionOpened)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         for event in (slicer.mrmlScene.EndCloseEvent, slicer.mrmlScene.EndImportEvent):
             self.addObserver(slicer.mrmlScene, event, self.onSceneChanged)
@@ -106,6 +111,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self) -> None:
         """The module is unloaded or Slicer quits."""
         self.logic.shutdown()
+        self.passport.release()
         self.setParameterNode(None)
         self.removeObservers()
 
@@ -118,6 +124,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneStartClose(self, caller: Any, event: Any) -> None:
         """The run is ended by its own observer; forget the scene's nodes."""
         self.modelChoice.forget_scene()
+        self.passport.release()
         self.setParameterNode(None)
 
     def onSceneChanged(self, caller: Any, event: Any) -> None:
@@ -156,7 +163,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         volume, options = self._parameterNode.inputVolume, run_options(self._parameterNode)
         segmentation = self._parameterNode.outputSegmentation
         self.modelChoice.remember(options)
-        self.models.when_installed(options.model, lambda: self._segment(volume, options, segmentation))
+        self.models.when_installed(options.models(), lambda: self._segment(volume, options, segmentation))
 
     def _segment(self, volume: Any, options: RunOptions, segmentation: Any | None) -> None:
         """Segment a CT, unless it went while its model was coming."""
@@ -187,17 +194,17 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if firstTime:  # later runs leave the views as the user has set them
             self.logic.showSource(nodes)
 
-    def _onModelChosen(self, index: int) -> None:
-        if self._parameterNode is not None and index >= 0:
-            self._parameterNode.model = self.ui.modelComboBox.itemData(index)
-            self.models.choose(self._parameterNode.model)
+    def _onSectionOpened(self, _collapsed: bool) -> None:
+        """Hide again what is empty: a section that opens shows all that it holds."""
+        self.target.show_again()
+        self.compare.show_again()
 
     def _onParametersChanged(self, caller: Any = None, event: Any = None) -> None:
         """Bring the panel and the views in line with the parameters."""
         parameters = self._parameterNode
         self.modelChoice.follow(parameters)
-        if parameters is not None:
-            self.ui.modelComboBox.currentIndex = self.ui.modelComboBox.findData(parameters.model)
+        self.target.follow(parameters)
+        self.models.choose(self.target.first_model)
         self.passport.follow(parameters)
         self.confidence.follow(parameters)
         self.describe.follow(parameters)
@@ -206,12 +213,12 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._updateButtons()
 
     def _updateButtons(self) -> None:
-        count = self.passport.organ_count
-        update_buttons(self.ui, self._parameterNode, self.logic.state, count, self.models.models)
+        update_buttons(self.ui, self.target.update(), self.logic.state, self.passport.organ_count)
         self.describe.update(self.logic.state)
         self.compare.update()
         self.models.update()
         self.engine.update()
+        self.support.update()
 
 
 class TotalPassportLogic(ScriptedLoadableModuleLogic):
@@ -296,18 +303,15 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         installation.require()
         return mask_import.load_masks(Path(folder), self.runner.listener.logged)
 
-    def downloadModel(self, name: str) -> None:
-        """Start to bring a model of the catalogue into the user's store; returns at once."""
+    def downloadModel(self, *names: str) -> None:
+        """Start to bring models of the catalogue, with what they need, into the user's store; returns at once."""
         installation.require(conversion=True)
-        self.runner.start(tasks.download_model_job(name))
+        self.runner.start(tasks.download_models_job(names))
 
     def importModels(self, paths: Iterable[str | Path]) -> None:
         """Start to bring models from files or folders into the user's store; returns at once.
 
-        Parameters
-        ----------
-        paths : Iterable[str | Path]
-            Zips or folders of official weights, or one model; none means TotalSegmentator's own folder.
+        Those are zips or folders of official weights, or one model; none means TotalSegmentator's own folder.
         """
         sources = [Path(path) for path in paths]
         installation.require(tasks.needs_conversion(sources))
@@ -334,7 +338,7 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         return stored_passport(textNode)
 
     def exportPassport(self, textNode: Any, path: str | Path) -> None:
-        """Write a stored passport to a JSON file, whole or not at all."""
+        """Write a stored passport to a file, whole or not at all: JSON, or what its ending says (.csv, .mrk.json)."""
         save_passport(textNode, Path(path))
 
     def show(self, nodes: ScanNodes, surfaces: bool, centroids: bool, axes: bool, ellipsoids: bool = False) -> None:
@@ -347,10 +351,16 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
         """Show the scan in the slice views, and all of it in the 3D view."""
         presentation.show_source(nodes.source)
 
-    def showOrgan(self, nodes: ScanNodes, organ: Any) -> None:
-        """Center the slice views on an organ and show its principal axes."""
+    def showOrgan(self, nodes: ScanNodes, organ: Any | None, close: bool = False) -> None:
+        """Center the views on an organ, if asked for from near in 3D, and show its principal axes; None hides them."""
         presentation.show_organ(nodes, organ)
-        presentation.center_slices(nodes, organ)
+        if organ is not None:
+            presentation.center_slices(nodes, organ)
+            presentation.aim_cameras(nodes, organ, close)
+
+    def showParts(self, nodes: ScanNodes, passport: Any, labels: Collection[int]) -> None:
+        """Let centroids, axes and ellipsoids be those of some organs, by their label values."""
+        presentation.show_parts_of(nodes, passport, labels)
 
     def compare(self, first: Any, second: Any) -> Any:
         """Compare two passports' text nodes and make a table and a plot of the changes; return the Comparison."""

@@ -122,10 +122,40 @@ class Panel:
         model = self.ui.modelsTableView.model()
         return [tuple(model.index(row, column).data() for column in range(4)) for row in range(model.rowCount())]
 
-    def offered_models(self) -> list[str]:
-        """Return the entries of the list of models above Apply."""
-        box = self.ui.modelComboBox
+    def offered(self) -> list[str]:
+        """Return the entries of the list of what can be found."""
+        box = self.ui.taskComboBox
         return [box.itemText(index) for index in range(box.count)]
+
+    def tree_texts(self, view: Any) -> list[str]:
+        """Return the first texts of all rows of a tree, groups in square brackets before their rows."""
+        return [f"[{text}]" if item.hasChildren() else text for text, item in self._rows_of(view)]
+
+    def _rows_of(self, view: Any) -> list[tuple[str, Any]]:
+        shown, model = view.model(), view.model().sourceModel
+        rows = []
+
+        def walk(parent: Any) -> None:
+            for number in range(shown.rowCount(parent)):
+                index = shown.index(number, 0, parent)
+                rows.append((index.data(), model.itemFromIndex(shown.mapToSource(index))))
+                walk(index)
+
+        walk(view.rootIndex())
+        return rows
+
+    def toggle(self, view: Any, text: str) -> None:
+        """Check or uncheck the row of a tree that has this text."""
+        import qt
+
+        item = next(item for shown, item in self._rows_of(view) if shown == text)
+        item.setCheckState(qt.Qt.Unchecked if item.checkState() == qt.Qt.Checked else qt.Qt.Checked)
+
+    def checked(self, view: Any) -> list[str]:
+        """Return the texts of the rows of a tree that are checked."""
+        import qt
+
+        return [text for text, item in self._rows_of(view) if item.checkState() == qt.Qt.Checked]
 
     def segment_names(self, node: Any) -> list[str]:
         """Return the names of a segmentation's segments in their order."""
@@ -205,8 +235,17 @@ class Panel:
     # -- what a user does -----------------------------------------------------------------------------------------
 
     def choose_model(self, name: str) -> None:
-        """Choose a model in the list."""
-        self.ui.modelComboBox.currentIndex = self.ui.modelComboBox.findData(name)
+        """Choose what a model finds: its task and its quality, or a model of no task."""
+        from TotalPassportLib.models.task import mode_of_model
+
+        known = mode_of_model(name)
+        self.choose(f"task:{known[0].name}" if known else f"model:{name}")
+        if known is not None and len(known[0].modes) > 1:
+            self.ui.qualityComboBox.currentIndex = self.ui.qualityComboBox.findData(known[1])
+
+    def choose(self, data: str) -> None:
+        """Choose an entry of the list of what can be found."""
+        self.ui.taskComboBox.currentIndex = self.ui.taskComboBox.findData(data)
 
     def choose_scan(self, node: Any) -> None:
         """Choose a scan, and the model that needs no download."""
@@ -238,9 +277,29 @@ class Panel:
             time.sleep(0.005)
         assert condition()
 
-    def click_organ(self, name: str) -> None:
-        """Click a row of the organ table."""
-        self._click_row(self.ui.organTableView, self.table_texts(0).index(name))
+    def click_organ(self, name: str, *, add: bool = False) -> None:
+        """Click a row of the organ table; ``add`` holds Ctrl."""
+        self._click_row(self.ui.organTableView, self.table_texts(0).index(name), add)
+
+    def open_organ(self, name: str) -> None:
+        """Double-click a row of the organ table."""
+        view = self.ui.organTableView
+        view.doubleClicked.emit(view.model().index(self.table_texts(0).index(name), 0))
+
+    def check_organ(self, name: str, shown: bool) -> None:
+        """Check or uncheck the box before an organ's name."""
+        import qt
+
+        index = self.ui.organTableView.model().index(self.table_texts(0).index(name), 0)
+        state = qt.Qt.Checked if shown else qt.Qt.Unchecked
+        assert self.ui.organTableView.model().setData(index, state.value, qt.Qt.CheckStateRole)
+
+    def shown_segments(self) -> list[str]:
+        """Return the names of the segments that can be seen."""
+        node = self.nodes().segmentation
+        display, segmentation = node.GetDisplayNode(), node.GetSegmentation()
+        ids = [name for name in segmentation.GetSegmentIDs() if display.GetSegmentVisibility(name)]
+        return [segmentation.GetSegment(name).GetName() for name in ids]
 
     def choose_pair(self, first: Any, second: Any) -> None:
         """Choose two passports in the section Compare and align."""
@@ -253,15 +312,16 @@ class Panel:
         self.ui.modelsCollapsibleButton.collapsed = False
         self._click_row(self.ui.modelsTableView, [row[0] for row in self.model_rows()].index(title))
 
-    def _click_row(self, view: Any, row: int) -> None:
+    def _click_row(self, view: Any, row: int, add: bool = False) -> None:
         from PySide6.QtCore import Qt
         from PySide6.QtTest import QTest
 
         index = view.model().index(row, 0)
         view.scrollTo(index)
-        QTest.mouseClick(
-            view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, view.visualRect(index).center()
-        )
+        key = Qt.KeyboardModifier.ControlModifier if add else Qt.KeyboardModifier.NoModifier
+        # Beside the check box, which has the left of the first cell.
+        place = view.visualRect(index).center()
+        QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, key, place)
 
     # -- the scene ------------------------------------------------------------------------------------------------
 

@@ -74,6 +74,7 @@ def torso_pictures(host: Any, folder: Path) -> None:
     assert outcome.status.value == "done", outcome.sentence
     name_segments(segmentation)
     panel.click_organ("Liver")
+    panel.ui.showAllOrgansCheckBox.checked = True
     panel.ui.describeCollapsibleButton.collapsed = False
     panel.ui.segmentCollapsibleButton.collapsed = True
     panel.ui.organTableView.setMinimumHeight(320)
@@ -202,7 +203,6 @@ def grab_panel(host: Any, panel: Any, path: Path, height: int) -> None:
     panel.widget.parent.resize(PANEL_WIDTH, height)
     panel.widget.parent.show()
     host.process_events()
-    panel.ui.organTableView.resizeColumnsToContents()
     host.grab_widget(panel.widget.parent, path)
 
 

@@ -169,6 +169,7 @@ def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation
         "segmentation": str(result.paths.segmentation),
         "passport": str(result.paths.passport),
         **({"confidence": str(result.paths.confidence)} if result.paths.confidence is not None else {}),
+        **({"task_labels": str(result.paths.task_labels)} if result.paths.task_labels is not None else {}),
         "n_organs": len(result.passport.organs),
         "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
         "network_seconds": round(result.network_seconds, 3),
@@ -183,7 +184,8 @@ def _bring_in(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancell
     from TotalPassportLib.models.transfer import intake
 
     if job["action"] == "download_model":
-        folders = intake.download_with_companions(job["model"], emit, cancellation)
+        names = job.get("models") or [job["model"]]
+        folders = intake.download_several(names, emit, cancellation)
     else:
         paths = [Path(path) for path in job.get("paths", ())]
         folders = intake.import_models(paths, on_event=emit, cancellation=cancellation)

@@ -115,6 +115,9 @@ class RunOptions:
         Also write a folder ``<stem>_masks`` with a mask of each structure, and what is derived of them.
     derived_masks : bool
         Write what is derived too.
+    task_labels : bool
+        Also write a folder ``<stem>_tasks`` with the labels of each task, whole, also where another task has the voxels
+        in the one image of them all.
     statistics_aggregation : {"mean", "median"}
         What of the intensities the statistics tell.
     statistics_extra : bool
@@ -206,6 +209,9 @@ class RunOptions:
     v1_order: bool = _option(False, "write the labels of the task total with the values of TotalSegmentator 1")
     masks: bool = _option(False, "also write <stem>_masks, a folder with a mask of each structure")
     derived_masks: bool = _option(True, "without what is derived of a task's structures, such as the skin of the body")
+    task_labels: bool = _option(
+        False, "also write <stem>_tasks, a folder with the labels of each task, whole where tasks overlap"
+    )
     statistics_aggregation: Literal["mean", "median"] = _option("mean", "what of the intensities the statistics tell")
     statistics_extra: bool = _option(False, "also spread, range, centre and box in voxels in the statistics")
     statistics_normalized: bool = _option(False, "intensities in the statistics as parts of the scan's whole range")
@@ -328,6 +334,7 @@ class OutputPaths:
     dicom_seg: Path | None = None
     dicom_sr: Path | None = None
     rtstruct: Path | None = None
+    task_labels: Path | None = None
 
     @classmethod
     def in_folder(cls, folder: Path, stem: str, options: RunOptions) -> OutputPaths:
@@ -343,6 +350,7 @@ class OutputPaths:
                 folder / f"{stem}_probabilities" if options.save_probabilities != NO_PROBABILITIES else None
             ),
             **{kind.path_name: folder / f"{stem}{kind.ending}" for kind in kinds_meant(options.format)},
+            task_labels=folder / f"{stem}_tasks" if options.task_labels else None,
         )
 
     def exports(self) -> dict[str, Path]:

@@ -247,7 +247,7 @@ def _probabilities(paths: OutputPaths | None, options: RunOptions) -> Iterator[P
 def require_writable(paths: OutputPaths, ct_path: Path) -> None:
     """Find out now what cannot be written, which spares the user the wait."""
     for kind, path in paths.written().items():
-        if kind in ("masks", "probabilities"):  # folders of their own
+        if kind in ("masks", "probabilities", "task_labels"):  # folders of their own
             make_folder(path)
         else:
             make_folder(path.parent)
@@ -428,6 +428,11 @@ def _write(
         files.path(paths.passport).write_text(passport_text(passport), encoding="utf-8")
         if paths.statistics is not None and statistics is not None:
             files.path(paths.statistics).write_text(statistics, encoding="utf-8")
+        if paths.task_labels is not None:
+            for labels in combined.tasks:
+                name = labels.task.name if labels.task is not None else labels.table.name
+                path = files.path(paths.task_labels / f"{name}{MASK_SUFFIX}")
+                save_labels(path, labels.voxels, like=scan, table=labels.table, values=labels.searched)
         if paths.masks is not None:
             for name, mask in structure_masks(combined, derived=derived):
                 # As TotalSegmentator writes what it derives: with the scan's geometry, and nothing else of its header.

@@ -45,6 +45,7 @@ OTHERS: dict[str, Any] = {
     "v1_order": True,
     "masks": True,
     "derived_masks": False,
+    "task_labels": True,
     "statistics_aggregation": "median",
     "statistics_extra": True,
     "statistics_normalized": True,

@@ -50,12 +50,16 @@ def run_tasks(ct: Path, folder: Path, *tasks: str, events: list[Event] | None = 
 def test_two_tasks_make_one_image_of_numbers_and_one_passport_in_which_each_structure_is_whole(
     phantom_ct: Path, tmp_path: Path
 ) -> None:
-    both = run_tasks(phantom_ct, tmp_path / "both", "total", "liver_vessels", masks=True)
+    both = run_tasks(phantom_ct, tmp_path / "both", "total", "liver_vessels", masks=True, task_labels=True)
     alone = {task: run_tasks(phantom_ct, tmp_path / task, task) for task in ("total", "liver_vessels")}
     image = voxels_of(both.paths.segmentation)
     vessels = voxels_of(alone["liver_vessels"].paths.segmentation) == 1
     assert image.dtype == np.uint16
     assert np.array_equal(image == VESSELS_NUMBER, vessels), "the later task has what both claim"
+    assert both.paths.task_labels is not None
+    for task, result in alone.items():
+        own = voxels_of(both.paths.task_labels / f"{task}.nii.gz")
+        assert np.array_equal(own, voxels_of(result.paths.segmentation)), "each task's labels are there, whole"
     organs = both.passport.organs
     assert organs[LIVER_NUMBER].voxel_count == alone["total"].passport.organs[LIVER.label].voxel_count
     assert organs[VESSELS_NUMBER].voxel_count == vessels.sum()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..base.content_equality import EqualByContent
-from ..base.text import shown_name
+from ..base.text import counted, shown_name
 from ..image.image_objects import ImageObject
 from ..passport.organ import Passport
 from .closed_form import apply
@@ -133,7 +133,8 @@ class Alignment(EqualByContent):
         """One word and the reason, for people."""
         median_mm = self.median_residual_mm
         word = "Good" if median_mm <= GOOD_MM else "Fair" if self.is_acceptable else "Poor"
-        text = f"{word}: the centres of {len(self.organs)} organs lie {median_mm:.1f} mm apart (weighted median)"
+        organs = counted(len(self.organs), "organ")
+        text = f"{word}: the centres of {organs} lie {median_mm:.1f} mm apart (weighted median)"
         if self.surface_distance_mm is not None:
             text += f", their surfaces {self.surface_distance_mm:.1f} mm"
         misfits = [shown_name(organ.name) for organ in self.organs if organ.is_misfit]

@@ -13,7 +13,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .hints import Hint
+from .hints import Hint, HintCode
 
 NO_MEMORY_SIGNS = ("Cannot allocate memory", "failed to map segment", "cannot apply additional memory protection")
 """What dynamic loaders say when a library does not fit into memory."""
@@ -120,11 +120,11 @@ def _failure_of_libraries(error: BaseException) -> TotalPassportError | None:
     if isinstance(error, ImportError) and any(sign in reason for sign in NO_MEMORY_SIGNS):
         return OutOfMemory(
             "There is not enough memory to load the libraries that this program needs.",
-            "Raise the limit (ulimit -v), close other programs, or use a machine with more memory.",
+            Hint(HintCode.RAISE_LIMIT, limit="ulimit -v"),
         )
     if isinstance(error, RuntimeError) and "can't start new thread" in reason:
         return OutOfMemory(
-            "The system allows no more threads.", "Raise the limit (ulimit -u, or of memory: ulimit -v)."
+            "The system allows no more threads.", Hint(HintCode.RAISE_LIMIT, limit="ulimit -u, or of memory: ulimit -v")
         )
     if isinstance(error, UnicodeEncodeError) or (isinstance(error, ValueError) and "null " in reason):
         return BadInput("A name holds characters that no file's name can have.", "Correct the path.")
@@ -137,7 +137,7 @@ def os_error(error: OSError) -> TotalPassportError:
     if error.errno == errno.ENOMEM:
         return OutOfMemory("The system has no more memory to give.", "Close other programs, or raise the limit.")
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return BadInput("The system allows no more open files.", "Raise the limit (ulimit -n).")
+        return BadInput("The system allows no more open files.", Hint(HintCode.RAISE_LIMIT, limit="ulimit -n"))
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return BadInput(f"The disk is full; writing{path} failed.", "Free some space or choose another output folder.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -38,6 +38,7 @@ class HintCode(enum.StrEnum):
     CHECK_DRIVERS = "check_drivers"
     GIVE_PUBLISHED_FILES = "give_published_files"
     MEASURE_AGAIN = "measure_again"
+    RAISE_LIMIT = "raise_limit"
     MEASURE_AGAIN_OR_OMIT_ICP = "measure_again_or_omit_icp"
     CHOOSE_MODEL = "choose_model"
     GIVE_WEIGHTS = "give_weights"
@@ -108,6 +109,7 @@ NEUTRAL: Mapping[HintCode, str] = {
     HintCode.GIVE_WEIGHTS: "Give the folder with the weights; then both programs run the same ones.",
     HintCode.OVERWRITE: "Choose another folder or name, or replace it by the option overwrite=True.",
     HintCode.OVERWRITE_BATCH: ("Choose another folder, or let the batch do them again by the option overwrite=True."),
+    HintCode.RAISE_LIMIT: "Raise the limit ({limit}), close other programs, or use a machine with more memory.",
     HintCode.CHOOSE_SERIES: "Choose one by its number: the option 'series' of RunOptions.",
 }
 """The words for who calls the library from Python. The fields of each text are the arguments of its code."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import OutOfMemory
+from .hints import Hint, HintCode
 
 NO_LIMIT = 2**60
 """Bytes: version 1 of control groups writes "no limit" as the largest number of pages."""
@@ -51,7 +52,7 @@ def require_room_for_libraries() -> None:
         raise OutOfMemory(
             f"Loading the libraries needs about {needed_bytes / 2**20:.0f} MB of memory, but the limit of this process "
             f"leaves {room / 2**20:.0f} MB.",
-            "Raise the limit (ulimit -v).",
+            Hint(HintCode.RAISE_LIMIT, limit="ulimit -v"),
         )
 
 

@@ -70,6 +70,7 @@ IN_THE_SHELL: Mapping[HintCode, str] = {
     HintCode.GIVE_WEIGHTS: "Add --weights FOLDER; then both programs run the same ones.",
     HintCode.OVERWRITE: "Choose another folder or name with -o, or replace it with --overwrite.",
     HintCode.OVERWRITE_BATCH: "Choose another folder with -o, or do them again with --overwrite.",
+    HintCode.RAISE_LIMIT: "Raise the limit ({limit}), close other programs, or use a machine with more memory.",
     HintCode.CHOOSE_SERIES: "Choose one by its number: --series 1.",
 }
 

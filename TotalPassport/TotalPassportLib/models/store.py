@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ from ..base.files import make_folder, read_json, validate
 from ..base.hints import Hint, HintCode
 from ..base.locking import exclusive
 from ..base.outputs import atomic_write
-from ..base.paths import cache_folder, models_folder
+from ..base.paths import cache_folder, home_folder, models_folder
 from ..base.temporaries import rename_folder
 from .catalogue import MODEL_NAME, CatalogueEntry, find_entry, list_models
 from .description import verify_network
 from .reading import read_model
-from .transfer.checksums import Weights, fingerprint_of, forget_first_seen
+from .transfer.checksums import FIRST_SEEN_FILE, Weights, fingerprint_of, forget_first_seen
 
 RECORD_FILE = "record.json"
 
@@ -155,6 +155,23 @@ def check_integrity(entry: CatalogueEntry) -> None:
     for name, known in record["files"].items():
         if vars(fingerprint_of(entry.folder / name)) != known:
             raise ModelError(f"The file '{entry.folder / name}' was changed since it was installed.", hint)
+
+
+def remove_everything() -> None:
+    """Delete all models that were brought in, the cache, and what is known of released weights; the rest stays.
+
+    Raises
+    ------
+    BadInput
+        A part of it cannot be deleted.
+    """
+    with as_user_error():
+        for folder in (models_folder(), cache_folder()):
+            if folder.is_dir() and not folder.is_symlink():
+                shutil.rmtree(folder)
+        (home_folder() / FIRST_SEEN_FILE).unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that somebody has named may hold other things
+            home_folder().rmdir()
 
 
 def remove_model(name: str, forget: bool = False) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..base.errors import BadInput
 from ..base.files import DATA_FOLDER, read_json
-from ..base.labels import LabelTable, load_label_table, table_from_document
+from ..base.labels import Label, LabelTable, load_label_table, table_from_document
 from ..base.suggestions import did_you_mean
 
 TASKS_FOLDER = DATA_FOLDER / "tasks"
@@ -223,6 +223,13 @@ def task_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in TASKS_FOLDER.glob("*.json")))
 
 
+@cache
+def region_titles() -> Mapping[str, str]:
+    """Return the regions of the body (`Task.region`) and what to call them, in the order in which to show them."""
+    titles: dict[str, str] = read_json(DATA_FOLDER / "regions.json")["regions"]  # our own file: the tests check it
+    return MappingProxyType(titles)
+
+
 def load_task(name: str) -> Task:
     """Return a task by its name.
 
@@ -280,6 +287,25 @@ def structure_of(number: int) -> tuple[Task, int] | None:
     slot, value = divmod(number, LABELS_PER_SLOT)
     task = next((task for task in list_tasks() if task.slot == slot), None)
     return (task, value) if task is not None and value in task.labels else None
+
+
+@cache
+def task_structures() -> Mapping[str, Label]:
+    """Return the structures of all tasks by name, with the values that they have in their tasks.
+
+    A name that several tasks have means the first one's; as an image of several tasks names it, with the task in front,
+    it means that task's, and names it for people too.
+
+    >>> task_structures()["lung_nodules"].display_name, task_structures()["total_mr_spleen"].display_name
+    ('Lung nodules', 'Spleen (total_mr)')
+    """
+    structures: dict[str, Label] = {}
+    for task in list_tasks():
+        for label in task.labels.values():
+            structures.setdefault(label.name, label)
+            title = f"{label.display_name} ({task.name})"
+            structures.setdefault(f"{task.name}_{label.name}", replace(label, display_name=title))
+    return MappingProxyType(structures)
 
 
 @cache

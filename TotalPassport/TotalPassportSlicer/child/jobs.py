@@ -83,6 +83,9 @@ class Job:
     """What a user who cancelled should know."""
     of_scene: bool = True
     """Whether it works for the scene, and so ends with it."""
+    cancel_grace_ms: int = 700
+    """How long it may take to stop by itself. Between two windows of a network it looks for the request, which can be
+    many seconds away; all that it has written is in its private folder."""
 
     def in_users_words(self, sentence: str) -> str:
         """Return a sentence of the child with the node's name in the place of its temporary file's."""

@@ -32,9 +32,6 @@ from .lifetime import Lifetime
 from .protocol import LineReader, parse_event
 from .workspace import Workspace
 
-CANCEL_GRACE_MS = 5000
-"""How long a child may take to stop by itself; between two windows of a network it looks for the request."""
-
 
 class JobRunner:
     """Owns the child process of one run.
@@ -53,7 +50,8 @@ class JobRunner:
         self, listener: RunListener | None = None, temporary_root: Path | None = None, script: Path | None = None
     ) -> None:
         self.listener = listener or RunListener()
-        self.cancel_grace_ms = CANCEL_GRACE_MS
+        self.cancel_grace_ms: int | None = None
+        """How long a child may take to stop by itself, if not as long as its job says."""
         self.state = State.IDLE
         self.last_outcome: Outcome | None = None
         self._root = temporary_root
@@ -108,7 +106,8 @@ class JobRunner:
         except OSError:
             self._kill()
             return
-        self._grace_timer.start(self.cancel_grace_ms)
+        grace_ms = self._job.cancel_grace_ms if self.cancel_grace_ms is None else self.cancel_grace_ms
+        self._grace_timer.start(grace_ms)
 
     def shutdown(self) -> None:
         """End the run now, because the scene closes or Slicer quits; returns when process and folder are gone."""
@@ -158,7 +157,16 @@ class JobRunner:
         process.connect("errorOccurred(QProcess::ProcessError)", self._on_process_error)
         process.connect("finished(int,QProcess::ExitStatus)", self._on_finished)
         self._lifetime.watch(self._job.of_scene)
+        process.setProcessEnvironment(self._environment())
         process.start(program, arguments)
+
+    def _environment(self) -> Any:
+        """Return the child's environment: what it makes for the scene is in the private folder, and goes with that."""
+        environment = qt.QProcessEnvironment.systemEnvironment()
+        if self._job.of_scene and self._workspace is not None:
+            for name in ("TMPDIR", "TEMP", "TMP"):
+                environment.insert(name, str(self._workspace.folder))
+        return environment
 
     def _on_started(self) -> None:
         if self.state is State.STARTING:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import BadInput
-from TotalPassportLib.base.labels import LabelTable
+from TotalPassportLib.base.labels import Label
 from TotalPassportLib.models.catalogue import find_model
 from TotalPassportLib.models.reading import is_converted_model
+from TotalPassportLib.models.task import load_task, task_structures
 from TotalPassportLib.options import RunOptions
 
 from ..nodes import presentation, segmentations, volumes
 from ..nodes.confidence_map import store_confidence
 from ..nodes.documents import store_passport
 from ..nodes.scan_nodes import ScanNodes
+from ..nodes.segmentations import LabelLayer
 from .jobs import Event, Job
 
 Log = Callable[[str], None]
 
 JOB_SCHEMA = "totalpassport-job/1"
+STORE_GRACE_MS = 5000
+"""What brings in models looks for a request to stop many times a second, and then leaves the store in order."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,14 @@ def segment_volume_job(volume_node: Any, options: RunOptions, segmentation_node:
             "action": "run",
             "ct": str(path),
             "output_folder": str(output),
-            **options.entries(),
+            # The one image of several tasks has no voxel twice; here each structure is to stay whole.
+            **replace(options, task_labels=len(options.task) > 1).entries(),
         }
 
     def load(result: Event) -> ScanNodes:
         _require_in_scene(volume_node)
-        voxels = volumes.read_labels(Path(result["segmentation"]))
-        table = find_model(options.model).labels
-        nodes = _load_run(volume_node, segmentation_node, voxels, table, Path(result["passport"]))
+        layers = _layers(result, options)
+        nodes = _load_run(volume_node, segmentation_node, layers, Path(result["passport"]))
         if "confidence" in result:
             store_confidence(nodes, volumes.read_labels(Path(result["confidence"])), volume_node)
         return nodes
@@ -105,10 +109,10 @@ def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) 
     return Job(prepare=prepare, load=load, subject=segmentation_node.GetName())
 
 
-def download_model_job(model: str) -> Job:
-    """Bring a model of the catalogue into the store; the job's value is `BroughtIn`."""
+def download_models_job(models: Sequence[str]) -> Job:
+    """Bring models of the catalogue into the store, with what their tasks need; its value is `BroughtIn`."""
     hint = _("What has come is kept, and the next download continues there.")
-    return _bring_in_job({"action": "download_model", "model": model}, hint)
+    return _bring_in_job({"action": "download_model", "models": list(models)}, hint)
 
 
 def import_models_job(paths: Sequence[Path]) -> Job:
@@ -138,18 +142,50 @@ def _bring_in_job(fields: dict[str, Any], cancelled_hint: str) -> Job:
         load=lambda result: BroughtIn(tuple(result["models"])),
         cancelled_hint=cancelled_hint,
         of_scene=False,
+        cancel_grace_ms=STORE_GRACE_MS,
     )
 
 
-def _load_run(volume_node: Any, segmentation_node: Any | None, voxels: Any, table: LabelTable, path: Path) -> ScanNodes:
+def _layers(result: Event, options: RunOptions) -> list[LabelLayer]:
+    """Return what each task has found, or the one model."""
+    files = {name: Path(result.get("task_labels", "")) / f"{name}.nii.gz" for name in options.task}
+    # A task that finds none of the structures that were asked for did not run.
+    ran = [load_task(name) for name in options.task if files[name].is_file()] if "task_labels" in result else []
+    if len(ran) < 2:
+        table = ran[0].labels if ran else find_model(options.models()[0]).labels
+        return [LabelLayer(voxels=volumes.read_labels(Path(result["segmentation"])), labels=table)]
+    names = [label.name for task in ran for label in task.labels.values()]
+    return [
+        LabelLayer(
+            voxels=volumes.read_labels(files[task.name]),
+            labels={
+                value: replace(_called(task.name, label, names.count(label.name) > 1), value=task.number(value))
+                for value, label in task.labels.items()
+            },
+        )
+        for task in ran
+    ]
+
+
+def _called(task: str, label: Label, shared: bool) -> Label:
+    """Return a task's label with the name that it has in an image of several tasks, see `combined_table`."""
+    if not shared:
+        return label
+    name = f"{task}_{label.name}"
+    return replace(label, name=name, display_name=task_structures()[name].display_name)
+
+
+def _load_run(
+    volume_node: Any, segmentation_node: Any | None, layers: Sequence[LabelLayer], passport_file: Path
+) -> ScanNodes:
     nodes = ScanNodes.for_source(volume_node)
     segmentation = _segmentation_in_scene(segmentation_node) or nodes.segmentation
     if segmentation is None:
         name = _("{name} segmentation").format(name=volume_node.GetName())
         segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    segmentations.fill_segmentation(segmentation, voxels, volume_node, table)
+    segmentations.fill_segmentation(segmentation, layers, volume_node)
     nodes.segmentation = segmentation
-    return _present(nodes, path)
+    return _present(nodes, passport_file)
 
 
 def _present(nodes: ScanNodes, passport_file: Path) -> ScanNodes:

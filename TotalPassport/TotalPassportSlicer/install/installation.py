@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import qt
 from slicer.i18n import tr as _
 from TotalPassportLib.base import distributions
 from TotalPassportLib.base.distributions import Distribution
@@ -22,6 +23,7 @@ from .pip_commands import InstallationError
 REQUIREMENTS_FILE = Path(__file__).with_name("requirements.txt")
 CONVERSION_FILE = Path(__file__).with_name("requirements-conversion.txt")
 """What the conversion of weights needs on top."""
+_INSTALLED = "TotalPassport/installed_packages"
 _OTHERS_MB = 20
 """About what the other packages of one requirements file and their dependencies take to download."""
 
@@ -62,6 +64,28 @@ def require(conversion: bool = False) -> None:
             _("These Python packages are missing: {packages}.").format(packages=", ".join(missing)),
             _("Click Apply in the module TotalPassport, which offers to install them."),
         )
+
+
+def installed_by_us() -> list[str]:
+    """Return the packages that TotalPassport has installed into this Slicer and that are still there."""
+    present = []
+    for name in str(qt.QSettings().value(_INSTALLED) or "").split(","):
+        try:
+            importlib.metadata.version(name)
+        except (importlib.metadata.PackageNotFoundError, ValueError):
+            continue
+        present.append(name)
+    return present
+
+
+def forget_installed() -> None:
+    """Keep no longer which packages TotalPassport has installed."""
+    qt.QSettings().remove(_INSTALLED)
+
+
+def _remember_installed(requirements: Iterable[str]) -> None:
+    names = {distributions.package_name(requirement) for requirement in requirements}
+    qt.QSettings().setValue(_INSTALLED, ",".join(sorted({*installed_by_us(), *names})))
 
 
 def proposed_engine(missing: list[str]) -> Distribution | None:
@@ -107,6 +131,7 @@ def install_missing(missing: list[str], requirements_file: Path = REQUIREMENTS_F
             ),
             _("Restart Slicer and try again."),
         )
+    _remember_installed([*missing, *(distributions.installed() if note else ())])
     return note
 
 

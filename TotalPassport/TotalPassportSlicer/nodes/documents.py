@@ -49,12 +49,22 @@ def stored_passport(node: Any) -> Passport:
 def save_passport(node: Any, path: Path) -> None:
     """Write the stored passport to a file, which appears whole or not at all.
 
+    Parameters
+    ----------
+    path : Path
+        Its ending says the format, see `TotalPassportLib.passport.export`: .csv, .mrk.json, else the passport itself.
+
     Raises
     ------
     BadInput
         There is no passport, or the file cannot be written.
     """
     text = _text(node)
+    if path.name.lower().endswith((".csv", ".mrk.json")):
+        from TotalPassportLib.passport.export import export_passport  # lazily: see the package's note
+
+        export_passport(stored_passport(node), path)
+        return
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

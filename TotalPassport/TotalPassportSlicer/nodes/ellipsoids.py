@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import vtk
 from vtk.util import numpy_support
 
 if TYPE_CHECKING:
-    from TotalPassportLib.passport import OrganPassport, Passport
+    from TotalPassportLib.passport import OrganPassport
 
 COLOR_ARRAY = "Organ"
 OPACITY = 0.5
@@ -22,17 +22,20 @@ LEAST_PART = 0.02
 _MERIDIANS, _PARALLELS = 24, 16
 
 
-def fill_ellipsoids(node: Any, passport: Passport, colors: Mapping[int, tuple[int, int, int]]) -> None:
-    """Put the ellipsoids of all organs into a model node.
+def fill_ellipsoids(node: Any, organs: Sequence[OrganPassport], colors: Mapping[int, tuple[int, int, int]]) -> None:
+    """Put the ellipsoids of organs into a model node.
 
     Parameters
     ----------
     node : Any
         A vtkMRMLModelNode; hidden when it gets its display node, left as it is shown later.
+    organs : Sequence[OrganPassport]
+        Those that reach the edge of the scan are left out: their ellipsoids would be of a part, and look like a whole.
     colors : Mapping[int, tuple[int, int, int]]
         Label -> red, green, blue, 0 to 255.
     """
-    node.SetAndObservePolyData(ellipsoids_polydata(list(passport.organs.values()), colors))
+    whole = [organ for organ in organs if not organ.touches_border]
+    node.SetAndObservePolyData(ellipsoids_polydata(whole, colors))
     if node.GetDisplayNode() is None:
         node.CreateDefaultDisplayNodes()
         node.GetDisplayNode().SetVisibility(False)
@@ -44,7 +47,7 @@ def fill_ellipsoids(node: Any, passport: Passport, colors: Mapping[int, tuple[in
     display.SetVisibility2D(False)
 
 
-def ellipsoids_polydata(organs: list[OrganPassport], colors: Mapping[int, tuple[int, int, int]]) -> Any:
+def ellipsoids_polydata(organs: Sequence[OrganPassport], colors: Mapping[int, tuple[int, int, int]]) -> Any:
     """Return triangles with outward normals, in RAS mm; the array ``Organ`` holds each point's red, green and blue.
 
     The semi-axes are sqrt(5 lambda) of the covariance's eigenvalues. A single voxel has none and is left out.

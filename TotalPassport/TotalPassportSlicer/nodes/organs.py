@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from slicer.i18n import tr as _
 from TotalPassportLib.base.labels import GREY_RGB, structure_named
+from TotalPassportLib.models.task import task_structures
 
 from .columns import Column
 
@@ -70,15 +71,9 @@ class OrganRow:
 def organ_columns() -> tuple[Column, ...]:
     """Return the columns of the organ table, in the panel and as a table node."""
     return (
+        _name_column(),
         Column(
-            title=_("Organ"),
-            node_title=_("Organ"),
-            value=lambda row: row.name,
-            sort_key=lambda row: sort_name(row.name),
-            swatch=lambda row: row.color_rgb,
-        ),
-        Column(
-            title=_("Checks"),
+            title="!",
             meaning=_("✖ error, ▲ warning, • note: what speaks against the numbers. Its tooltip says what."),
             value=lambda row: _SIGNS.get(row.severity, ""),
             sort_key=lambda row: _GRAVITY.get(row.severity, "3") + row.checks_text,  # the gravest first
@@ -107,6 +102,17 @@ def organ_columns() -> tuple[Column, ...]:
             tip=lambda row: "\n".join(row.findings),
             color=lambda row: SEVERITY_COLORS.get(row.severity),
         ),
+    )
+
+
+def _name_column() -> Column:
+    return Column(
+        title=_("Organ"),
+        node_title=_("Organ"),
+        value=lambda row: row.name,
+        sort_key=lambda row: sort_name(row.name),
+        tip=lambda row: row.name,
+        swatch=lambda row: row.color_rgb,
     )
 
 
@@ -227,9 +233,11 @@ def _row(organ: OrganPassport, passport: Passport, own_color: tuple[int, int, in
 
 
 def name_and_color(organ: OrganPassport) -> tuple[str, tuple[int, int, int]]:
-    """Return an organ's name for people and its colour; the bundled tables' if it is one of their structures."""
+    """Return an organ's name for people and its colour; those of the bundled tables or of a task if they have it."""
     label = structure_named(organ.name)
-    return (label.display_name, label.color_rgb) if label and label.name == organ.name else (organ.name, GREY_RGB)
+    if label is None or label.name != organ.name:
+        label = task_structures().get(organ.name)
+    return (label.display_name, label.color_rgb) if label is not None else (organ.name, GREY_RGB)
 
 
 def axis_ends(organ: OrganPassport) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +13,16 @@ from vtk.util import numpy_support
 
 from .columns import fill_table_node
 from .ellipsoids import fill_ellipsoids
+from .organ_segments import organ_colors
 from .organs import AXIS_COLORS, FAINT, axis_ends, has_unreliable_axes, name_and_color, organ_columns, organ_rows
 from .scan_nodes import ScanNodes
-from .segmentations import organ_colors
 
 if TYPE_CHECKING:
     from TotalPassportLib.passport import OrganPassport, Passport
 
 AXIS_ARRAY = "Axis"
+_CLOSE, _NEAREST_MM = 5.0, 60.0
+"""A camera that goes up to an organ keeps so many of its major semi-axes away, and no less than this."""
 _LABEL_SIZE = 2.2
 
 
@@ -27,8 +30,9 @@ def present(nodes: ScanNodes, passport: Passport) -> None:
     """Fill the nodes of a scan from its passport and hide what belonged to an earlier one."""
     nodes.make_missing()
     fill_centroids(nodes.centroids, passport)
-    fill_axes(nodes.axes, passport)
-    fill_ellipsoids(nodes.ellipsoids, passport, organ_colors(nodes.segmentation, passport))
+    organs = list(passport.organs.values())
+    fill_axes(nodes.axes, organs)
+    fill_ellipsoids(nodes.ellipsoids, organs, organ_colors(nodes, passport))
     fill_table_node(nodes.table, organ_columns(), organ_rows(passport))
     for line, color in zip(nodes.selected_axes, AXIS_COLORS, strict=True):
         _prepare_line(line, color)
@@ -51,6 +55,34 @@ def fill_centroids(node: Any, passport: Passport) -> None:
             node.SetNthControlPointDescription(index, organ.name)
             node.SetNthControlPointLocked(index, True)
         node.SetLocked(True)
+    _prepare_points(node)
+
+
+def make_labels(nodes: ScanNodes) -> Any:
+    """Return a new node that shows some of the centroids in the place of the node of all; no scene is saved with it."""
+    node = slicer.vtkMRMLMarkupsFiducialNode()
+    node.SetName(_("{name} labels").format(name=(nodes.source or nodes.document).GetName()))
+    node.SetSaveWithScene(False)
+    node.SetHideFromEditors(True)
+    slicer.mrmlScene.AddNode(node)
+    if nodes.centroids is not None:
+        node.SetAndObserveTransformNodeID(nodes.centroids.GetTransformNodeID())
+    _prepare_points(node)
+    node.GetDisplayNode().SetSaveWithScene(False)
+    return node
+
+
+def fill_labels(node: Any, organs: Sequence[OrganPassport]) -> None:
+    """Let a node of `make_labels` show the centroids of some organs, and their names."""
+    with slicer.util.NodeModify(node):
+        node.SetLocked(False)
+        node.RemoveAllControlPoints()
+        for organ in organs:
+            node.AddControlPoint(vtk.vtkVector3d(*organ.centroid_ras_mm), name_and_color(organ)[0])
+        node.SetLocked(True)
+
+
+def _prepare_points(node: Any) -> None:
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetUseGlyphScale(False)
@@ -61,12 +93,12 @@ def fill_centroids(node: Any, passport: Passport) -> None:
     display.SetOccludedOpacity(0.6)
 
 
-def fill_axes(node: Any, passport: Passport) -> None:
-    """Put the principal axes of all organs into one model, as lines whose colour tells the axis.
+def fill_axes(node: Any, organs: Sequence[OrganPassport]) -> None:
+    """Put the principal axes of organs into one model, as lines whose colour tells the axis.
 
     They are faint where their directions cannot be relied on.
     """
-    node.SetAndObservePolyData(_axes_polydata(list(passport.organs.values())))
+    node.SetAndObservePolyData(_axes_polydata(organs))
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetScalarVisibility(True)
@@ -77,7 +109,7 @@ def fill_axes(node: Any, passport: Passport) -> None:
     display.SetAmbient(0.4)
 
 
-def _axes_polydata(organs: list[OrganPassport]) -> Any:
+def _axes_polydata(organs: Sequence[OrganPassport]) -> Any:
     """Return lines along the axes; the array ``Axis`` holds red, green, blue and opacity for each of their points."""
     points, lines = vtk.vtkPoints(), vtk.vtkCellArray()
     points.SetDataTypeToDouble()
@@ -106,6 +138,19 @@ def show(nodes: ScanNodes, centroids: bool, axes: bool, ellipsoids: bool) -> Non
     for node, shown in ((nodes.centroids, centroids), (nodes.axes, axes), (nodes.ellipsoids, ellipsoids)):
         if node is not None and node.GetDisplayNode() is not None:
             node.GetDisplayNode().SetVisibility(shown)
+
+
+def show_parts_of(nodes: ScanNodes, passport: Passport, labels: Collection[int]) -> None:
+    """Let centroids, axes and ellipsoids be those of some organs only; whether they are shown stays as it is."""
+    organs = [organ for label, organ in passport.organs.items() if label in labels]
+    if nodes.centroids is not None and nodes.centroids.GetNumberOfControlPoints() == len(passport.organs):
+        with slicer.util.NodeModify(nodes.centroids):
+            for index, label in enumerate(passport.organs):
+                nodes.centroids.SetNthControlPointVisibility(index, label in labels)
+    if nodes.axes is not None:
+        fill_axes(nodes.axes, organs)
+    if nodes.ellipsoids is not None:
+        fill_ellipsoids(nodes.ellipsoids, organs, organ_colors(nodes, passport))
 
 
 def show_source(node: Any) -> None:
@@ -137,12 +182,34 @@ def show_organ(nodes: ScanNodes, organ: OrganPassport | None) -> None:
         line.GetDisplayNode().SetVisibility(True)
 
 
-def center_slices(nodes: ScanNodes, organ: OrganPassport) -> None:
-    """Move all slice views so that they show the organ's centroid in their middle."""
+def aim_cameras(nodes: ScanNodes, organ: OrganPassport, close: bool = False) -> None:
+    """Turn the cameras of the 3D views about the organ's centroid, from where they look; ``close`` goes up to it."""
+    manager = slicer.app.layoutManager()
+    for index in range(manager.threeDViewCount if manager is not None else 0):
+        camera = manager.threeDWidget(index).threeDView().cameraNode()
+        focus = np.array(in_the_world(nodes, organ))
+        away = np.array(camera.GetPosition()) - np.array(camera.GetFocalPoint())
+        distance = np.linalg.norm(away)
+        if close and distance > 0:
+            away *= max(_CLOSE * float(organ.semi_axes_mm[2]), _NEAREST_MM) / distance
+        with slicer.util.NodeModify(camera):
+            camera.SetFocalPoint(*focus)
+            camera.SetPosition(*(focus + away))
+        camera.ResetClippingRange()
+
+
+def in_the_world(nodes: ScanNodes, organ: OrganPassport) -> list[float]:
+    """Return where an organ's centroid is in the scene, RAS mm."""
     position = [float(coordinate) for coordinate in organ.centroid_ras_mm]
     if nodes.centroids is not None:  # the results may be under a transform
         local = list(position)
         nodes.centroids.TransformPointToWorld(local, position)
+    return position
+
+
+def center_slices(nodes: ScanNodes, organ: OrganPassport) -> None:
+    """Move all slice views so that they show the organ's centroid in their middle."""
+    position = in_the_world(nodes, organ)
     slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *position, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
 
 

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import slicer
 import vtk
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import BadInput
-from TotalPassportLib.base.labels import Label, LabelTable, load_label_table, numbered_label, structure_named
+from TotalPassportLib.base.labels import Label, load_label_table, numbered_label, structure_named
 
-from .organs import name_and_color
 from .volumes import image_voxels, oriented_image, write_nifti
-
-if TYPE_CHECKING:
-    from TotalPassportLib.passport import Passport
 
 TERMINOLOGY_CONTEXT = "Segmentation category and type - TotalPassport"
 
 SURFACE_OPACITY = 0.4
 """Centroids and axes lie inside the organs and are to be seen through their surfaces."""
+
+LABEL_TAG = "TotalPassport.Label"
+"""Of a segment that a run made: the number of its organ in the passport."""
 
 _MAX_LABEL = 32767
 """Slicer merges segments into signed 16-bit voxels."""
@@ -32,17 +32,34 @@ _MAX_LABEL = 32767
 _NUMBERED_NAME = re.compile(r"(?:segment|label)[ _]?(\d+)", re.IGNORECASE)
 
 
-def fill_segmentation(node: Any, voxels: np.ndarray, volume_node: Any, table: LabelTable) -> None:
-    """Replace the content of a segmentation node by the labels that occur in ``voxels`` ``[i, j, k]``.
+@dataclass(frozen=True, kw_only=True)
+class LabelLayer:
+    """What one task has found, for a segmentation node.
 
-    All segments share one label image on the volume's exact grid, so that this takes no time and little memory.
+    Attributes
+    ----------
+    voxels : numpy.ndarray
+        Label values ``[i, j, k]``.
+    labels : mapping of int to Label
+        What the segment of each value is called and which number its organ has in the passport (`Label.value`).
+    """
+
+    voxels: np.ndarray
+    labels: Mapping[int, Label]
+
+
+def fill_segmentation(node: Any, layers: Sequence[LabelLayer], volume_node: Any) -> None:
+    """Replace the content of a segmentation node by the labels that occur in some layers.
+
+    The segments of a layer share one label image on the volume's exact grid, so that this takes no time and little
+    memory; those of several layers may overlap, each stays whole.
 
     Raises
     ------
     BadInput
         The voxels do not fit the volume.
     """
-    if tuple(voxels.shape) != tuple(volume_node.GetImageData().GetDimensions()):
+    if any(tuple(layer.voxels.shape) != tuple(volume_node.GetImageData().GetDimensions()) for layer in layers):
         raise BadInput(
             _("The result does not fit the volume '{name}', which was changed meanwhile.").format(
                 name=volume_node.GetName()
@@ -50,14 +67,15 @@ def fill_segmentation(node: Any, voxels: np.ndarray, volume_node: Any, table: La
             _("Run it again."),
         )
     segmentation = node.GetSegmentation()
-    image = oriented_image(voxels, volume_node)
     with slicer.util.NodeModify(node):
         segmentation.RemoveAllSegments()
         node.SetSourceRepresentationToBinaryLabelmap()
         node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
-        for value in _present_labels(voxels):
-            label = table.describe(value)
-            segmentation.AddSegment(segment_of(label, image), label.name)
+        for layer in layers:
+            image = oriented_image(layer.voxels, volume_node)
+            for value in _present_labels(layer.voxels):
+                label = layer.labels.get(value) or numbered_label(value)
+                segmentation.AddSegment(segment_of(label, image, value), label.name)
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
             node.GetDisplayNode().SetOpacity3D(SURFACE_OPACITY)
@@ -71,14 +89,14 @@ def _present_labels(voxels: np.ndarray) -> list[int]:
     return sorted(present - {0})
 
 
-def segment_of(label: Label, image: Any) -> Any:
-    """Return a segment with a label's name, colour and code, and an image that holds its value."""
+def segment_of(label: Label, image: Any, value: int | None = None) -> Any:
+    """Return a segment with a label's name, colour and code, and an image that holds its value, or another one."""
     segment = slicer.vtkSegment()
     segment.SetName(label.display_name)
     segment.SetColor(*(channel / 255 for channel in label.color_rgb))
-    segment.SetLabelValue(label.value)
+    segment.SetLabelValue(label.value if value is None else value)
     segment.AddRepresentation(slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName(), image)
-    segment.SetTag("TotalPassport.Label", str(label.value))
+    segment.SetTag(LABEL_TAG, str(label.value))
     if label.terminology is not None:
         segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), _terminology_text(label.terminology))
     return segment
@@ -95,27 +113,6 @@ def _terminology_text(terminology: Any) -> str:
         *fields(terminology.modifier),
         *([""] * 7),  # no anatomic region
     )
-
-
-def organ_colors(node: Any | None, passport: Passport) -> dict[int, tuple[int, int, int]]:
-    """Return label -> red, green, blue (0 to 255) of a passport's organs, as the segmentation shows them.
-
-    Organs that the segmentation does not have, or no longer, have the colours of the label table.
-    """
-    colors = {organ.label: name_and_color(organ)[1] for organ in passport.organs.values()}
-    segmentation = node.GetSegmentation() if node is not None else None
-    if segmentation is None:
-        return colors
-    segments = [segmentation.GetSegment(identifier) for identifier in segmentation.GetSegmentIDs()]
-    for numbered in (True, False):  # it is not kept which it was
-        for segment, label in zip(segments, _labels_of(segments, numbered), strict=True):
-            organ = passport.organs.get(label.value)
-            if organ is not None and organ.name == label.name:
-                colors[label.value] = _rgb(segment)
-    for segment, number in zip(segments, _numbers_of(segments), strict=False):
-        if number in passport.organs and passport.organs[number].name == numbered_label(number).name:
-            colors[number] = _rgb(segment)
-    return colors
 
 
 def show_in_3d(node: Any, shown: bool) -> None:
@@ -175,11 +172,11 @@ def export_segmentation(node: Any, folder: Path, numbered: bool = False) -> Expo
         )
     _ensure_labelmap(node)
     segments = [segmentation.GetSegment(identifier) for identifier in ids]
-    labels = _labels_of(segments, numbered)
+    labels = labels_of(segments, numbered)
     if _overlap(segmentation):
         path, note = _write_masks(node, ids, labels, folder), _("Some segments overlap; each is measured whole.")
         return ExportedSegmentation(path, str(_write_table(labels, folder)), note)
-    numbers = _numbers_of(segments)
+    numbers = numbers_of(segments)
     path = folder / "segmentation.nii"
     if not numbered and _may_be_totalsegmentators(numbers):
         write_nifti(path, *_merged_voxels(node, ids, numbers))
@@ -210,7 +207,7 @@ def _write_masks(node: Any, ids: list[str], labels: list[Label], folder: Path) -
     return masks
 
 
-def _numbers_of(segments: list[Any]) -> list[int]:
+def numbers_of(segments: list[Any]) -> list[int]:
     """Return the numbers that stand for the names of segments; nothing if any has a name, or a number of two."""
     matches = [_NUMBERED_NAME.fullmatch(segment.GetName().strip()) for segment in segments]
     numbers = [int(match.group(1)) for match in matches if match is not None]
@@ -223,7 +220,7 @@ def _may_be_totalsegmentators(numbers: list[int]) -> bool:
     return bool(numbers) and name_labels(numbers).names_from == "assumed"
 
 
-def _labels_of(segments: list[Any], numbered: bool) -> list[Label]:
+def labels_of(segments: list[Any], numbered: bool) -> list[Label]:
     """Return a label for each segment: the bundled table's where the name is known, else one of its own."""
     known = [_known_label(segment.GetName(), numbered) for segment in segments]
     used = [label.value for label in known if label is not None]
@@ -252,10 +249,11 @@ def _known_label(name: str, numbered: bool) -> Label | None:
 def _own_label(segment: Any, value: int, taken: set[str]) -> Label:
     name = segment.GetName().strip()[:200] or f"Segment {value}"
     unique = name if name not in taken else f"{name} ({value})"
-    return Label(value=value, name=unique, display_name=unique, color_rgb=_rgb(segment))
+    return Label(value=value, name=unique, display_name=unique, color_rgb=color_of(segment))
 
 
-def _rgb(segment: Any) -> tuple[int, int, int]:
+def color_of(segment: Any) -> tuple[int, int, int]:
+    """Return a segment's red, green and blue, 0 to 255."""
     red, green, blue = (min(max(round(channel * 255), 0), 255) for channel in segment.GetColor())
     return red, green, blue
 

@@ -17,6 +17,9 @@ from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.labels import Label, LabelTable
 from vtk.util import numpy_support
 
+_MODALITIES = {"112031": "CT", "110852": "MR"}
+"""DICOM's codes of what voxels hold: the attenuation coefficient, and the intensity of an MR's signal."""
+
 
 def export_volume(volume_node: Any, path: Path) -> None:
     """Write a scalar volume as NIfTI; a transform above it is not applied, see `transform_note`.
@@ -47,6 +50,22 @@ def affine_of(volume_node: Any) -> np.ndarray:
     matrix = vtk.vtkMatrix4x4()
     volume_node.GetIJKToRASMatrix(matrix)
     return to_array(matrix)
+
+
+def known_modality(volume_node: Any) -> str:
+    """Return what a volume was taken with, such as CT or MR; an empty text where nothing says so.
+
+    Slicer's module DICOM notes it at the series, and what the voxels' values are at the volume.
+    """
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    item = hierarchy.GetItemByDataNode(volume_node) if hierarchy is not None else 0
+    if item:
+        attribute = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMSeriesModalityAttributeName()
+        noted = hierarchy.GetItemAttribute(item, attribute)
+        if noted:
+            return str(noted)
+    quantity = volume_node.GetVoxelValueQuantity()
+    return _MODALITIES.get(quantity.GetCodeValue(), "") if quantity is not None else ""
 
 
 def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray, label: Label | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from slicer.i18n import tr as _
@@ -9,38 +10,39 @@ from TotalPassportLib.models.catalogue import CatalogueEntry
 
 from ..child.jobs import State
 from . import model_list
-from .model_list import ModelList
 from .plain_text import literally
+from .task_panel import TaskPanel, why_not_this_scan
 from .wording import hint_in_the_window
 
 
-def update_buttons(ui: Any, parameters: Any | None, state: State, organ_count: int, models: ModelList) -> None:
-    """Bring the panel's buttons and notes in line.
+def update_buttons(ui: Any, reason: str, state: State, organ_count: int) -> None:
+    """Bring the panel's buttons in line.
 
     Parameters
     ----------
     ui : Any
         The panel's widgets by name.
-    parameters : Any | None
-        The parameter node, None while the scene closes.
+    reason : str
+        Why no run can start, see `why_not_apply`.
     state : State
         Where the run stands.
     organ_count : int
         Number of organs of the passport that is shown.
-    models : ModelList
-        The models that there are.
     """
-    model = models.find(parameters.model) if parameters is not None else None
-    ui.modelNoteLabel.text = _note(model, models.problem)
-    volume = parameters.inputVolume if parameters is not None else None
-    reason = why_not_apply(volume, model, models.problem) if state is State.IDLE else ""
+    reason = reason if state is State.IDLE else ""
     ui.reasonLabel.text = reason
     ui.reasonLabel.visible = bool(reason)
     ui.applyButton.text = _apply_text(state)
     ui.applyButton.enabled = not reason and state in (State.IDLE, State.STARTING, State.RUNNING)
     installing = why_wait(state) if state is State.INSTALLING else ""
     ui.applyButton.toolTip = literally(reason or installing or _("Find the organs and make their passport."))
-    allow(ui.exportButton, why_not_export(organ_count, state), _("Write the passport to a JSON file."))
+    allow(
+        ui.exportButton,
+        why_not_export(organ_count, state),
+        _("Write the passport to a file: JSON, a table (CSV) or Slicer's markups."),
+    )
+    for button in (ui.onlyTheseButton, ui.showAllButton, ui.colorButton, ui.copyButton):
+        button.enabled = organ_count > 0
     counted = _("1 organ") if organ_count == 1 else _("{count} organs").format(count=organ_count)
     summary = _("{organs}; positions (R, A, S) and semi-axes in mm")
     ui.summaryLabel.text = summary.format(organs=counted) if organ_count else ""
@@ -61,33 +63,42 @@ def allow(button: Any, reason: str, tip: str | None) -> None:
     button.toolTip = literally(reason or tip or "")
 
 
-def why_not_apply(volume_node: Any | None, model: CatalogueEntry | None, catalogue_problem: str = "") -> str:
+def why_not_apply(parameters: Any | None, tasks: TaskPanel, catalogue_problem: str = "") -> str:
     """Return why a run cannot start, in a sentence; an empty text when it can, if need be after a download."""
+    volume_node = parameters.inputVolume if parameters is not None else None
     if volume_node is None:
         return _("Choose an input volume: a CT that is loaded in Slicer, or TotalPassportDemoCT from Sample Data.")
     if volume_node.GetImageData() is None:
         return _("The volume '{name}' has no voxels; choose another one.").format(name=volume_node.GetName())
-    if model is None:
-        return _("Choose a model.")
-    if not model.installed and (catalogue_problem or not model_list.can_download(model)):
-        needs = hint_in_the_window(model.needs)
-        if catalogue_problem:
-            needs = _("It can be brought in when the catalogue is mended.")
-        return _("The model '{title}' is not installed. {needs}").format(title=model.title, needs=needs)
+    unsuitable = why_not_this_scan(volume_node, tasks.selection)
+    if unsuitable:
+        return unsuitable
+    for model in tasks.entries:
+        if model is None:
+            return _("Choose what to find.")
+        if not model.installed and (catalogue_problem or not model_list.can_download(model)):
+            needs = hint_in_the_window(model.needs)
+            if catalogue_problem:
+                needs = _("It can be brought in when the catalogue is mended.")
+            return _("The model '{title}' is not installed. {needs}").format(title=model.title, needs=needs)
     return ""
 
 
-def _note(model: CatalogueEntry | None, catalogue_problem: str) -> str:
-    if model is None:
-        return ""
-    if model.known_scans:
+def note_on_models(models: Sequence[CatalogueEntry | None], catalogue_problem: str) -> str:
+    """Return what the chosen models are, and what has to come before they can run."""
+    known = [model for model in models if model is not None]
+    description = " ".join(model.description for model in known)
+    if any(model.known_scans for model in known):
         return str(_("{description} Of any other scan than its sample it finds nothing that means anything.")).format(
-            description=model.description
+            description=description
         )
-    if catalogue_problem or not model_list.can_download(model):
-        return model.description
-    note = _("{description} Not installed: Apply offers to download it ({size}).")
-    return str(note.format(description=model.description, size=model_list.size_text(model)))
+    missing = [model for model in known if not model.installed]
+    if catalogue_problem or not missing or not all(map(model_list.can_download, missing)):
+        return description
+    size = f"~ {model_list.in_bytes(model_list.missing_bytes(*missing))}"
+    one = _("{description} Not installed: Apply offers to download it ({size}).")
+    several = _("{description} Not installed: Apply offers to download what is missing ({size}).")
+    return str((one if len(known) == 1 else several).format(description=description, size=size))
 
 
 def why_not_describe(segmentation_node: Any | None, state: State) -> str:

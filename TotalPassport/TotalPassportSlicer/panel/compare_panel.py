@@ -11,14 +11,14 @@ from slicer.i18n import tr as _
 from TotalPassportLib.base.labels import load_label_table
 
 from ..child.jobs import State
-from ..nodes.scan_nodes import PASSPORT_ATTRIBUTE
+from ..nodes.scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
 from .buttons import allow, why_wait
 from .changes_table import ChangesTable
 from .dialogs import Dialogs
 from .run_panel import ErrorsShown, RunPanel
 
 if TYPE_CHECKING:
-    from TotalPassportLib.comparison.changes import Comparison
+    from TotalPassportLib.comparison.changes import Comparison, OrganChange
 
 
 class ComparePanel:
@@ -44,7 +44,7 @@ class ComparePanel:
         self._parameters: Any = None
         self._pair: tuple[Any, Any] = (None, None)
         self._comparison: Comparison | None = None
-        self._table = ChangesTable(ui.changesTableView)
+        self._table = ChangesTable(ui.changesTableView, self._on_organ, self._on_organ_opened)
         for selector in (ui.firstPassportSelector, ui.secondPassportSelector):
             selector.addAttribute("vtkMRMLTextNode", PASSPORT_ATTRIBUTE, "1")
         for kind, title in (("rigid", _("Rigid")), ("similarity", _("Similarity")), ("affine", _("Affine"))):
@@ -56,6 +56,11 @@ class ComparePanel:
         ui.alignButton.connect("clicked(bool)", self._on_align)
         ui.undoAlignmentButton.connect("clicked(bool)", self._on_undo)
         self._show(None)
+
+    def show_again(self) -> None:
+        """Hide what is empty: a section that opens shows all that it holds."""
+        self._show(self._comparison)
+        self.update()
 
     def follow(self, parameters: Any | None) -> None:
         """Bring the section in line with the parameters; None while the scene closes."""
@@ -80,7 +85,8 @@ class ComparePanel:
         self._comparison = comparison
         self._table.fill(comparison.organs if comparison is not None else ())
         self._ui.comparisonLabel.text = _sentences(comparison) if comparison is not None else ""
-        self._ui.comparisonLabel.visible = comparison is not None
+        for widget in (self._ui.comparisonLabel, self._ui.changesTableView):
+            widget.visible = comparison is not None
 
     def update(self) -> None:
         """Bring the buttons in line with what is chosen and with what is under way."""
@@ -110,6 +116,13 @@ class ComparePanel:
         with ErrorsShown(self._panel, self._dialogs.error):
             self._show(self._logic.compare(*self._pair))
         self.update()
+
+    def _on_organ(self, organ: OrganChange) -> None:
+        self._logic.showOrgan(ScanNodes(self._pair[0]), organ.first)
+
+    def _on_organ_opened(self, organ: OrganChange) -> None:
+        self._parameters.show3D = True
+        self._logic.showOrgan(ScanNodes(self._pair[0]), organ.first, close=True)
 
     def _on_plot(self) -> None:
         self._logic.showPlot(*self._pair)

@@ -8,6 +8,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..nodes.columns import RGB
 from .plain_text import literally
 
 
@@ -58,7 +59,17 @@ class Dialogs:
 
     def choose_export(self, suggestion: str) -> Path | None:
         """Ask where to write a passport; None if the user thinks better of it."""
-        return self._choose_file(_("Export passport"), suggestion, _("Passport (*.json)"))
+        kinds = _("Passport (*.json);;Table (*.csv);;Slicer markups (*.mrk.json)")
+        return self._choose_file(_("Export passport"), suggestion, kinds)
+
+    def choose_log(self, suggestion: str) -> Path | None:
+        """Ask where to write the log; None if the user thinks better of it."""
+        return self._choose_file(_("Save log"), suggestion, _("Log (*.log *.txt)"))
+
+    def choose_color(self, present: RGB) -> RGB | None:
+        """Ask for a colour, 0 to 255; None if the user thinks better of it."""
+        color = qt.QColorDialog.getColor(qt.QColor(*present), slicer.util.mainWindow(), _("Colour of the organs"))
+        return (color.red(), color.green(), color.blue()) if color.isValid() else None
 
     def choose_table(self, suggestion: str) -> Path | None:
         """Ask where to write a table; None if the user thinks better of it."""

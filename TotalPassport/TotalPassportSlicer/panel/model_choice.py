@@ -1,4 +1,4 @@
-"""Which model is chosen where nobody has: the one used last, and the demo model for its own sample only."""
+"""What is chosen where nobody has: what was used last, and the demo model for its own sample only."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ import qt
 import slicer
 from TotalPassportLib.image.content import is_among
 from TotalPassportLib.models.catalogue import CatalogueEntry
+from TotalPassportLib.models.task import CT, FAST, MR, load_task
 from TotalPassportLib.options import DEFAULT_OPTIONS, RunOptions
 
-from ..nodes.volumes import affine_of
+from ..nodes.volumes import affine_of, known_modality
 from .model_list import ModelList
+from .parameters import joined_names
+from .task_selection import TaskSelection, select, select_model, selection_of
 
-_REMEMBERED = ("model", "precision", "provider")
+_REMEMBERED = ("model", "task", "fast", "fastest", "roi", "precision", "provider")
 """Options of the last run that a new scene starts with; the parameters of the panel are called alike."""
+_WHAT_TO_FIND = ("model", "task", "fast", "fastest", "roi")
+_TASK_FOR_MR = "total_mr"
+"""For a scan that is known to be an MR, while what is chosen is for CT."""
 
 
 class ModelChoice:
@@ -50,9 +56,11 @@ class ModelChoice:
     def remember(self, options: RunOptions) -> None:
         """Keep the options of a run for new scenes, in this session of Slicer and in later ones."""
         settings = qt.QSettings()
+        sample_only = not options.task and self._knows_some_scans_only(options.model)
         for name in _REMEMBERED:
-            if name != "model" or not self._knows_some_scans_only(options.model):
-                settings.setValue(f"TotalPassport/{name}", getattr(options, name))
+            if not (sample_only and name in _WHAT_TO_FIND):
+                value = getattr(options, name)
+                settings.setValue(f"TotalPassport/{name}", joined_names(value) if isinstance(value, tuple) else value)
 
     def restore(self, parameters: Any) -> None:
         """Set the parameters of a new scene, once, to what was kept."""
@@ -60,20 +68,33 @@ class ModelChoice:
             setattr(parameters, name, _remembered(name))
         self._is_new_scene = False
 
+    def _restore_what_to_find(self) -> None:
+        with slicer.util.NodeModify(self._parameters):
+            for name in _WHAT_TO_FIND:
+                setattr(self._parameters, name, _remembered(name))
+
     def _choose_for(self, volume: Any) -> None:
         knowing = next((entry for entry in self._models.entries if _knows(entry, volume)), None)
         if knowing is not None:
-            self._parameters.model = knowing.name
-        elif self._knows_some_scans_only(self._parameters.model):
-            self._parameters.model = _remembered("model")
+            select_model(self._parameters, knowing.name)
+            self._parameters.roi = ""
+            return
+        if not self._parameters.task and self._knows_some_scans_only(self._parameters.model):
+            self._restore_what_to_find()
+        selection = selection_of(self._parameters)
+        if known_modality(volume) == MR and selection.modalities == {CT}:
+            select(self._parameters, TaskSelection(tasks=(load_task(_TASK_FOR_MR),), quality=FAST))
 
     def _knows_some_scans_only(self, name: str) -> bool:
         entry = self._models.find(name)
         return entry is not None and bool(entry.known_scans)
 
 
-def _remembered(name: str) -> str:
-    return str(qt.QSettings().value(f"TotalPassport/{name}") or getattr(DEFAULT_OPTIONS, name))
+def _remembered(name: str) -> str | bool:
+    default, kept = getattr(DEFAULT_OPTIONS, name), qt.QSettings().value(f"TotalPassport/{name}")
+    if isinstance(default, bool):
+        return kept in (True, "true")  # a file of settings holds texts
+    return str(kept or joined_names(default) if isinstance(default, tuple) else kept or default)
 
 
 def _knows(entry: CatalogueEntry, volume: Any) -> bool:

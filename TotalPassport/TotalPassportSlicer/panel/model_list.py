@@ -59,7 +59,7 @@ def _numbers_of_totalsegmentator() -> set[int]:
 
 def can_download(entry: CatalogueEntry) -> bool:
     """Whether a model is missing and has an address to come from."""
-    return bool(entry.datasets or entry.bundle) and not entry.installed
+    return bool(entry.datasets or entry.bundle) and not entry.installed and not entry.licensed
 
 
 def can_delete(entry: CatalogueEntry) -> bool:
@@ -86,12 +86,12 @@ def size_text(entry: CatalogueEntry) -> str:
     return f"~ {in_bytes(missing_bytes(entry))}" if entry.datasets or entry.bundle else ""
 
 
-def missing_bytes(entry: CatalogueEntry) -> int:
-    """Return about how much has to be downloaded before a model can run: its own, and those that its task needs."""
+def missing_bytes(*entries: CatalogueEntry) -> int:
+    """Return about how much has to be downloaded before models can run: their own, and those that their tasks need."""
     # Of our own catalogue, whatever has become of another one.
-    known = {each.name: each for each in list_models_of_ours()} | {entry.name: entry}
-    needed = with_companions(entry.name, known.__getitem__)
-    return sum(each.approximate_bytes for each in needed if not each.installed)
+    known = {each.name: each for each in list_models_of_ours()} | {entry.name: entry for entry in entries}
+    needed = {each.name: each for entry in entries for each in with_companions(entry.name, known.__getitem__)}
+    return sum(each.approximate_bytes for each in needed.values() if not each.installed)
 
 
 def in_bytes(count: int) -> str:
@@ -119,9 +119,10 @@ def addresses(entry: CatalogueEntry) -> str:
     return "\n".join(entry.urls)
 
 
-def hosts(entry: CatalogueEntry) -> str:
-    """Return the computers that a model's weights come from."""
-    return _listed(urlsplit(url).hostname or "" for url in entry.urls)
+def hosts(*entries: CatalogueEntry) -> str:
+    """Return the computers that models' weights come from."""
+    urls = (url for entry in entries for url in entry.urls)
+    return _listed(urlsplit(url).hostname or "" for url in urls)
 
 
 def titles(entries: Iterable[CatalogueEntry]) -> str:

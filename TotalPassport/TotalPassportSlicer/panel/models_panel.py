@@ -21,13 +21,12 @@ from .buttons import allow, why_wait
 from .dialogs import Dialogs
 from .model_list import ModelList
 from .model_table import ModelTable
-from .plain_text import literally
 from .run_panel import ErrorsShown, RunPanel
 from .starter import Starter
 
 
 class ModelsPanel:
-    """Works the section's widgets, and keeps the list of models above Apply in line.
+    """Works the section's widgets.
 
     Parameters
     ----------
@@ -81,13 +80,13 @@ class ModelsPanel:
         """Choose a model's row."""
         self._table.choose(name)
 
-    def when_installed(self, name: str, run: Callable[[], None]) -> None:
-        """Start ``run``, after offering to download the model if it is not there."""
-        entry = self.models.find(name)
-        if entry is None or entry.installed:
-            self._start(run)
+    def when_installed(self, names: Sequence[str], run: Callable[[], None]) -> None:
+        """Start ``run``, after offering to download those of the models that are not there."""
+        missing = [name for name in names if (entry := self.models.find(name)) is not None and not entry.installed]
+        if missing:
+            self._start(lambda: self._offer(missing, run), conversion=True)
         else:
-            self._start(lambda: self._offer(name, run), conversion=True)
+            self._start(run)
 
     def finished(self, outcome: Outcome) -> bool:
         """Take the end of a run; return whether it brought in models or tried to."""
@@ -105,23 +104,10 @@ class ModelsPanel:
     # -- what is shown --------------------------------------------------------------------------------------------
 
     def _show(self) -> None:
-        self._fill_list()
         self._table.fill(self.models.entries)
         self._ui.catalogueLabel.text = self.models.problem
         self._ui.catalogueLabel.visible = bool(self.models.problem)
         self.update()
-
-    def _fill_list(self) -> None:
-        box = self._ui.modelComboBox
-        chosen = box.itemData(box.currentIndex) if box.count else None
-        before = box.blockSignals(True)  # the parameter stays what it is, whatever the list looks like meanwhile
-        box.clear()
-        for entry in self.models.entries:
-            box.addItem(model_list.title_with_state(entry), entry.name)
-            box.setItemData(box.count - 1, literally(model_list.about(entry)), qt.Qt.ToolTipRole)
-        box.currentIndex = box.findData(chosen)
-        box.view().minimumWidth = box.view().sizeHintForColumn(0) + 24  # the state stands at the end of a long line
-        box.blockSignals(before)
 
     def update(self) -> None:
         """Bring the buttons in line with the chosen row and with what is under way."""
@@ -152,7 +138,7 @@ class ModelsPanel:
             self._logic.cancel()
             return
         name = self._table.chosen
-        self._start(lambda: self._download(self._look_up(name)), conversion=True)
+        self._start(lambda: self._download([self._look_up(name)]), conversion=True)
 
     def _on_import_file(self) -> None:
         self._import(self._dialogs.choose_models())
@@ -188,13 +174,13 @@ class ModelsPanel:
             self._tell(_("Deleted: {title}.").format(title=entry.title))
         self.refresh()
 
-    def _offer(self, name: str, run: Callable[[], None]) -> None:
-        """Ask whether to download a model, and run when it has come."""
-        entry = self._look_up(name)
-        if not self._dialogs.confirm(_("TotalPassport: download a model"), _offer_text(entry), _("Download")):
-            self._panel.say(_("Nothing was downloaded. Choose another model, or click Apply again."))
+    def _offer(self, names: Sequence[str], run: Callable[[], None]) -> None:
+        """Ask whether to download models, and run when they have come."""
+        entries = [self._look_up(name) for name in names]
+        if not self._dialogs.confirm(_("TotalPassport: download a model"), _offer_text(entries), _("Download")):
+            self._panel.say(_("Nothing was downloaded. Choose something else to find, or click Apply again."))
             return
-        self._download(entry, run)
+        self._download(entries, run)
 
     def _look_up(self, name: str) -> CatalogueEntry:
         self.refresh()  # the packages that read a catalogue of one's own may have come only now
@@ -203,10 +189,12 @@ class ModelsPanel:
             raise ModelError(self.models.problem or _("There is no model '{name}'.").format(name=name))
         return entry
 
-    def _download(self, entry: CatalogueEntry, afterwards: Callable[[], None] | None = None) -> None:
-        addresses = ", ".join(entry.urls)
-        line = _("Downloading '{title}' from {addresses}.").format(title=entry.title, addresses=addresses)
-        self._bring_in(line, partial(self._logic.downloadModel, entry.name), afterwards)
+    def _download(self, entries: Sequence[CatalogueEntry], afterwards: Callable[[], None] | None = None) -> None:
+        addresses = ", ".join(url for entry in entries for url in entry.urls)
+        line = _("Downloading '{title}' from {addresses}.").format(
+            title=model_list.titles(entries), addresses=addresses
+        )
+        self._bring_in(line, partial(self._logic.downloadModel, *(entry.name for entry in entries)), afterwards)
 
     def _bring_in(self, line: str, begin: Callable[[], None], afterwards: Callable[[], None] | None = None) -> None:
         self._panel.logged(line)
@@ -265,17 +253,20 @@ def _download_tip(entry: CatalogueEntry | None) -> str:
     return str(tip.format(size=size, addresses=model_list.addresses(entry)))
 
 
-def _offer_text(entry: CatalogueEntry) -> str:
+def _offer_text(entries: Sequence[CatalogueEntry]) -> str:
+    one = _("The model '{title}' is not installed.\n\nDownload it now and then run?")
+    several = _("These models are not installed: {title}.\n\nDownload them now and then run?")
+    question = (one if len(entries) == 1 else several).format(title=model_list.titles(entries))
     text = _(
-        "The model '{title}' is not installed.\n\nDownload it now and then run? About {size} come from {hosts}, once; "
-        "they are kept in '{folder}'. Licence: {licence}. Nothing of the scan is sent."
+        "{question} About {size} come from {hosts}, once; they are kept in '{folder}'. Licence: {licence}. Nothing of "
+        "the scan is sent."
     )
     return str(
         text.format(
-            title=entry.title,
-            size=model_list.in_bytes(model_list.missing_bytes(entry)),
-            hosts=model_list.hosts(entry),
+            question=question,
+            size=model_list.in_bytes(model_list.missing_bytes(*entries)),
+            hosts=model_list.hosts(*entries),
             folder=models_folder(),
-            licence=entry.licence,
+            licence=", ".join(dict.fromkeys(entry.licence for entry in entries)),
         )
     )

@@ -1,4 +1,4 @@
-"""The organ table of the panel: sorted by any column, searched by name, one row selected."""
+"""The organ table of the panel: sorted by any column, searched by name, rows selected, shown or hidden."""
 
 from __future__ import annotations
 
@@ -13,32 +13,69 @@ from .table_view import TableView
 class OrganTable:
     """Shows organ rows in a table view.
 
-    Only organs are shown whose name, or a check that found something, contains the text that is searched for. Above
+    Only organs are listed whose name, or a check that found something, contains the text that is searched for. Above
     the table stands what the checks say of the scan as a whole.
 
     Parameters
     ----------
     ui : Any
         The panel's widgets by name.
-    on_selected : Callable[[int], None]
-        Called with the label value of the organ whose row was chosen.
+    on_selected : Callable[[], None]
+        Called when other rows are selected.
+    on_opened : Callable[[int], None]
+        Called with the label value of an organ whose row was double-clicked, or chosen with Enter.
+    is_shown : Callable[[int], bool]
+        Whether an organ's segment can be seen.
+    on_shown : Callable[[int, bool], None]
+        Called with the label value of an organ that is to be seen, or no longer.
     """
 
-    def __init__(self, ui: Any, on_selected: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        ui: Any,
+        on_selected: Callable[[], None],
+        on_opened: Callable[[int], None],
+        is_shown: Callable[[int], bool],
+        on_shown: Callable[[int, bool], None],
+    ) -> None:
         self._note = ui.findingsLabel
-        self._on_selected = on_selected
+        self._on_selected, self._on_opened = on_selected, on_opened
+        self._filling = False
         self._table = TableView(
-            ui.organTableView, organ_columns(), search_text=lambda row: f"{row.name}\n{row.checks_text}"
+            ui.organTableView,
+            organ_columns(),
+            search_text=lambda row: f"{row.name}\n{row.checks_text}",
+            checked=lambda row: is_shown(row.label),
+            on_checked=lambda row, checked: on_shown(row.label, checked),
         )
-        ui.organTableView.connect("clicked(QModelIndex)", self._choose)
-        ui.organTableView.connect("activated(QModelIndex)", self._choose)
+        ui.organTableView.selectionModel().connect(
+            "selectionChanged(QItemSelection,QItemSelection)", self._selection_changed
+        )
+        ui.organTableView.connect("clicked(QModelIndex)", self._clicked)
+        ui.organTableView.connect("activated(QModelIndex)", self._opened)
+        ui.organTableView.connect("doubleClicked(QModelIndex)", self._opened)
         ui.searchLineEdit.connect("textChanged(QString)", self._table.search)
         self.fill([], None)
 
+    @property
+    def selected(self) -> list[int]:
+        """The label values of the organs whose rows are selected."""
+        return [row.label for row in self._table.selected()]
+
     def fill(self, rows: list[OrganRow], note: ScanNote | None) -> None:
-        """Show these rows, and what is to be said of the whole scan, in place of those before."""
+        """Show these rows, and what is to be said of the whole scan, in place of those before; none is selected."""
+        self._filling = True
         self._show_note(note)
         self._table.fill(rows, sort_column=0)
+        self._filling = False
+
+    def update_shown(self) -> None:
+        """Bring the check boxes in line with what can be seen."""
+        self._table.update_checks()
+
+    def as_text(self) -> str:
+        """Return the selected rows, or all, for a spreadsheet."""
+        return self._table.as_text()
 
     def _show_note(self, note: ScanNote | None) -> None:
         self._note.visible = note is not None
@@ -47,7 +84,14 @@ class OrganTable:
         color = SEVERITY_COLORS.get(note.severity) if note is not None else None
         self._note.styleSheet = f"color: rgb{color}" if color else "color: gray"
 
-    def _choose(self, index: Any) -> None:
+    def _selection_changed(self, *_selections: Any) -> None:
+        if not self._filling:
+            self._on_selected()
+
+    def _clicked(self, _index: Any) -> None:
+        self._on_selected()  # also of the row that was selected before: the views may have gone elsewhere
+
+    def _opened(self, index: Any) -> None:
         row = self._table.row_at(index)
         if row is not None:
-            self._on_selected(row.label)
+            self._on_opened(row.label)

@@ -13,6 +13,8 @@ from .plain_text import literally
 _SEARCH_ROLE = qt.Qt.UserRole + 2
 _ROW_ROLE = qt.Qt.UserRole + 1
 _ROW_HEIGHT = 22
+_WIDEST_NAME = 175
+"""Of the first column, so that numbers are seen beside it; longer names are in the tooltip."""
 _UNKNOWN = float("-inf")
 """What is not known comes before all numbers."""
 
@@ -30,6 +32,10 @@ class TableView:
         What a row is searched by, see `search`.
     background : Callable[[Any], Any] | None
         Colour (red, green, blue, opacity) behind a row; None for none.
+    checked : Callable[[Any], bool] | None
+        Whether a row is checked; without it the rows have no check boxes.
+    on_checked : Callable[[Any, bool], None] | None
+        Called with a row that the user has checked or unchecked.
     """
 
     def __init__(
@@ -38,10 +44,14 @@ class TableView:
         columns: Sequence[Column],
         search_text: Callable[[Any], str] | None = None,
         background: Callable[[Any], tuple[int, int, int, int] | None] | None = None,
+        checked: Callable[[Any], bool] | None = None,
+        on_checked: Callable[[Any, bool], None] | None = None,
     ) -> None:
         self.view = view
         self._columns = [column for column in columns if column.title]
         self._search_text, self._background = search_text, background
+        self._checked, self._on_checked = checked, on_checked
+        self._filling = False
         self._rows: Sequence[Any] = ()
         self._model = qt.QStandardItemModel(view)
         self._sorted = qt.QSortFilterProxyModel(view)
@@ -50,6 +60,8 @@ class TableView:
         self._sorted.filterRole = _SEARCH_ROLE
         self._sorted.filterCaseSensitivity = qt.Qt.CaseInsensitive
         view.setModel(self._sorted)
+        if on_checked is not None:
+            self._model.connect("itemChanged(QStandardItem*)", self._on_item)
         view.horizontalHeader().stretchLastSection = True
         view.verticalHeader().visible = False
         view.verticalHeader().defaultSectionSize = _ROW_HEIGHT
@@ -58,6 +70,7 @@ class TableView:
         """Show these rows in place of those before, sorted by a column, or in their own order."""
         # Sorting while rows come in would sort once for each cell.
         self.view.setSortingEnabled(False)
+        self._filling = True
         self._rows = rows
         self._model.clear()
         self._model.setHorizontalHeaderLabels([column.title for column in self._columns])
@@ -66,6 +79,7 @@ class TableView:
         self._model.setRowCount(len(rows))
         for number, row in enumerate(rows):
             self._fill_row(number, row)
+        self._filling = False
         if sort_column is None:
             self._sorted.sort(-1)
             self.view.horizontalHeader().setSortIndicator(-1, qt.Qt.AscendingOrder)
@@ -73,6 +87,32 @@ class TableView:
         if sort_column is not None:
             self.view.sortByColumn(sort_column, qt.Qt.AscendingOrder)
         self.view.resizeColumnsToContents()
+        if self.view.columnWidth(0) > _WIDEST_NAME:
+            self.view.setColumnWidth(0, _WIDEST_NAME)
+
+    def selected(self) -> list[Any]:
+        """Return the rows that are selected, from top to bottom."""
+        indices = self.view.selectionModel().selectedRows()
+        rows = [self.row_at(index) for index in sorted(indices, key=lambda index: index.row())]
+        return [row for row in rows if row is not None]
+
+    def update_checks(self) -> None:
+        """Bring the check boxes in line with what they stand for."""
+        if self._checked is not None:
+            self._filling = True
+            for number, row in enumerate(self._rows):
+                state = qt.Qt.Checked if self._checked(row) else qt.Qt.Unchecked
+                self._model.item(number, 0).setCheckState(state)
+            self._filling = False
+
+    def as_text(self) -> str:
+        """Return titles and the selected rows, or all that are shown if none is, for a spreadsheet."""
+        numbers = sorted(index.row() for index in self.view.selectionModel().selectedRows())
+        lines = ["\t".join(column.title for column in self._columns)]
+        for number in numbers or range(self._sorted.rowCount()):
+            cells = [self._sorted.index(number, place).data() for place in range(len(self._columns))]
+            lines.append("\t".join(str(cell) for cell in cells))
+        return "\n".join(lines)
 
     def search(self, text: str) -> None:
         """Show only rows that contain a text."""
@@ -83,11 +123,20 @@ class TableView:
         number = index.sibling(index.row(), 0).data(_ROW_ROLE)
         return None if number is None else self._rows[int(number)]
 
+    def _on_item(self, item: Any) -> None:
+        number = item.data(_ROW_ROLE)
+        if not self._filling and number is not None and self._on_checked is not None:
+            self._on_checked(self._rows[int(number)], item.checkState() == qt.Qt.Checked)
+
     def _fill_row(self, number: int, row: Any) -> None:
         first = self._model.index(number, 0)
         self._model.setData(first, number, _ROW_ROLE)
         if self._search_text is not None:
             self._model.setData(first, self._search_text(row), _SEARCH_ROLE)
+        if self._checked is not None:
+            item = self._model.item(number, 0)
+            item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable | qt.Qt.ItemIsUserCheckable)
+            item.setCheckState(qt.Qt.Checked if self._checked(row) else qt.Qt.Unchecked)
         behind = self._background(row) if self._background is not None else None
         for place, column in enumerate(self._columns):
             index = self._model.index(number, place)

@@ -108,6 +108,10 @@ def _texts_of_packages() -> dict[HintCode, str]:
 
 def _texts_of_measures() -> dict[HintCode, str]:
     return {
+        HintCode.RAISE_LIMIT: _(
+            "Close other programs. If that does not help, Slicer was started under a limit of this computer, which its "
+            "administrator can raise."
+        ),
         HintCode.MEASURE_AGAIN: _(
             "Measure the segmentation again: 'Make passport' in the section Passport from segmentation."
         ),

@@ -19,6 +19,7 @@ def described(ready: Any) -> Any:
     """The panel after a run on the phantom."""
     ready.use_child(ready.phantom_child)
     ready.apply_and_wait()
+    ready.ui.showAllOrgansCheckBox.checked = True
     return ready
 
 
@@ -88,13 +89,14 @@ def test_ellipsoids_have_the_colours_that_the_segments_have_now(described: Any) 
 
 def test_segments_of_ones_own_colour_their_ellipsoids_and_rows(panel: Any) -> None:
     import qt
+    from TotalPassportSlicer.nodes.organ_segments import organ_colors
 
     node = panel.add_boxes({"Tumour": 1, "liver": 2})
     node.GetSegmentation().GetNthSegment(0).SetColor(1.0, 0.0, 1.0)
     panel.parameters.segmentationToDescribe = node
     panel.ui.describeButton.click()
     assert panel.wait().status.value == "done"
-    colors = {tuple(color) for color in vertices(panel.nodes().ellipsoids, "Organ").tolist()}
+    colors = set(organ_colors(panel.nodes(), panel.passport()).values())
     own = tuple(np.round(255 * np.array(node.GetSegmentation().GetNthSegment(1).GetColor())).astype(int).tolist())
     assert colors == {(255, 0, 255), own}
     row = panel.table_texts(0).index("Tumour")
@@ -125,6 +127,16 @@ def test_flat_and_line_like_organs_are_thin_but_there_and_a_single_voxel_has_non
     np.testing.assert_allclose(line.max(axis=0) - [100, 0, 0], [20 * LEAST_PART, 20 * LEAST_PART, 20], rtol=1e-2)
     assert np.isfinite(vertices(polydata, "Normals")).all()
     assert {color[0] for color in vertices(polydata, "Organ").tolist()} == {9, 8}
+
+
+def test_an_organ_that_is_cut_by_the_edge_of_the_scan_has_no_ellipsoid(application: Any) -> None:
+    import slicer
+    from TotalPassportSlicer.nodes.ellipsoids import fill_ellipsoids
+
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode", "Ellipsoids")
+    organs = [make_organ(1, [20, 20, 80]), replace(make_organ(2, [20, 20, 80]), touches_border=True)]
+    fill_ellipsoids(node, organs, {1: (9, 9, 9), 2: (8, 8, 8)})
+    assert {color[0] for color in vertices(node, "Organ").tolist()} == {9}
 
 
 def test_a_passport_without_organs_has_an_empty_model(application: Any) -> None:
@@ -172,7 +184,6 @@ class TestAxesWhoseDirectionCannotBeReliedOn:
 
     def test_are_seen_to_be_faint(self, rendering: Any, described: Any, tmp_path: Path) -> None:
         """The same axes once as they are and once as if they could be relied on: nothing else differs."""
-        from TotalPassportLib.passport import Passport
         from TotalPassportSlicer.nodes import presentation
 
         for box in (described.ui.show3DCheckBox, described.ui.showCentroidsCheckBox):
@@ -182,9 +193,7 @@ class TestAxesWhoseDirectionCannotBeReliedOn:
         picture(described, tmp_path / "first.png")  # the view comes to rest with it
         seen = []
         for checks in (liver.checks, ()):
-            presentation.fill_axes(
-                node, Passport(organs={5: replace(liver, checks=checks)}, shape=(1, 1, 1), affine=np.eye(4))
-            )
+            presentation.fill_axes(node, [replace(liver, checks=checks)])
             without = picture_without_axes(described, tmp_path / "without.png")
             seen.append(np.abs(picture(described, tmp_path / "axes.png") - without).sum())
         faint, strong = seen

@@ -26,6 +26,7 @@ def shown(rendering: Any, ready: Any) -> Any:
     """The panel after a run on the phantom, where pictures can be made."""
     ready.use_child(ready.phantom_child)
     ready.apply_and_wait()
+    ready.ui.showAllOrgansCheckBox.checked = True
     return ready
 
 

@@ -85,6 +85,7 @@ def test_axes_are_one_model_with_a_colour_for_each_axis(ready: Any) -> None:
     from TotalPassportSlicer.nodes.organs import AXIS_COLORS
     from vtk.util.numpy_support import vtk_to_numpy
 
+    ready.ui.showAllOrgansCheckBox.checked = True
     model = ready.nodes().axes
     polydata = model.GetPolyData()
     points = vtk_to_numpy(polydata.GetPoints().GetData()).reshape(-1, 3, 2, 3)

@@ -48,6 +48,7 @@ def test_a_saved_scene_comes_back_with_its_passport(ready: Any, tmp_path: Path) 
     ready.use_child(ready.phantom_child)
     ready.ui.showAxesCheckBox.checked = False
     ready.ui.showEllipsoidsCheckBox.checked = True
+    ready.ui.showAllOrgansCheckBox.checked = True
     ready.apply_and_wait()
     before = ready.passport()
     labels = ready.expected_labels()

@@ -27,7 +27,7 @@ def test_the_sample_gets_the_demo_model_and_the_next_scan_a_real_one_again(panel
     panel.host.enter(panel.widget)
     assert panel.parameters.inputVolume is sample
     assert panel.parameters.model == "demo"
-    assert panel.ui.modelComboBox.itemData(panel.ui.modelComboBox.currentIndex) == "demo"
+    assert panel.ui.taskComboBox.itemData(panel.ui.taskComboBox.currentIndex) == "model:demo"
     assert "Of any other scan than its sample" in panel.ui.modelNoteLabel.text
     panel.parameters.inputVolume = panel.add_phantom()
     assert panel.parameters.model == "fast"

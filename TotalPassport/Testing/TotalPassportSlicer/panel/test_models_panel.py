@@ -62,11 +62,6 @@ class TestTheTable:
         assert "For tests." in tip
         assert "3 × 3 × 3 mm" in tip
 
-    def test_the_list_above_apply_offers_the_same_models_with_what_is_missing(self, models: Any) -> None:
-        offered = models.offered_models()
-        assert [text.endswith("– not installed") for text in offered] == [False, *(True for _ in offered[1:])]
-        assert [text.removesuffix(" – not installed") for text in offered] == [row[0] for row in models.model_rows()]
-
     def test_the_row_of_the_model_that_is_used_is_chosen_first(self, models: Any) -> None:
         assert models.ui.downloadModelButton.enabled, "that of fast"
         models.choose_model("demo")
@@ -89,7 +84,7 @@ class TestTheTable:
         assert not models.ui.applyButton.enabled
         write_model(home / "models" / "mine", name="mine", title="My network")
         models.widget.enter()
-        assert models.ui.modelComboBox.currentText == "My network"
+        assert models.ui.taskComboBox.currentText == "My network"
 
     def test_models_without_an_address_cannot_be_downloaded_and_say_so(self, models: Any) -> None:
         models.click_model("Demo (synthetic phantoms)")
@@ -107,7 +102,7 @@ class TestDownload:
         assert models.wait(120).status.value == "done"
         assert installed(home) == ["fast"]
         assert state_of(models, TITLE) == "installed"
-        assert TITLE in models.offered_models()
+        assert "Not installed" not in models.ui.modelNoteLabel.text
         assert models.ui.statusLabel.text == f"Installed: {TITLE}."
         assert models.ui.progressBar.isHidden()
         assert models.ui.downloadModelButton.text == "Download"
@@ -198,7 +193,7 @@ class TestImport:
         models.ui.importFolderButton.click()
         assert models.wait(120).status.value == "done"
         assert installed(home) == ["mine"]
-        assert "My network" in models.offered_models()
+        assert "My network" in models.offered()
 
     def test_thinking_better_of_it_does_nothing(self, models: Any) -> None:
         models.host.answers.expect("open_files", [])
@@ -255,7 +250,7 @@ class TestDelete:
         assert installed(home) == []
         assert files_below(home / "cache" / "incoming") == []
         assert state_of(with_fast, TITLE) == "not installed"
-        assert f"{TITLE} – not installed" in with_fast.offered_models()
+        assert "Not installed" in with_fast.ui.modelNoteLabel.text
         assert with_fast.ui.statusLabel.text == f"Deleted: {TITLE}."
         assert not with_fast.ui.deleteModelButton.enabled
 
@@ -313,7 +308,7 @@ class TestCataloguesOfOnesOwn:
         ready.widget.enter()
         assert ready.ui.catalogueLabel.isHidden()
         assert ready.ui.applyButton.enabled
-        assert TITLE in ready.offered_models()
+        assert TITLE in [row[0] for row in ready.model_rows()]
 
     def test_the_panel_opens_before_the_package_that_checks_catalogues_is_installed(
         self, site: Site, slicer_host: Any, monkeypatch: pytest.MonkeyPatch
@@ -323,7 +318,7 @@ class TestCataloguesOfOnesOwn:
         module = Path(installation.__file__).parents[2] / "TotalPassport.py"
         monkeypatch.setitem(sys.modules, "fastjsonschema", None)
         widget = slicer_host.load_module(module)
-        assert widget.ui.modelComboBox.count >= 4
+        assert widget.ui.taskComboBox.count >= 4
         assert widget.ui.catalogueLabel.text == ""
         monkeypatch.undo()
 

@@ -88,7 +88,7 @@ def test_the_checks_stand_beside_the_name_as_a_sign_and_titles_say_what_they_mea
 
     model = mirrored.ui.organTableView.model()
     titles = [model.headerData(section, qt.Qt.Horizontal) for section in range(model.columnCount())]
-    assert titles[:3] == ["Organ", "Checks", "ml"]
+    assert titles[:3] == ["Organ", "!", "ml"]
     assert set(mirrored.table_texts(1)) == {"✖"}
     assert "millilitres" in model.headerData(2, qt.Qt.Horizontal, qt.Qt.ToolTipRole)
     view = mirrored.ui.organTableView

@@ -115,27 +115,44 @@ def download_with_companions(
     cancellation: Cancellation | None = None,
     settings: DownloadSettings | None = None,
 ) -> list[Path]:
-    """Bring a model into the store with all that its task needs beside it, such as the model that crops; see there.
+    """Bring a model into the store with all that its task needs beside it, such as the model that crops.
+
+    Raises
+    ------
+    ModelError, BadInput, Cancelled
+        As `download_several` does.
+    """
+    return download_several([name], on_event, cancellation, settings)
+
+
+def download_several(
+    names: Sequence[str],
+    on_event: EventCallback = ignore_event,
+    cancellation: Cancellation | None = None,
+    settings: DownloadSettings | None = None,
+) -> list[Path]:
+    """Bring models into the store with all that their tasks need beside them, each once; see `download_model`.
 
     What nobody may publish is refused before anything is downloaded. Returns the folders of those that were missing, or
-    the model's own if none was.
+    the models' own if none was.
 
     Raises
     ------
     ModelError, BadInput, Cancelled
         As `download_model` does.
     """
-    missing = missing_models(name)
+    missing = missing_models(*names)
     folders = [
         download_model(entry.name, _part_of_several(on_event, index, len(missing)), cancellation, settings)
         for index, entry in enumerate(missing)
     ]
-    return folders or [find_entry(name).folder]
+    return folders or [find_entry(name).folder for name in names]
 
 
-def missing_models(name: str) -> list[CatalogueEntry]:
-    """Return what has to be brought in before a model can run, itself included; licensed ones first."""
-    missing = [entry for entry in with_companions(name) if not entry.installed]
+def missing_models(*names: str) -> list[CatalogueEntry]:
+    """Return what has to be brought in before models can run, themselves included, each once; licensed ones first."""
+    needed = {entry.name: entry for name in names for entry in with_companions(name)}
+    missing = [entry for entry in needed.values() if not entry.installed]
     return sorted(missing, key=lambda entry: not entry.licensed)
 
 
