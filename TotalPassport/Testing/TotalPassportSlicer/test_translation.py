@@ -18,7 +18,7 @@ NOT_SHOWN = {
 _WORDS = re.compile(r"[A-Za-z]{2,}[ ,][A-Za-z{]|[A-Z][a-z]+…")
 """Two words, as sentences and titles have; names of nodes, signals, styles and files have none."""
 _OF_PROGRAMS = re.compile(
-    r"^color: |^rgb|\(.*\)$|^<p style|^PID eq|^pid=|//|Segmentation category and type|contributors$"
+    r"^color: |^rgb|\(.*\)$|^<p style|^PID eq|^pid=|//|Segmentation category and type|^TotalPassport [a-z]+$"
 )
 TRANSLATORS = ("_", "translate")
 NOT_TEXTS = ("connect", "disconnect", "compile", "cast", "SkipTest", "join")

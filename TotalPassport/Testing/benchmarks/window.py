@@ -63,7 +63,7 @@ def measure(host: Any) -> dict[str, float]:
     volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Boxes")
     slicer.util.updateVolumeFromArray(volume, labels.astype(np.int16))
     segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Boxes segmentation")
-    segmentations.fill_segmentation(segmentation, [segmentations.LabelLayer(voxels=labels, labels=table)], volume)
+    segmentations.fill_segmentation(segmentation, [segmentations.SegmentLayer(voxels=labels, labels=table)], volume)
     nodes = ScanNodes.for_source(volume)
     nodes.segmentation = segmentation
     nodes.document.SetText(passport_text(passport))

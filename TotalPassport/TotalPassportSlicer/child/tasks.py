@@ -20,7 +20,7 @@ from ..nodes import presentation, segmentations, volumes
 from ..nodes.confidence_map import store_confidence
 from ..nodes.documents import store_passport
 from ..nodes.scan_nodes import ScanNodes
-from ..nodes.segmentations import LabelLayer
+from ..nodes.segmentations import SegmentLayer
 from .jobs import Event, Job
 
 Log = Callable[[str], None]
@@ -146,17 +146,17 @@ def _bring_in_job(fields: dict[str, Any], cancelled_hint: str) -> Job:
     )
 
 
-def _layers(result: Event, options: RunOptions) -> list[LabelLayer]:
+def _layers(result: Event, options: RunOptions) -> list[SegmentLayer]:
     """Return what each task has found, or the one model."""
     files = {name: Path(result.get("task_labels", "")) / f"{name}.nii.gz" for name in options.task}
     # A task that finds none of the structures that were asked for did not run.
     ran = [load_task(name) for name in options.task if files[name].is_file()] if "task_labels" in result else []
     if len(ran) < 2:
         table = ran[0].labels if ran else find_model(options.models()[0]).labels
-        return [LabelLayer(voxels=volumes.read_labels(Path(result["segmentation"])), labels=table)]
+        return [SegmentLayer(voxels=volumes.read_labels(Path(result["segmentation"])), labels=table)]
     names = [label.name for task in ran for label in task.labels.values()]
     return [
-        LabelLayer(
+        SegmentLayer(
             voxels=volumes.read_labels(files[task.name]),
             labels={
                 value: replace(_called(task.name, label, names.count(label.name) > 1), value=task.number(value))
@@ -176,7 +176,7 @@ def _called(task: str, label: Label, shared: bool) -> Label:
 
 
 def _load_run(
-    volume_node: Any, segmentation_node: Any | None, layers: Sequence[LabelLayer], passport_file: Path
+    volume_node: Any, segmentation_node: Any | None, layers: Sequence[SegmentLayer], passport_file: Path
 ) -> ScanNodes:
     nodes = ScanNodes.for_source(volume_node)
     segmentation = _segmentation_in_scene(segmentation_node) or nodes.segmentation

@@ -33,7 +33,7 @@ _NUMBERED_NAME = re.compile(r"(?:segment|label)[ _]?(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelLayer:
+class SegmentLayer:
     """What one task has found, for a segmentation node.
 
     Attributes
@@ -48,7 +48,7 @@ class LabelLayer:
     labels: Mapping[int, Label]
 
 
-def fill_segmentation(node: Any, layers: Sequence[LabelLayer], volume_node: Any) -> None:
+def fill_segmentation(node: Any, layers: Sequence[SegmentLayer], volume_node: Any) -> None:
     """Replace the content of a segmentation node by the labels that occur in some layers.
 
     The segments of a layer share one label image on the volume's exact grid, so that this takes no time and little
