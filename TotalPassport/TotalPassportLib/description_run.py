@@ -101,7 +101,7 @@ def describe(
             scan = None if ct is None else load_ct(image_given(ct, "CT"), progress.warn, series)
             exports = _export_paths(kinds_meant(formats), destination, given, scan)
             is_folder = isinstance(given, Path) and given.is_dir()
-            loaded = MaskFolder(place) if is_folder else load_segmentation(given, progress.warn)
+            loaded = MaskFolder(place) if is_folder else load_segmentation(given, progress.warn, scan)
         with progress.stage("describe"):
             if isinstance(loaded, MaskFolder):
                 if destination is not None:

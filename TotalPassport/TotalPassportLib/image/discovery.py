@@ -15,9 +15,9 @@ from pathlib import Path
 
 from ..base.errors import BadInput
 from ..base.text import shown_name
-from .dicom.dicom_archive import ARCHIVE_ENDING, unpacked
+from .dicom.dicom_archive import unpacked
 from .dicom.dicom_directory import is_directory_file, listed_files
-from .dicom.dicom_header import looks_like_dicom
+from .dicom.dicom_header import ARCHIVE_ENDING, looks_like_dicom
 from .dicom.dicom_series import Series, series_in, series_of_files
 from .formats import image_files
 from .stored_image import UnfitImage

@@ -9,8 +9,8 @@ from pathlib import Path
 from ..base.errors import BadInput
 from ..base.files import require_regular
 from . import itk_reader, nifti
-from .dicom.dicom_archive import ARCHIVE_ENDING
-from .dicom.dicom_header import DICOM_ENDINGS, looks_like_dicom
+from .dicom.dicom_header import ARCHIVE_ENDING, DICOM_ENDINGS, is_segmentation, looks_like_dicom
+from .dicom.dicom_labels import read_dicom_labels
 from .dicom.dicom_scan import read_dicom
 from .nifti_header import HINT
 from .stored_image import StoredImage
@@ -66,7 +66,7 @@ def read_image(path: Path, series: str = "", modality: str | None = None) -> Sto
     require_regular(path)
     kind = _format_of(path)
     if kind is None and (path.name.lower().endswith(ARCHIVE_ENDING) or looks_like_dicom(path)):
-        return read_dicom(path, series, modality)
+        return read_dicom_labels(path) if is_segmentation(path) else read_dicom(path, series, modality)
     if series:
         raise BadInput(f"'{path}' is no DICOM, and nothing else has series.", "Leave the series out.")
     if kind is None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..base.errors import BadInput
 from ..base.text import shown_name
+from .dicom.dicom_labels import SLICES_LEFT_OUT, placed_on_grid
 from .formats import read_image
 from .grid import canonical_grid, from_canonical, to_canonical
 from .hounsfield import remark_on_intensities
@@ -151,13 +152,15 @@ def load_mr(path: Path | StoredImage, warn: Warn | None = None, series: str = ""
     return _told(replace(volume, remarks=(*volume.remarks, *(remark for remark in found if remark))), warn)
 
 
-def load_segmentation(path: Path | StoredImage, warn: Warn | None = None) -> Volume:
+def load_segmentation(path: Path | StoredImage, warn: Warn | None = None, scan: Volume | None = None) -> Volume:
     """Load a label image; the voxels are unsigned integers.
 
     Parameters
     ----------
     path, warn
         As for `load_ct`.
+    scan : Volume, optional
+        What was segmented; a segmentation object in DICOM is brought onto its grid.
 
     Raises
     ------
@@ -167,11 +170,29 @@ def load_segmentation(path: Path | StoredImage, warn: Warn | None = None) -> Vol
         The image does not fit into memory.
     """
     volume = load_labels(path)
+    if scan is not None and any(remark.code == SLICES_LEFT_OUT for remark in volume.remarks):
+        volume = _on_grid_of(volume, scan)
     if not volume.voxels.any():
         raise BadInput(
             f"'{volume.path}' holds no label: every voxel is 0.", "Choose a segmentation that has structures."
         )
     return _told(volume, warn)
+
+
+def _on_grid_of(segmentation: Volume, scan: Volume) -> Volume:
+    labels = placed_on_grid(segmentation.voxels, segmentation.affine, scan.voxels.shape, scan.affine)
+    if labels is None:
+        raise BadInput(
+            f"'{segmentation.path}' is not of '{scan.path}': their voxels lie apart.",
+            "Give the scan that was segmented.",
+        )
+    return replace(
+        segmentation,
+        voxels=labels,
+        affine=scan.affine,
+        nominal_spacing_mm=scan.nominal_spacing_mm,
+        remarks=tuple(remark for remark in segmentation.remarks if remark.code != SLICES_LEFT_OUT),
+    )
 
 
 def load_labels(path: Path | StoredImage) -> Volume:

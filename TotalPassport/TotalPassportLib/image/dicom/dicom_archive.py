@@ -15,7 +15,6 @@ from ...base.errors import BadInput
 from ...base.files import open_regular
 from ...base.temporaries import folder_beside
 
-ARCHIVE_ENDING = ".zip"
 MOST_MEMBERS = 100_000
 LARGEST_RATIO = 400
 """Of the whole archive: air outside of the patient is all but nothing, and deflate itself reaches 1030."""

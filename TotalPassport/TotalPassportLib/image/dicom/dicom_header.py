@@ -19,6 +19,7 @@ from ...base.files import open_regular
 from ...base.hints import Hint, HintCode
 from ..stored_image import UnfitImage
 
+ARCHIVE_ENDING = ".zip"
 DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
 """Names of files that are taken for DICOM even where they do not begin as the standard demands."""
 _MAGIC, _MAGIC_OFFSET = b"DICM", 128
@@ -58,6 +59,8 @@ _WANTED = (
     "SOPInstanceUID",
     "SpacingBetweenSlices",
 )
+SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+"""Segmentation and Label Map Segmentation Storage."""
 NO_SCANS = frozenset({"SEG", "RTDOSE", "RTSTRUCT", "PR", "SR", "KO", "REG", "DOC", "OT", "SC"})
 """Modalities of objects that are made of scans."""
 
@@ -167,6 +170,22 @@ def looks_like_dicom(path: Path) -> bool:
         with open_regular(path) as file:
             return file.read(_MAGIC_OFFSET + len(_MAGIC))[_MAGIC_OFFSET:] == _MAGIC
     except (BadInput, OSError):
+        return False
+
+
+def is_segmentation(path: Path) -> bool:
+    """Tell whether a DICOM file is a segmentation object."""
+    if path.name.lower().endswith(ARCHIVE_ENDING):
+        return False
+    pydicom = pydicom_module(f"'{path.name}'")
+    try:
+        with open_regular(path) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID"], force=True)
+            return str(header.get("SOPClassUID")) in SEGMENTATION_CLASSES
+    except MemoryError:
+        raise
+    except Exception:  # whoever reads it will say what is wrong
         return False
 
 

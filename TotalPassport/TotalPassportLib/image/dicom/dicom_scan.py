@@ -19,9 +19,9 @@ from ...base.files import sha256_of
 from ...base.memory import require_memory
 from ..itk_reader import LPS_FROM_RAS, read_unchanged, simple_itk, spacing_of, told, voxels_of_itk
 from ..stored_image import Remark, StoredImage, UnfitImage
-from .dicom_archive import ARCHIVE_ENDING, unpacked
+from .dicom_archive import unpacked
 from .dicom_directory import is_directory_file, listed_files
-from .dicom_header import Plane, looks_like_dicom, pydicom_module, read_dicom_header
+from .dicom_header import ARCHIVE_ENDING, Plane, looks_like_dicom, pydicom_module, read_dicom_header
 from .dicom_series import Series, chosen_series, renamed, series_in, series_of, series_of_files
 
 MOST_UNEVEN = 0.02
