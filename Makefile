@@ -1,7 +1,7 @@
 # A thin face of dev.py, which does the work and also runs where there is no make.
 PYTHON ?= python3
 
-.PHONY: demo test test-slicer lint parity bench-passport bench-alignment screenshots setup
+.PHONY: demo test test-slicer lint parity bench-passport bench-alignment bench-cohort screenshots setup
 
-demo test test-slicer lint parity bench-passport bench-alignment screenshots setup:
+demo test test-slicer lint parity bench-passport bench-alignment bench-cohort screenshots setup:
 	@$(PYTHON) dev.py $@

@@ -13,6 +13,7 @@
     bench-window     measure how quickly 117 organs appear in the scene and leave it, in the test host
     bench-tasks      run every task on a small scan, from weights in official layout to its passport, and print a table
     bench-confidence measure whether low confidence finds the poor structures of unseen phantoms
+    bench-cohort     measure how long a table of 10,000 synthetic passports takes, and each question to it
     screenshots      make the README's pictures again
     docs             build the documentation as a site, into build/site
     setup            only make the environment for development

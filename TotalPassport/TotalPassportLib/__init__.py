@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .alignment import Alignment, align
     from .base.errors import TotalPassportError
     from .batches.batch_run import BatchResult, batch
+    from .cohorts import Cohort, cohort
+    from .cohorts.building import BuildOptions
     from .comparison.changes import Comparison, compare
     from .description_run import describe
     from .drop_in import totalsegmentator
@@ -35,6 +37,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Alignment",
     "BatchResult",
+    "BuildOptions",
+    "Cohort",
     "Comparison",
     "OrganPassport",
     "Passport",
@@ -44,6 +48,7 @@ __all__ = [
     "TotalPassportError",
     "align",
     "batch",
+    "cohort",
     "compare",
     "describe",
     "read_passport",
@@ -55,6 +60,8 @@ __all__ = [
 _HOMES = {
     "Alignment": "alignment",
     "BatchResult": "batches.batch_run",
+    "BuildOptions": "cohorts.building",
+    "Cohort": "cohorts",
     "Comparison": "comparison.changes",
     "OrganPassport": "passport",
     "Passport": "passport",
@@ -64,6 +71,7 @@ _HOMES = {
     "TotalPassportError": "base.errors",
     "align": "alignment",
     "batch": "batches.batch_run",
+    "cohort": "cohorts",
     "compare": "comparison.changes",
     "describe": "description_run",
     "read_passport": "passport",

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "passport": {"base", "image"},
     "alignment": {"base", "image", "passport"},
     "comparison": {"base", "passport", "alignment"},
+    "cohorts": {"base", "passport", "comparison", "pages"},
     "pages": {"base"},
     "exports": {"base", "image", "passport"},
     "report": {"base", "image", "passport", "pages"},

@@ -155,11 +155,10 @@ def _has_bounded_numbers(text: bytes) -> bool:
     exponent of one digit is below 1e49.
     """
     shape = text.translate(_SHAPE_OF_NUMBERS)
-    if b"0" * _MANY_DIGITS in shape:
-        return False
-    for found, exponent in enumerate(re.finditer(rb"0e\+?00", shape)):
+    large = rb"0e\+?00" if b"0" * _MANY_DIGITS not in shape else rb"0e\+?00|0{%d,}" % _MANY_DIGITS
+    for found, suspect in enumerate(re.finditer(large, shape)):
         # Within a hash, say, it is no number: those do not begin after a letter or a quotation mark.
-        place = exponent.start()
+        place = suspect.start()
         before = shape[max(place - _MANY_DIGITS, 0) : place].rstrip(b"0.-")[-1:]
         if before in b" \t\r\n[:," or found == _MANY_HASHES:
             return False

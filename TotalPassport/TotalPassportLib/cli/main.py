@@ -129,6 +129,7 @@ def command_line_parser() -> CommandParser:
     from .align import add_align
     from .batch import add_batch
     from .benchmark import add_benchmark
+    from .cohort import add_cohort
     from .combine import add_combine
     from .compare import add_compare
     from .demo import add_demo
@@ -160,6 +161,7 @@ def command_line_parser() -> CommandParser:
     add_align(commands, EXIT_CODES)
     add_models(commands, EXIT_CODES)
     add_export(commands, EXIT_CODES)
+    add_cohort(commands, EXIT_CODES)
     add_verify(commands, EXIT_CODES)
     add_report(commands, EXIT_CODES)
     add_benchmark(commands, EXIT_CODES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -21,6 +22,8 @@ class CommandParser(argparse.ArgumentParser):
         super().__init__(*arguments, **options)
         self.set_defaults(parser=self)
         self._lists: set[str] = set()
+        self.default_action = ""
+        """Which of its own commands is meant where none is named."""
 
     def add_list(self, option: str, **keywords: Any) -> None:
         """Add an option that takes one value or more."""
@@ -29,7 +32,24 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """See the base class; lists are spread before."""
-        return super().parse_known_args(list(spread(args or [], self._lists)), namespace)
+        given = list(args or [])
+        if self.default_action and given and not self._names_action(given[0]):
+            self._refuse_mistyped_action(given[0])
+            given.insert(0, self.default_action)
+        return super().parse_known_args(list(spread(given, self._lists)), namespace)
+
+    def _names_action(self, text: str) -> bool:
+        """Whether an argument is one of the parser's own commands, or asks for help."""
+        return text in ("-h", "--help", *self._action_names())
+
+    def _action_names(self) -> list[str]:
+        return [name for each in self._actions if isinstance(each, argparse._SubParsersAction) for name in each.choices]
+
+    def _refuse_mistyped_action(self, text: str) -> None:
+        """End with the usage if an argument is neither there as a file or folder nor unlike all commands."""
+        meant = did_you_mean(text, self._action_names())
+        if not text.startswith("-") and not os.path.exists(text) and meant.startswith("Did you mean"):
+            self.error(f"there is no folder '{text}', and no action either. {meant.partition('?')[0]}?")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

@@ -1,0 +1,5 @@
+"""Passports of many scans as one table, and questions to it."""
+
+from .opening import Cohort, cohort
+
+__all__ = ["Cohort", "cohort"]
