@@ -67,7 +67,8 @@ def main() -> int:
     tasks = {"setup": setup, "demo": demo, "test": test, "lint": lint, "parity": parity, "screenshots": screenshots}
     tasks |= {"docs": docs, "test-slicer": test_with_slicers_packages, "system-packages": name_system_packages}
     tasks |= {
-        f"bench-{name}": partial(benchmark, name) for name in ("passport", "alignment", "tasks", "confidence", "window")
+        f"bench-{name}": partial(benchmark, name)
+        for name in ("passport", "alignment", "tasks", "confidence", "window", "cohort")
     }
     name, *rest = sys.argv[1:] or ["help"]
     if name not in tasks:

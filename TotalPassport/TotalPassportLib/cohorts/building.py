@@ -16,11 +16,20 @@ from ..base.events import Cancellation, EventCallback, Progress, ignore_event, s
 from ..base.files import make_folder, sha256_of
 from ..base.locking import exclusive
 from ..base.outputs import OutputFiles
-from .columns import ORGAN_COLUMNS, SCAN_COLUMNS
 from .parquet_files import RowWriter, duckdb_module, tables_are_of, write_tables
+from .passport_files import FoundFiles, find_passports, read_all, scan_names
 from .patients import Visits, visits_of_pattern, visits_of_table
-from .reading import FoundFiles, find_passports, read_all, scan_names
-from .record import ORGANS_FILE, RECORD_FILE, SCANS_FILE, Record, SourceFile, build_name, read_record, record_text
+from .record import (
+    ORGANS_FILE,
+    RECORD_FILE,
+    SCANS_FILE,
+    Record,
+    SourceFile,
+    build_name,
+    read_cohort_record,
+    record_text,
+)
+from .table_columns import ORGAN_COLUMNS, SCAN_COLUMNS
 
 BUILD_SHARES = {"load": 0.05, "describe": 0.85, "write": 0.1}
 """Stages of building: finding and recognising files, reading them, writing the tables."""
@@ -181,7 +190,7 @@ def _former(output: Path, tables: tuple[Path, Path]) -> Record | None:
     if not (output / RECORD_FILE).is_file():
         return None
     try:
-        record = read_record(output)
+        record = read_cohort_record(output)
         return record if record is not None and tables_are_of(tables, record.build) else None
     except BadInput:
         return None
@@ -216,12 +225,12 @@ def _read_new(
     folder: Path, scans: dict[str, str], tables: tuple[Path, Path], jobs: int, progress: Progress
 ) -> dict[str, SourceFile]:
     files = {}
-    with RowWriter(tables[0], SCAN_COLUMNS) as scan_rows, RowWriter(tables[1], ORGAN_COLUMNS) as organ_rows:
+    with RowWriter(tables[0], SCAN_COLUMNS) as scan_writer, RowWriter(tables[1], ORGAN_COLUMNS) as organ_writer:
         for path, read in read_all(folder, scans, jobs):
             files[path] = read.file
             if read.scan is not None and read.organs is not None:
-                scan_rows.add([read.scan])
-                organ_rows.add(read.organs)
+                scan_writer.add([read.scan])
+                organ_writer.add(read.organs)
             progress.step(len(files), len(scans))
     return files
 

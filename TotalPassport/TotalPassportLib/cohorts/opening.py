@@ -1,4 +1,8 @@
-"""A cohort that is there: its two tables, open for questions in SQL that can do nothing else."""
+"""A cohort that is there: its two tables, open for questions in SQL that can do nothing else.
+
+cohort("results").to_dataframe()
+cohort("results", "COHORT").outliers("volume_mm3")
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from .building import BuildOptions, build_cohort
 from .follow_up import follow_up
 from .parquet_files import duckdb_module, tables_are_of
 from .questions import Selection, asymmetry, distribution, missing_organs, outliers, overview
-from .record import ORGANS_FILE, RECORD_FILE, SCANS_FILE, Record, read_record
+from .record import ORGANS_FILE, RECORD_FILE, SCANS_FILE, Record, read_cohort_record
 from .shapes import nearest_shapes
 
 if TYPE_CHECKING:
@@ -58,11 +62,6 @@ def cohort(
     ------
     BadInput
         There are no passports, or DuckDB, pyarrow or pandas is missing (the extra ``cohort``).
-
-    Examples
-    --------
-    >>> cohort("results").to_dataframe()  # doctest: +SKIP
-    >>> cohort("results", "cohort").outliers("volume_mm3")  # doctest: +SKIP
     """
     folder, options = Path(folder), options or BuildOptions()
     if output is None and (folder / RECORD_FILE).is_file():
@@ -94,7 +93,7 @@ class Cohort:
     def __init__(self, folder: Path | str, in_memory: bool = False) -> None:
         folder = Path(folder)
         with as_user_error():
-            record = read_record(folder)
+            record = read_cohort_record(folder)
             tables = folder / SCANS_FILE, folder / ORGANS_FILE
             if record is None or not tables_are_of(tables, record.build):
                 raise BadInput(

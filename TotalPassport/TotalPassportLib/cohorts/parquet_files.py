@@ -9,7 +9,7 @@ from typing import Any
 
 from ..base.errors import BadInput
 from ..base.optional_packages import optional_package
-from .columns import ORGAN_COLUMNS, SCAN_COLUMNS, Kind, Row, TableColumn
+from .table_columns import ORGAN_COLUMNS, SCAN_COLUMNS, Kind, Row, TableColumn
 
 ROWS_IN_A_GROUP = 40_960
 """Of the organs, which are sorted by name: a question about one organ reads few groups."""

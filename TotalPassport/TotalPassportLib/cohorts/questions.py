@@ -19,8 +19,8 @@ from ..base.suggestions import did_you_mean
 from ..base.text import counted, shown_name
 from ..passport.rules import load_rules
 from .answers import Answer
-from .columns import NUMBERS
 from .record import Record
+from .table_columns import NUMBERS
 
 Query = Callable[[str, Sequence[Any]], Answer]
 MAD_TO_SD = 1.4826

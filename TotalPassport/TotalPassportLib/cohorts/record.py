@@ -83,7 +83,7 @@ def _entry(file: SourceFile) -> dict[str, object]:
     return {name: value for name, value in asdict(file).items() if value is not None}
 
 
-def read_record(folder: Path) -> Record | None:
+def read_cohort_record(folder: Path) -> Record | None:
     """Return the record of a cohort; None where its tables are of an older kind, or of another build than it.
 
     Raises

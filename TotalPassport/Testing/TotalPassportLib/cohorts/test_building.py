@@ -21,7 +21,7 @@ from TotalPassportLib.base.errors import BadInput, Cancelled
 from TotalPassportLib.base.events import Cancellation
 from TotalPassportLib.cohorts import Cohort
 from TotalPassportLib.cohorts.building import BuildOptions, BuildSummary, build_cohort
-from TotalPassportLib.cohorts.reading import find_passports, scan_names
+from TotalPassportLib.cohorts.passport_files import find_passports, scan_names
 from TotalPassportLib.passport import write_passport
 
 

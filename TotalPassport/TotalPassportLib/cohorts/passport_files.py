@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from ..base.errors import TotalPassportError, user_error
 from ..base.files import open_regular, sha256_of
 from ..passport import read_passport
-from .columns import Row, organ_rows, scan_row
 from .record import SourceFile
+from .table_columns import Row, row_of_scan, rows_of_organs
 
 _SNIFFED_BYTES = 4096
 _SIGN = b'"totalpassport-passport/'
@@ -83,8 +83,8 @@ def _begins_as_passport(path: Path) -> bool:
 def scan_names(paths: Sequence[str]) -> dict[str, str]:
     """Return path -> the scan's name: the path without folders called ``passports``, ``_passport`` and the suffix.
 
-    >>> scan_names(["passports/s1.json", "b/ct_passport.json"])
-    {'passports/s1.json': 's1', 'b/ct_passport.json': 'b/ct'}
+    >>> scan_names(["b/ct_passport.json", "passports/s1.json"])
+    {'b/ct_passport.json': 'b/ct', 'passports/s1.json': 's1'}
 
     Where two would have one name, the later ones keep their paths.
 
@@ -115,7 +115,7 @@ def read_rows(folder: Path, path: str, scan: str) -> ReadPassport:
         before = file.stat()
         sha256 = sha256_of(file)
         passport = read_passport(file)
-        rows = scan_row(scan, path, passport), organ_rows(scan, passport)
+        rows = row_of_scan(scan, path, passport), rows_of_organs(scan, passport)
         after = file.stat()
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             return _damaged(sha256, after, "It changed while it was read.")

@@ -129,12 +129,12 @@ NUMBERS: Final = tuple(column.name for column in ORGAN_COLUMNS if column.kind in
 """Columns of the organs that can be asked for as a field."""
 
 
-def scan_row(scan: str, file: str, passport: Passport) -> Row:
+def row_of_scan(scan: str, file: str, passport: Passport) -> Row:
     """Return a row of the scans, without patient and date."""
     return (scan, file, None, None, *(value(passport) for _, value in _SCAN_VALUES.values()))
 
 
-def organ_rows(scan: str, passport: Passport) -> list[Row]:
+def rows_of_organs(scan: str, passport: Passport) -> list[Row]:
     """Return the rows of a scan's organs."""
     affine = label_affine(passport)
     return [(scan, *_cells(organ), *_repeatability(organ, affine)) for organ in passport]
