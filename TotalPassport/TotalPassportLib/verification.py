@@ -20,13 +20,16 @@ from .base.files import make_folder, sha256_of
 from .base.hints import Hint, HintCode
 from .base.labels import LabelTable
 from .base.paths import cache_folder
-from .image.volume import check_same_grid, load_ct, load_segmentation
-from .models.catalogue import PublishedFile, Verification, find_entry, find_model
+from .image.volume import check_same_grid, load_ct, load_mr, load_segmentation
+from .models.catalogue import PublishedFile, Verification, find_entry, find_model, list_models
+from .models.description import ModelDescription
+from .models.task import CT
 from .models.transfer.download import DownloadSettings, Source, download
 from .models.transfer.intake import download_model
 from .options import RunOptions
 from .pipeline import run
 from .segmentation.engines import AUTO
+from .segmentation.task_segmentation import models_needed
 
 FETCH_SHARES = {"fetch": 1.0}
 """Stages of bringing the published files."""
@@ -98,17 +101,24 @@ def verify_model(
     entry = find_entry(name)
     rule = entry.verification
     if rule is None:
-        raise BadInput(f"There is no published result to compare the model '{name}' with.", "Verify the model 'fast'.")
+        known = [other.name for other in list_models() if other.verification is not None]
+        raise BadInput(
+            f"There is no published result to compare the model '{name}' with.", f"There is one for {', '.join(known)}."
+        )
     cancellation = cancellation or Cancellation()
     with as_user_error():
         ct, labels = _published_files(rule, files_folder, Progress(FETCH_SHARES, on_event, cancellation), settings)
         if not entry.installed:
             download_model(name, on_event, cancellation, settings)
+        options = RunOptions.from_entries({"model": name, "provider": provider, **rule.options})
+        for companion in models_needed(find_model(name), (), options.of_tasks):
+            if not find_entry(companion).installed:
+                download_model(companion, on_event, cancellation, settings)
         with tempfile.TemporaryDirectory(prefix="totalpassport-", ignore_cleanup_errors=True) as folder:
-            options = RunOptions(model=entry.name, provider=provider)
             result = run(ct, folder, options, on_event=on_event, cancellation=cancellation)
-            table = find_model(entry.name).labels
-            return _compare(result.paths.segmentation, published_path=labels, ct_path=ct, rule=rule, table=table)
+            return _compare(
+                result.paths.segmentation, published_path=labels, ct_path=ct, rule=rule, model=find_model(name)
+            )
 
 
 def _published_files(
@@ -155,14 +165,15 @@ def _given(file: PublishedFile, folder: Path) -> Path:
 
 
 def _compare(
-    found_path: Path, *, published_path: Path, ct_path: Path, rule: Verification, table: LabelTable
+    found_path: Path, *, published_path: Path, ct_path: Path, rule: Verification, model: ModelDescription
 ) -> VerificationResult:
     found = np.asarray(nibabel.load(found_path).dataobj)
-    published, scan = load_segmentation(published_path), load_ct(ct_path)
+    published = load_segmentation(published_path)
+    scan = load_ct(ct_path) if model.modality == CT else load_mr(ct_path)
     check_same_grid(scan, published)
     voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
     return VerificationResult(
-        organs=organ_agreements(found, published.voxels, table, voxel_ml),
+        organs=organ_agreements(found, published.voxels, model.labels, voxel_ml),
         equal_voxels_share=float((found == published.voxels).mean()),
         rule=rule,
     )

@@ -122,16 +122,54 @@ def test_where_the_network_fails_the_address_is_shown_and_nothing_is_left(
     assert not list((home / "cache" / "verification").glob("*.gz"))
 
 
+STAND_INS = {
+    "total_mr-fast": (
+        "example_mr_sm.nii.gz", "total_mr.fast.example_mr_sm.nii.gz", {},
+        {"total_mr-fast": "Dataset852_TotalSegMRI_total_3mm_1088subj"},
+    ),
+    "fast": (
+        "ct_oblique.nii.gz", "total.fast_body_seg.ct_oblique.nii.gz", {"body_seg": True},
+        {"fast": FAST, "body-fast": "Dataset300_body_6mm_1559subj"},
+    ),
+}  # fmt: skip
+"""Model -> scan, what the official package made of it, with which options, the datasets of all networks it needs."""
+
+
+@pytest.mark.parametrize("name", STAND_INS)
+def test_scans_of_mr_and_results_of_cut_scans_are_reproduced_too(
+    name: str, home: Path, site: Site, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small random weights stand in for the released ones, and the official package's results for the published."""
+    scan, labels, options, datasets = STAND_INS[name]
+    tasks = shared / "parity_tasks"
+    entries = {}
+    for model, dataset in datasets.items():
+        weights = site.put(f"{dataset}.zip", zip_folder(tasks / "weights" / dataset))
+        entries[model] = model_entry(model, [dataset_document(dataset, weights)])
+    contents = (tasks / "inputs" / scan).read_bytes(), (tasks / "expected" / labels).read_bytes()
+    ct, published = (published_file(site.put(f"{n}.nii.gz", content), content) for n, content in enumerate(contents))
+    rule = {"least_mean_dice": 0.999, "least_organ_dice": 0.99, "least_organ_ml": 0.1, "options": options}
+    entries[name]["verification"] = {"title": "Stand-ins", "ct": ct, "labels": published, **rule}
+    monkeypatch.setenv("TOTALPASSPORT_CATALOGUE", str(write_catalogue(tmp_path / "own.json", *entries.values())))
+    result = verify_model(name, settings=HASTY)
+    assert result.agrees
+    assert result.equal_voxels_share > 0.9999
+    assert {path.name for path in (home / "models").iterdir()} >= set(datasets), "what it needs beside it came, too"
+
+
 @pytest.mark.usefixtures("home")
 def test_a_model_without_a_published_result_cannot_be_verified() -> None:
-    with pytest.raises(BadInput, match="no published result"):
+    with pytest.raises(BadInput, match="no published result") as refusal:
         verify_model("demo")
+    assert "fast, full, total_mr" in refusal.value.hint
 
 
-def test_the_bundled_catalogue_names_the_scan_that_the_fast_model_is_measured_by(shared: Path) -> None:
-    (rule,) = (entry.verification for entry in bundled_catalogue() if entry.name == "fast")
+@pytest.mark.parametrize("model", ["fast", "full", "total_mr"])
+def test_the_bundled_catalogue_names_the_scan_that_a_model_is_measured_by(model: str, shared: Path) -> None:
+    (rule,) = (entry.verification for entry in bundled_catalogue() if entry.name == model)
+    places = [shared / "data", shared / "parity_tasks" / "inputs", shared / "parity_tasks" / "published"]
     for file in (rule.ct, rule.labels):
-        content = (shared / "data" / file.name).read_bytes()
+        content = next(folder / file.name for folder in places if (folder / file.name).exists()).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (file.size_bytes, file.sha256)
 
 

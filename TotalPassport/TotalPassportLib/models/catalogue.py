@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..base.errors import ModelError
@@ -107,7 +108,8 @@ class PublishedFile:
 class Verification:
     """A published scan and its published labels, and how well a model must reproduce them.
 
-    ``least_organ_dice`` holds for every organ of at least ``least_organ_ml`` in the published labels.
+    ``least_organ_dice`` holds for every organ of at least ``least_organ_ml`` in the published labels. ``options`` are
+    those of the run that made them, by their names in `RunOptions`.
     """
 
     title: str
@@ -116,6 +118,7 @@ class Verification:
     least_mean_dice: float
     least_organ_dice: float
     least_organ_ml: float
+    options: Mapping[str, bool] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,7 +246,12 @@ def bundled_catalogue() -> tuple[CatalogueEntry, ...]:
     ours = tuple(_entry_from(entry) for entry in document["models"])
     known = {entry.name for entry in ours}
     modes = ((task, *named) for task in list_tasks() for named in task.with_small())
-    return (*ours, *(_entry_of_task(task, name, mode) for task, name, mode in modes if mode.model not in known))
+    of_tasks = (_entry_of_task(task, name, mode) for task, name, mode in modes if mode.model not in known)
+    published = document["verifications"]
+    return tuple(
+        replace(entry, verification=_verification_from(published[entry.name])) if entry.name in published else entry
+        for entry in (*ours, *of_tasks)
+    )
 
 
 def _entry_of_task(task: Task, mode_name: str, mode: TaskMode) -> CatalogueEntry:
@@ -313,7 +321,7 @@ def _checkpoint_from(entry: dict[str, Any]) -> PublishedCheckpoint:
 
 def _verification_from(entry: dict[str, Any]) -> Verification:
     files = {key: PublishedFile(**entry[key]) for key in ("ct", "labels")}
-    return Verification(**{**entry, **files})
+    return Verification(**{**entry, **files, "options": MappingProxyType(entry.get("options", {}))})
 
 
 def _dataset_from(entry: dict[str, Any]) -> Dataset:

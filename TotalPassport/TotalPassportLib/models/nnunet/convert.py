@@ -93,7 +93,7 @@ def _write_model(trainers: Sequence[Path], folder: Path, name: str, part_done: S
     if len(set(datasets)) != len(datasets):
         raise ModelError("The same dataset was given twice.", "Give one trainer's folder for each dataset.")
     trained = [_trained_network(trainer) for trainer in trainers]
-    channels = [len(network.plans.class_names) for network in trained]
+    channels = [network.labels for network in trained]
     released = released_parts(datasets, channels, name, plans_name(trainers[0]))
     model = OfficialModel(trained, released) if released else OwnModel(trained)
     values = model.label_values()
@@ -121,6 +121,12 @@ class TrainedNetwork:
         """Name of the dataset's folder."""
         return _dataset_name(self.trainer)
 
+    @property
+    def labels(self) -> int:
+        """How many labels it can give, with the background: its channels, or of regions what they are written as."""
+        regions = self.plans.channels.region_values
+        return max(regions) + 1 if regions else len(self.plans.class_names)
+
 
 def _trained_network(trainer: Path) -> TrainedNetwork:
     plans, dataset = (read_json(trainer / file, ModelError) for file in (PLANS, DATASET))
@@ -143,9 +149,14 @@ class OfficialModel:
     def label_values(self) -> list[tuple[int, ...]]:
         """Return the label value of every channel of each part."""
         try:
-            return self._released.label_values([len(network.plans.class_names) for network in self._trained])
+            values = self._released.label_values([network.labels for network in self._trained])
         except BadInput as error:
             raise ModelError(error.message, error.hint) from error
+        regions = [network.plans.channels.region_values for network in self._trained]
+        return [
+            tuple(of_labels[label] for label in own) if own else of_labels
+            for own, of_labels in zip(regions, values, strict=True)
+        ]
 
     def folds(self, network: TrainedNetwork) -> list[Path]:
         """Return the checkpoints that a part is the average of."""

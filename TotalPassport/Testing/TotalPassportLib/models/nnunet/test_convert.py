@@ -18,6 +18,7 @@ from TotalPassportLib.models.nnunet.convert import convert_official_folder
 from TotalPassportLib.models.nnunet.layout import find_datasets
 from TotalPassportLib.models.nnunet.plans import read_plans
 from TotalPassportLib.models.reading import read_model
+from TotalPassportLib.models.task import load_task
 
 TRAINER = "nnUNetTrainer__nnUNetPlans__3d_fullres"
 FAST = "Dataset297_TotalSegmentator_total_3mm_1559subj"
@@ -118,6 +119,21 @@ def test_several_networks_share_totals_numbers_or_stay_apart(tmp_path: Path) -> 
 
     with pytest.raises(ModelError, match="'tail'"):
         convert_official_folder(trainers[1:], tmp_path / "other")
+
+
+def test_regions_of_a_released_network_become_what_its_task_calls_their_labels(tmp_path: Path) -> None:
+    names = [label.name for label in load_task("trunk_cavities").labels.values()]
+    trainer = write_weights(tmp_path, "Dataset343_mediastinum_1786subj", names)
+    regions = {name: [value, 4] if value < 4 else 4 for value, name in enumerate(names, start=1)}
+    dataset = {
+        "channel_names": {"0": "CT"}, "labels": {"background": 0, **regions}, "regions_class_order": [1, 2, 3, 4]
+    }  # fmt: skip
+    (trainer / "dataset.json").write_text(json.dumps(dataset), encoding="utf-8")
+    write_checkpoint(trainer / "fold_0" / "checkpoint_final.pth", random_weights(tiny_network(4)))
+    convert_official_folder(trainer, tmp_path / "model", "trunk_cavities")
+    model = read_model(tmp_path / "model")
+    assert (model.parts[0].regions, model.parts[0].label_values) == (True, (1, 2, 3, 4))
+    assert model.task == load_task("trunk_cavities")
 
 
 def test_regions_keep_their_values(tmp_path: Path) -> None:
