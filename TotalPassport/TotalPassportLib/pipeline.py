@@ -54,7 +54,13 @@ from .segmentation.combination import CombinedLabels, TaskLabels, combined_label
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
 from .segmentation.masks import DERIVED, MASK_SUFFIX, structure_masks
-from .segmentation.official_statistics import Measures, StatisticsKind, official_statistics, statistics_text
+from .segmentation.official_statistics import (
+    Measures,
+    StatisticsKind,
+    official_statistics,
+    statistics_text,
+    voxel_volume_mm3,
+)
 from .segmentation.probabilities import ProbabilityCollection
 from .segmentation.task_segmentation import ScanLabels
 from .segmentation_run import (
@@ -382,14 +388,14 @@ def _as_written(scan: Volume, task: TaskLabels, on_organ: StepCallback) -> Passp
 def _statistics(scan: Volume, found: ScanLabels, options: RunOptions) -> dict[str, Measures]:
     if found.model.statistics_grid == "model" and found.prepared is not None and found.on_model_grid is not None:
         labels, hounsfield = found.on_model_grid.voxels, found.prepared.fill_whole_grid()
-        spacing_mm: Any = found.prepared.spacing_mm.astype(np.float64)
+        spacing_mm: Sequence[float] = found.prepared.spacing_mm.tolist()
     else:
         # Its voxel sizes are the header's, which need not be quite the affine's.
         labels, hounsfield, spacing_mm = found.voxels, scan.voxels, scan.nominal_spacing_mm
     return official_statistics(
         labels=labels,
         hounsfield=hounsfield,
-        voxel_volume_mm3=float(np.prod(spacing_mm)),
+        voxel_volume_mm3=voxel_volume_mm3(spacing_mm),
         table=found.model.labels,
         values=found.searched,
         kind=StatisticsKind(

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
+import signal
+import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
+from support.processes import command_line, environment, eventually, files_below, heed_interrupts
 from support.scans import KIDNEY, LIVER, rasterise, save_nifti
 from support.tasks import write_task_model
 from TotalPassportLib.base.errors import BadInput, ModelError
@@ -106,6 +112,39 @@ def test_probabilities_of_every_network_but_rough_ones_are_kept_and_a_missing_si
     models = ["fast", "liver_vessels"]
     assert [name.split(".")[0] for name in kept] == [model for model in models for _ in (".npz", ".pkl")]
     assert {Path(name).suffix for name in kept} == {".npz", ".pkl"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_of_three_tasks_that_is_ended_at_any_moment_leaves_nothing(
+    kill: signal.Signals, installed: Path, phantom_ct: Path, tmp_path: Path
+) -> None:
+    write_task_model(installed / "liver_segments", "liver_segments", "normal", (0, 1, 2, 3))
+    temporary, output = tmp_path / "tmp", tmp_path / "out"
+    temporary.mkdir()
+    tasks = ("total", "liver_vessels", "liver_segments")
+    process = subprocess.Popen(
+        command_line("run", phantom_ct, "-o", output, "--task", *tasks, "--fast"),
+        env=environment(TMPDIR=str(temporary)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True, preexec_fn=heed_interrupts,
+    )  # fmt: skip
+    assert eventually(output.is_dir)  # the scan is loaded, and the networks begin
+    time.sleep(random.uniform(0, 0.3))
+    process.send_signal(kill)
+    assert process.wait(60) != 0
+    assert eventually(lambda: not alive(process.pid)), "no process of its group lives on"
+    assert files_below(output) == []
+    assert files_below(temporary) == []
+
+
+def alive(group: int) -> bool:
+    """Whether a process of this group runs; one that has ended and waits for its parent does not."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, its_group = stat.read_text().rsplit(")", 1)[1].split()[:3]
+            if int(its_group) == group and state != "Z":
+                return True
+    return False
 
 
 @pytest.mark.usefixtures("installed")

@@ -7,7 +7,7 @@ passport tells its true numbers and says that a part may be missing.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,6 +125,12 @@ def _extra(values: np.ndarray, places: np.ndarray) -> Measures:
         "centroid_vox": [round(float(place), 2) for place in places.mean(axis=0)],
         "bbox_vox": [[int(low), int(high)] for low, high in zip(places.min(axis=0), places.max(axis=0), strict=True)],
     }
+
+
+def voxel_volume_mm3(spacing_mm: Sequence[float]) -> float:
+    """Return the product of a header's voxel sizes, multiplied in single precision as TotalSegmentator does."""
+    first, second, third = (np.float32(size) for size in spacing_mm)
+    return float(first * second * third)
 
 
 def statistics_text(statistics: dict[str, Measures]) -> str:
