@@ -144,8 +144,11 @@ class TaskSegmentation:
         if crop is not None:
             box = self._box(crop, options)
             if box is None:
+                nothing = np.zeros(self._scan.voxels.shape, np.uint8)
+                if not wanted:
+                    self._kept[model.name, options] = nothing
                 return ScanLabels(
-                    model=model, searched=searched, voxels=np.zeros(self._scan.voxels.shape, np.uint8),
+                    model=model, searched=searched, voxels=nothing,
                     prepared=None, on_model_grid=None, box=None, confidence_percent=self._unknown(options),
                 )  # fmt: skip
         with self._stage("prepare"):

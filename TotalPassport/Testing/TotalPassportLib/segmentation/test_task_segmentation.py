@@ -12,6 +12,7 @@ from support.tasks import TaskModels
 from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.image.cropping import box_of
 from TotalPassportLib.image.volume import Volume, load_ct
+from TotalPassportLib.models.task import load_task
 from TotalPassportLib.segmentation.engine_choice import NetworkOpener
 from TotalPassportLib.segmentation.task_options import TaskOptions
 from TotalPassportLib.segmentation.task_segmentation import (
@@ -158,3 +159,11 @@ def test_what_a_run_needs_is_known_before_it_begins(runs: Runs) -> None:
     assert models_needed(runs.models("fast"), (), PLAIN) == []
     runs.models.add("vertebrae_pp_refined")
     assert models_needed(runs.models("vertebrae_pp_refined"), (), PLAIN) == ["vertebrae_body"]
+
+
+def test_where_the_crop_of_a_crop_finds_nothing_neither_does_the_task(runs: Runs) -> None:
+    """Teeth are looked for in the jaws, and jaws in the skull, which the phantom does not have."""
+    runs.models.add("craniofacial_structures", values=(0, 1, 2, 2))
+    runs.models.add("teeth", values=(0, 1, 2, 3))
+    assert not runs.labels("teeth").any()
+    assert runs.ran == [load_task("total").mode("fastest").model], "nothing else had anywhere to look"
