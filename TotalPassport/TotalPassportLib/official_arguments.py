@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .base.errors import BadInput
+from .base.paths import WEIGHTS_VARIABLE
 from .models.task import FAST, MR, Task, load_task
 from .options import MODEL_SIZES, SMALL, RunOptions
 from .segmentation.engines import AUTO, engines
 from .segmentation.task_options import SMALL_BLOB_MM3
 
-WEIGHTS_VARIABLE = "TOTALSEG_WEIGHTS_PATH"
-"""The environment variable by which TotalSegmentator finds its weights; here also several folders, as in ``PATH``."""
 FAST_IS_IGNORED = ("lung_vessels", "vertebrae_mr")
 """Tasks without a fast mode for which TotalSegmentator does not refuse ``fast``."""
 NO_NORA = "None"

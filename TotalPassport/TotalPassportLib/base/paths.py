@@ -17,6 +17,8 @@ from .errors import BadInput
 
 HOME_VARIABLE = "TOTALPASSPORT_HOME"
 """The environment variable that relocates models and cache."""
+WEIGHTS_VARIABLE = "TOTALSEG_WEIGHTS_PATH"
+"""The one by which TotalSegmentator finds its weights; here also several folders, as in ``PATH``."""
 
 
 def home_folder() -> Path:
@@ -83,7 +85,7 @@ def official_folders() -> tuple[Path, ...]:
     Its own rules: TOTALSEG_WEIGHTS_PATH is the folder itself (here also several, as in ``PATH``); TOTALSEG_HOME_DIR and
     ``~/.totalsegmentator`` hold it.
     """
-    weights, home = os.environ.get("TOTALSEG_WEIGHTS_PATH"), os.environ.get("TOTALSEG_HOME_DIR")
+    weights, home = os.environ.get(WEIGHTS_VARIABLE), os.environ.get("TOTALSEG_HOME_DIR")
     candidates = [Path(folder) for folder in (weights or "").split(os.pathsep) if folder]
     homes = [Path(home)] if home else []
     candidates += [folder / "nnunet" / "results" for folder in (*homes, _user_home() / ".totalsegmentator")]
