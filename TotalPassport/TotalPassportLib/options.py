@@ -84,6 +84,9 @@ class RunOptions:
     confidence : bool
         Also tell how sure the networks are: of each structure in the passport, of each voxel in
         ``<stem>_confidence.nii.gz``, whole percent, 255 where none was asked; see `segmentation.confidence`.
+    save_logits : bool
+        Also write a folder ``<stem>_logits`` with a zarr array of each network that runs, see
+        `segmentation.logits_collection`.
     save_probabilities : {"none", "last", "all"}
         Also write a folder ``<stem>_probabilities`` with nnU-Net's ``.npz`` and ``.pkl`` of each network, or of the
         last one only; see `segmentation.probabilities`.
@@ -176,6 +179,11 @@ class RunOptions:
         False,
         "also tell how sure the networks are: of each structure in the passport, of each voxel in "
         "<stem>_confidence.nii.gz, in percent, 255 where none was asked",
+    )
+    save_logits: bool = _option(
+        False,
+        "also write <stem>_logits, a folder with the logits of each network that runs as zarr: float16, C Z Y X, on "
+        "the network's own grid",
     )
     save_probabilities: Literal["none", "last", "all"] = _option(
         NO_PROBABILITIES,
@@ -328,6 +336,7 @@ class OutputPaths:
     masks: Path | None = None
     confidence: Path | None = None
     probabilities: Path | None = None
+    logits: Path | None = None
     seg_nrrd: Path | None = None
     nrrd: Path | None = None
     mha: Path | None = None
@@ -346,6 +355,7 @@ class OutputPaths:
             preview=folder / f"{stem}_preview.png" if options.preview else None,
             masks=folder / f"{stem}_masks" if options.masks else None,
             confidence=folder / f"{stem}_confidence.nii.gz" if options.confidence else None,
+            logits=folder / f"{stem}_logits" if options.save_logits else None,
             probabilities=(
                 folder / f"{stem}_probabilities" if options.save_probabilities != NO_PROBABILITIES else None
             ),

@@ -53,6 +53,8 @@ from .run_results import DescribedScan, RunResult, ScanResult, SegmentedScan
 from .segmentation.combination import CombinedLabels, TaskLabels, combined_labels, task_labels
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.engines import version_of_onnxruntime
+from .segmentation.logits_collection import LogitsCollection
+from .segmentation.logits_store import zarr_module
 from .segmentation.masks import DERIVED, MASK_SUFFIX, structure_masks
 from .segmentation.official_statistics import (
     Measures,
@@ -213,6 +215,7 @@ def write_run(paths: OutputPaths | None, described: DescribedScan, options: RunO
 def _refuse_what_needs_files(options: RunOptions) -> None:
     """Raise `BadInput` if files are asked for, and no place for them."""
     asked = [name for name in ("statistics", "preview", "masks") if getattr(options, name)]
+    asked += ["logits"] if options.save_logits else []
     asked += ["probabilities"] if options.save_probabilities != NO_PROBABILITIES else []
     asked += [kind.name for kind in kinds_meant(options.format)]
     if asked:
@@ -236,13 +239,23 @@ def _segmentation(scan: Path | str | ImageObject, combined: CombinedLabels, path
 
 
 @contextmanager
-def _probabilities(paths: OutputPaths | None, options: RunOptions) -> Iterator[ProbabilityCollection | None]:
-    """Yield what collects probabilities where they are asked for; its files are closed where a run fails."""
-    if paths is None or paths.probabilities is None:
+def _probabilities(
+    paths: OutputPaths | None, options: RunOptions
+) -> Iterator[ProbabilityCollection | LogitsCollection | None]:
+    """Yield what collects probabilities or logits, if asked for; its files are closed where a run fails."""
+    if paths is None or (paths.probabilities is None and paths.logits is None):
         yield None
         return
-    only_last = options.save_probabilities == LAST_PROBABILITIES
-    collection = ProbabilityCollection(folder=paths.probabilities, only_last=only_last)
+    if paths.probabilities is not None and paths.logits is not None:
+        raise BadInput("A run keeps logits or probabilities, not both.", "Ask for one of them, and run once more.")
+    collection: ProbabilityCollection | LogitsCollection
+    if paths.logits is not None:
+        zarr_module()
+        collection = LogitsCollection(folder=paths.logits)
+    else:
+        assert paths.probabilities is not None
+        only_last = options.save_probabilities == LAST_PROBABILITIES
+        collection = ProbabilityCollection(folder=paths.probabilities, only_last=only_last)
     try:
         yield collection
     except BaseException:
@@ -253,7 +266,7 @@ def _probabilities(paths: OutputPaths | None, options: RunOptions) -> Iterator[P
 def require_writable(paths: OutputPaths, ct_path: Path) -> None:
     """Find out now what cannot be written, which spares the user the wait."""
     for kind, path in paths.written().items():
-        if kind in ("masks", "probabilities", "task_labels"):  # folders of their own
+        if kind in ("masks", "probabilities", "logits", "task_labels"):  # folders of their own
             make_folder(path)
         else:
             make_folder(path.parent)
@@ -446,7 +459,9 @@ def _write(
                 save_mask(files.path(paths.masks / f"{name}{MASK_SUFFIX}"), mask, like=like)
         if paths.confidence is not None and combined.confidence_percent is not None:
             save_mask(files.path(paths.confidence), combined.confidence_percent, like=scan)
-        if paths.probabilities is not None and segmented.probabilities is not None:
+        if isinstance(segmented.probabilities, LogitsCollection):
+            segmented.probabilities.put_in_place()
+        elif paths.probabilities is not None and segmented.probabilities is not None:
             for each in segmented.probabilities.found:
                 with files.path(paths.probabilities / f"{each.name}.npz").open("wb") as archive:
                     shutil.copyfileobj(each.archive, archive)

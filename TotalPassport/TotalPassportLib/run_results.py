@@ -10,6 +10,7 @@ from .image.volume import Volume
 from .options import OutputPaths
 from .passport import Passport
 from .segmentation.combination import CombinedLabels
+from .segmentation.logits_collection import LogitsCollection
 from .segmentation.probabilities import ProbabilityCollection
 from .segmentation.task_segmentation import ScanLabels
 
@@ -74,7 +75,7 @@ class SegmentedScan:
     scan: Volume
     found: Sequence[ScanLabels]
     combined: CombinedLabels
-    probabilities: ProbabilityCollection | None = None
+    probabilities: ProbabilityCollection | LogitsCollection | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ from .models.transfer.weights import find_weights_model
 from .options import SMALL, RunOptions
 from .segmentation.engine_choice import NetworkOpener
 from .segmentation.estimate import LONG_SECONDS, Estimate, first_window_bytes
+from .segmentation.logits_collection import LogitsCollection
 from .segmentation.probabilities import ProbabilityCollection
 from .segmentation.runs_progress import RunsProgress, planned_runs
 from .segmentation.segment import needed_parts
@@ -192,7 +193,7 @@ def segment_scan(
     find: Find,
     progress: Progress,
     limit: MemoryLimit,
-    probabilities: ProbabilityCollection | None = None,
+    probabilities: ProbabilityCollection | LogitsCollection | None = None,
 ) -> list[ScanLabels]:
     """Return what each of the models finds, in their order; their networks' probabilities go into the collection.
 

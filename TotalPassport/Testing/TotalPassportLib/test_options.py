@@ -32,6 +32,7 @@ OTHERS: dict[str, Any] = {
     "fast": True,
     "fastest": True,
     "model_size": "small",
+    "save_logits": True,
     "save_probabilities": "last",
     "roi_subset": ("liver",),
     "roi_subset_robust": ("spleen",),

@@ -5,7 +5,7 @@ Needs the extra ``logits``. The array is made under a temporary name and renamed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,10 +85,12 @@ class LogitsStore:
 
 
 @contextmanager
-def logits_store(path: Path, shape: Sequence[int]) -> Iterator[LogitsStore]:
+def logits_store(
+    path: Path, shape: Sequence[int], attributes: Mapping[str, Any] | None = None
+) -> Iterator[LogitsStore]:
     """Yield a store of that shape ``[c, z, y, x]``, which becomes ``path`` at the end if all went well.
 
-    What stood there is replaced; chunks are as large as zarr chooses.
+    What stood there is replaced; chunks are as large as zarr chooses, and ``attributes`` are what stands beside them.
 
     Raises
     ------
@@ -96,14 +98,25 @@ def logits_store(path: Path, shape: Sequence[int]) -> Iterator[LogitsStore]:
         zarr is missing, or the place cannot be written to.
     """
     zarr = zarr_module()
-    if path.exists() and not any((path / name).is_file() for name in ARRAY_FILES):
-        raise BadInput(f"'{path}' stands where the logits go, and is no zarr array.", "Remove or rename it.")
+    _refuse_other_folders(path)
     with folder_beside(path) as folder:
         codec = zarr.codecs.BloscCodec(cname="lz4", clevel=COMPRESSION_LEVEL, shuffle="shuffle", typesize=2)
         array = zarr.create_array(
-            str(folder / path.name), shape=tuple(shape), dtype="float16", compressors=codec, zarr_format=3
-        )
+            str(folder / path.name), shape=tuple(shape), dtype="float16", compressors=codec, zarr_format=3,
+            attributes=dict(attributes or {}),
+        )  # fmt: skip
         store = LogitsStore(array)
         yield store
         store.finish()
         replace_folder(folder / path.name, path)
+
+
+def put_in_place(array: Path, destination: Path) -> None:
+    """Give a finished array its name; another array there is replaced, anything else is not."""
+    _refuse_other_folders(destination)
+    replace_folder(array, destination)
+
+
+def _refuse_other_folders(path: Path) -> None:
+    if path.exists() and not any((path / name).is_file() for name in ARRAY_FILES):
+        raise BadInput(f"'{path}' stands where the logits go, and is no zarr array.", "Remove or rename it.")

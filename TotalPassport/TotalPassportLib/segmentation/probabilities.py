@@ -82,6 +82,10 @@ class ProbabilityCollection:
         """Whether the network of this place among those that run is to be kept."""
         return not self.only_last or index == count - 1
 
+    def keeper(self, name: str, ct: PreparedCT, tick: Callable[[], None]) -> ProbabilityKeeper:
+        """Return what keeps the probabilities of one part."""
+        return ProbabilityKeeper(collection=self, name=name, ct=ct, tick=tick)
+
     def add(self, made: NetworkProbabilities) -> None:
         """Keep some."""
         if self.only_last:

@@ -14,9 +14,10 @@ from ..models.description import ModelDescription, Part
 from .confidence import add_part
 from .engine_choice import NetworkOpener
 from .estimate import Estimate, WindowCost, estimate
+from .logits_collection import LogitsCollection
 from .part_plan import PartPlan
-from .part_run import PartRun, value_type
-from .probabilities import ProbabilityCollection, ProbabilityKeeper
+from .part_run import LogitsKeeper, PartRun, value_type
+from .probabilities import ProbabilityCollection
 
 StepCallback = Callable[[int, int], None]
 EstimateCallback = Callable[[Estimate], None]
@@ -58,7 +59,7 @@ def segment(
     on_estimate: EstimateCallback = lambda estimate: None,
     smooth: bool = False,
     with_confidence: bool = False,
-    probabilities: ProbabilityCollection | None = None,
+    probabilities: ProbabilityCollection | LogitsCollection | None = None,
 ) -> ModelGridLabels:
     """Run the parts of a model; a later part overwrites an earlier one where it finds something.
 
@@ -80,8 +81,8 @@ def segment(
         Of networks that work at another voxel size: bring their labels back by `smooth_labels`.
     with_confidence : bool
         Also keep how sure the networks are of each voxel.
-    probabilities : ProbabilityCollection, optional
-        Receives those of the networks that it wants; nothing is smooth then, as in TotalSegmentator.
+    probabilities : ProbabilityCollection or LogitsCollection, optional
+        Receives what the networks that it wants give; nothing is smooth then, as in TotalSegmentator.
 
     Raises
     ------
@@ -96,11 +97,9 @@ def segment(
     engines, seconds = [], 0.0
     for index, plan in enumerate(plans):
         run = PartRun(plan, networks, progress.window_done, with_confidence=with_confidence)
-        keeper = None
+        keeper: LogitsKeeper | None = None
         if probabilities is not None and probabilities.wants(index, len(plans)):
-            keeper = ProbabilityKeeper(
-                collection=probabilities, name=f"{model.name}.{plan.part.name}", ct=ct, tick=progress.tick
-            )
+            keeper = probabilities.keeper(f"{model.name}.{plan.part.name}", ct, progress.tick)
         found = run.labels(ct.hounsfield_zyx, smooth=smooth and probabilities is None, keep=keeper)
         if confidence_zyx is not None and run.confidence is not None:
             add_part(confidence_zyx[ct.box_zyx], inside, found=found, confidence=run.confidence)

@@ -27,6 +27,7 @@ from .cleaning import remove_small_blobs, remove_small_pieces
 from .confidence import PERCENT_UNKNOWN, percent
 from .engine_choice import NetworkOpener
 from .estimate import Estimate
+from .logits_collection import LogitsCollection
 from .probabilities import ProbabilityCollection
 from .segment import ModelGridLabels, StepCallback, segment
 from .task_options import TaskOptions
@@ -112,7 +113,7 @@ class TaskSegmentation:
         model: ModelDescription,
         wanted: Collection[int] = (),
         options: TaskOptions = PLAIN,
-        probabilities: ProbabilityCollection | None = None,
+        probabilities: ProbabilityCollection | LogitsCollection | None = None,
     ) -> ScanLabels:
         """Return what a model finds.
 
@@ -204,7 +205,7 @@ class TaskSegmentation:
         prepared: PreparedCT,
         wanted: Collection[int],
         options: TaskOptions,
-        probabilities: ProbabilityCollection | None,
+        probabilities: ProbabilityCollection | LogitsCollection | None,
     ) -> ModelGridLabels:
         """Return the labels on the model's grid."""
         callbacks = self._callbacks(model.name)
@@ -282,7 +283,7 @@ def _require_logits(model: ModelDescription) -> None:
     """Refuse probabilities in nnU-Net's files of networks that are not blended as nnU-Net does it."""
     if any(part.ports.gives != LOGITS or part.blending.in_single_precision for part in model.parts):
         raise BadInput(
-            f"Probabilities are kept as nnU-Net keeps them, and the networks of '{model.name}' do not run in its way.",
+            f"Logits are kept as nnU-Net keeps them, and the networks of '{model.name}' do not run in its way.",
             "Leave them out; 'confidence' tells how sure the networks are.",
         )
 
@@ -330,7 +331,7 @@ def _joined(
     prepared: PreparedCT,
     run: Callable[..., ModelGridLabels],
     callbacks: RunCallbacks,
-    probabilities: ProbabilityCollection | None,
+    probabilities: ProbabilityCollection | LogitsCollection | None,
 ) -> ModelGridLabels:
     """Return the labels of three parts of a scan, put together."""
     thirds = prepared.thirds()
