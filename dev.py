@@ -12,6 +12,7 @@
     bench-alignment  measure alignments of scans against known motions
     bench-window     measure how quickly 117 organs appear in the scene and leave it, in the test host
     bench-tasks      run every task on a small scan, from weights in official layout to its passport, and print a table
+    bench-monai      run MONAI's whole-body bundle by MONAI and by us, side by side (--help tells the options)
     bench-confidence measure whether low confidence finds the poor structures of unseen phantoms
     bench-cohort     measure how long a table of 10,000 synthetic passports takes, and each question to it
     screenshots      make the README's pictures again
@@ -68,7 +69,7 @@ def main() -> int:
     tasks |= {"docs": docs, "test-slicer": test_with_slicers_packages, "system-packages": name_system_packages}
     tasks |= {
         f"bench-{name}": partial(benchmark, name)
-        for name in ("passport", "alignment", "tasks", "confidence", "window", "cohort")
+        for name in ("passport", "alignment", "tasks", "confidence", "monai", "window", "cohort")
     }
     name, *rest = sys.argv[1:] or ["help"]
     if name not in tasks:

@@ -21,6 +21,7 @@ class HintCode(enum.StrEnum):
 
     DOWNLOAD_MODEL = "download_model"
     DOWNLOAD_BUNDLE = "download_bundle"
+    DESCRIBE_NETWORK = "describe_network"
     IMPORT_FILE = "import_file"
     DOWNLOAD_AGAIN = "download_again"
     TRUST_CERTIFICATES = "trust_certificates"
@@ -58,6 +59,10 @@ NEUTRAL: Mapping[HintCode, str] = {
     HintCode.DOWNLOAD_BUNDLE: (
         "It needs {checkpoint} of MONAI's bundle wholeBody_ct_segmentation (about {megabytes} MB): "
         "download_model('{model}') brings it in, and import_models([path]) a bundle or its file that a browser got."
+    ),
+    HintCode.DESCRIBE_NETWORK: (
+        "Describe the network: describe_network(path, NetworkFacts()) reads its ports and says what it assumes "
+        "(docs/models.md)."
     ),
     HintCode.IMPORT_FILE: (
         "Get that file with a browser, on any machine, and bring it in: import_models([path]) "

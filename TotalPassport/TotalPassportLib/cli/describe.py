@@ -95,7 +95,14 @@ def _asker(options: argparse.Namespace) -> Callable[[str], str]:
     """Return what asks a question, if a person can answer; else every answer is empty."""
     if options.json or options.quiet or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return lambda question: ""
-    return lambda question: input(f"{question} (Enter: I do not know): ").strip()
+    return _answer
+
+
+def _answer(question: str) -> str:
+    try:
+        return input(f"{question} (Enter: I do not know): ").strip()
+    except EOFError:  # nobody is there after all
+        return ""
 
 
 def facts_said(options: argparse.Namespace, ask: Callable[[str], str]) -> NetworkFacts:

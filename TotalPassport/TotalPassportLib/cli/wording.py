@@ -19,6 +19,10 @@ IN_THE_SHELL: Mapping[HintCode, str] = {
         "models download {model}'; or bring in a bundle or its file that a browser got: totalpassport models import "
         "PATH; or give it to the run: --weights PATH."
     ),
+    HintCode.DESCRIBE_NETWORK: (
+        "Describe the network: 'totalpassport models describe NET.onnx' reads its ports and says what it assumes "
+        "(docs/models.md)."
+    ),
     HintCode.IMPORT_FILE: (
         "Get that file with a browser, on any machine, and bring it in: totalpassport models import FILE "
         "(behind a proxy, HTTPS_PROXY may be missing)."

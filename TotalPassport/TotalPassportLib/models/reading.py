@@ -8,6 +8,7 @@ from typing import Any
 
 from ..base.errors import ModelError, TotalPassportError
 from ..base.files import parse_json, read_json
+from ..base.hints import Hint, HintCode
 from ..base.runtime import open_on_processor
 from .description import DESCRIPTION_FILE, METADATA_KEY, ModelDescription, model_from_document, verify_network
 
@@ -99,8 +100,8 @@ def _embedded(path: Path) -> DescriptionDocument:
     text = network_metadata(path).get(METADATA_KEY)
     if text is None:
         raise ModelError(
-            f"The network '{path}' carries no description.",
-            f"Put its {DESCRIPTION_FILE} beside it: without spacing, normalisation and labels it cannot be run.",
+            f"The network '{path}' carries no description, and no {DESCRIPTION_FILE} lies beside it.",
+            Hint(HintCode.DESCRIBE_NETWORK),
         )
     what = f"The description inside '{path}'"
     return DescriptionDocument(content=parse_json(text, what, ModelError), what=what, folder=path.parent, network=path)

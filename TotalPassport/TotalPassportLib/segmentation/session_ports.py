@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.errors import ModelError
+from ..base.hints import Hint, HintCode
 from ..models.description import Part
 from ..models.network_conventions import LABELS
 
@@ -21,7 +22,7 @@ WHOLE = {
     "tensor(uint64)": np.uint64, "tensor(uint32)": np.uint32, "tensor(uint16)": np.uint16, "tensor(uint8)": np.uint8,
     "tensor(bool)": np.bool_,
 }  # fmt: skip
-DESCRIBE = "Describe it anew: 'totalpassport models describe' reads its ports (docs/models.md)."
+DESCRIBE = Hint(HintCode.DESCRIBE_NETWORK)
 Shape = tuple[int, ...]
 
 
@@ -122,5 +123,5 @@ def _check_shape(part: Part, port: Any, wanted: Shape, does: str) -> None:
         raise _refused(part, f"{does} of shape {shape} instead of {list(wanted)}", DESCRIBE)
 
 
-def _refused(part: Part, reason: str, hint: str) -> ModelError:
+def _refused(part: Part, reason: str, hint: Hint | str) -> ModelError:
     return ModelError(f"The network '{part.network}' {reason}.", hint or "It cannot be run on one scan alone.")

@@ -45,6 +45,10 @@ def _texts_of_downloads() -> dict[HintCode, str]:
             "It needs {checkpoint} of MONAI's bundle wholeBody_ct_segmentation (about {megabytes} MB): download it, or "
             "import the bundle or its file, in the section Models."
         ),
+        HintCode.DESCRIBE_NETWORK: _(
+            "Describe the network in a terminal: totalpassport models describe NET.onnx reads its ports, and says what "
+            "it assumes."
+        ),
         HintCode.IMPORT_FILE: _(
             "Get that file with a browser, on any machine, and bring it in: 'Import file…' in the section Models "
             "(behind a proxy, HTTPS_PROXY may be missing)."

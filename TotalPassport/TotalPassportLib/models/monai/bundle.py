@@ -29,7 +29,7 @@ PREPROCESSING = (
 """What the bundle does before its network; `monai` and `zscore_nonzero` do the same here."""
 PIXDIM = "$[1.5,1.5,1.5]if@displayable_configs#highreselse[3.0,3.0,3.0]"
 USUAL_SIZE, USUAL_OVERLAP = 96, 0.25
-DESCRIBE = "Export its network to ONNX and describe it: totalpassport models describe NET.onnx (docs/models.md)."
+EXPORT = "Export its network to ONNX, and describe that: see docs/models.md."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,4 +160,4 @@ def _names(path: Path) -> dict[int, str] | None:
 
 
 def _another(what: str, reason: str) -> ModelError:
-    return ModelError(f"{what} is of another bundle than MONAI's whole-body one: {reason}.", DESCRIBE)
+    return ModelError(f"{what} is of another bundle than MONAI's whole-body one: {reason}.", EXPORT)

@@ -58,7 +58,7 @@ class SegResNet:
         if first is None or head is None or first.ndim != 5 or head.ndim != 5:
             raise ModelError(
                 "The checkpoint is not that of a SegResNet with three axes, which MONAI's whole-body bundle has.",
-                "Export the network to ONNX, and describe it: totalpassport models describe NET.onnx.",
+                "Export the network to ONNX, and describe that: see docs/models.md.",
             )
         down, up = [0] * MOST_LEVELS, [0] * MOST_LEVELS
         for found in filter(None, map(_BLOCK.fullmatch, map(str, weights))):

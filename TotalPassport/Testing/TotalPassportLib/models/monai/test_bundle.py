@@ -88,7 +88,7 @@ def test_another_bundle_is_refused_with_what_differs(changes: dict[str, Any], re
     write_bundle(tmp_path / "b", **changes)
     with pytest.raises(ModelError, match=reason) as failure:
         read_bundle(tmp_path / "b", tmp_path)
-    assert "models describe" in str(failure.value.hint)
+    assert "Export its network to ONNX" in str(failure.value.hint)
 
 
 def test_names_that_do_not_fit_the_network_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""MONAI's own run of its whole-body bundle beside ours: times, memory, and how many voxels are the same.
+
+    python TotalPassport/Testing/benchmarks/monai.py --monai-python ENV/bin/python --bundle BUNDLE --scan CT [--highres]
+
+ENV has monai, torch, nibabel and pytorch-ignite. Both programs are whole processes on the same machine, one after the
+other; MONAI's is `monai.bundle run` of the bundle's own `configs/inference.json` on the processor. Conversion of the
+checkpoint is done beforehand, as a user has it done once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from TotalPassportLib.benchmark.measured_process import ProcessUsage, run_measured
+
+
+def main() -> int:
+    """Run both and print a line for each, and the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--monai-python", type=Path, required=True, metavar="PYTHON", help="of an environment with monai"
+    )
+    parser.add_argument("--bundle", type=Path, required=True, help="the bundle's folder")
+    parser.add_argument("--scan", type=Path, required=True, help="a CT, NIfTI")
+    parser.add_argument("--highres", action="store_true", help="the 1.5 mm network")
+    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="the fastest of N runs counts")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        ours, our_labels = run_ours(options, root)
+        theirs, their_labels = run_monais(options, root)
+    print(f"{'':14} {'seconds':>8} {'processor s':>11} {'peak MiB':>9}")
+    for name, usage in (("MONAI", theirs), ("TotalPassport", ours)):
+        peak, busy = (usage.peak_bytes or 0) / 2**20, usage.processor_seconds or 0.0
+        print(f"{name:14} {usage.seconds:8.1f} {busy:11.1f} {peak:9.0f}")
+    same = float((our_labels == their_labels.reshape(our_labels.shape)).mean())
+    ratio = theirs.seconds / ours.seconds
+    print(f"{ratio:.2f} times as fast; {100 * same:.5f} % of {our_labels.size} voxels are the same")
+    return 0
+
+
+def run_ours(options: argparse.Namespace, root: Path) -> tuple[ProcessUsage, np.ndarray]:
+    """Return the best run of ours and its labels; one more before it converts the weights and tries the engine."""
+    model = "wholebody" if options.highres else "wholebody-lowres"
+    environment = {**os.environ, "TOTALPASSPORT_HOME": str(root / "home")}
+    runs = []
+    for number in range(options.repeat + 1):
+        output = root / f"ours{number}"
+        words = ["run", options.scan, "-o", output, "--model", model, "--weights", options.bundle]
+        runs.append(_measured([sys.executable, "-m", "TotalPassportLib", *map(str, words)], root, environment))
+    (labels,) = output.glob("*_segmentation.nii.gz")
+    return min(runs[1:], key=lambda usage: usage.seconds), np.asarray(nibabel.load(labels).dataobj)
+
+
+def run_monais(options: argparse.Namespace, root: Path) -> tuple[ProcessUsage, np.ndarray]:
+    """Return MONAI's best run and its labels."""
+    runs = []
+    for number in range(options.repeat):
+        output = root / f"monai{number}"
+        words: list[str | Path] = [
+            options.monai_python, "-m", "monai.bundle", "run",
+            "--config_file", options.bundle / "configs" / "inference.json",
+            "--meta_file", options.bundle / "configs" / "metadata.json",
+            "--bundle_root", options.bundle, "--datalist", f"['{options.scan.absolute()}']", "--output_dir", output,
+            "--displayable_configs#highres", str(options.highres), "--dataloader#num_workers", "0",
+        ]  # fmt: skip
+        runs.append(_measured([str(word) for word in words], root, {**os.environ, "CUDA_VISIBLE_DEVICES": ""}))
+    (labels,) = output.rglob("*.nii.gz")
+    return min(runs, key=lambda usage: usage.seconds), np.asarray(nibabel.load(labels).dataobj).astype(np.uint8)
+
+
+def _measured(command: list[str], folder: Path, environment: dict[str, str]) -> ProcessUsage:
+    usage = run_measured(command, folder, environment)
+    if usage.exit_code:
+        sys.exit(f"{command[0]} failed:\n{usage.output}\n{usage.log}")
+    return usage
+
+
+if __name__ == "__main__":
+    sys.exit(main())
