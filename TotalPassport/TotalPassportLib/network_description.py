@@ -131,7 +131,7 @@ def describe_network(network: Path, facts: NetworkFacts) -> DescribedNetwork:
         "spacing_mm": list(facts.spacing_mm) or None, "sampling": _sampling(facts, axes, assumed),
         "orientation": orientation, "labels": labels, "parts": [part],
     }  # fmt: skip
-    _require_run(document, network)
+    _require_run(document, network, ran=probe.tried == probe.patch)
     return DescribedNetwork(document=document, assumed=assumed)
 
 
@@ -153,12 +153,16 @@ def write_description(described: DescribedNetwork, network: Path, *, overwrite: 
     return path
 
 
-def _require_run(document: dict[str, Any], network: Path) -> None:
-    """Run the network once as its description says; what does not work is told now and not in the middle of a scan."""
+def _require_run(document: dict[str, Any], network: Path, *, ran: bool) -> None:
+    """Open the network as its description says, and run a window unless one of that size ``ran`` already.
+
+    What does not work is told now and not in the middle of a scan.
+    """
     model = model_from_document(document, "The description", network.parent, None)
     (part,) = model.parts
     session = NetworkSession(part, plain_engine())
-    session.run(np.random.default_rng(0).normal(size=part.patch_size_zyx).astype(np.float32))
+    if not ran:
+        session.run(np.random.default_rng(0).normal(size=part.patch_size_zyx).astype(np.float32))
 
 
 def _name(text: str) -> str:

@@ -34,8 +34,8 @@ class NetworkProbe:
         Where their channels are.
     copies, channels : int
         How many they have.
-    patch, divisor : tuple of int
-        A size that it takes, and what sizes must be multiples of, as far as is known.
+    patch, divisor, tried : tuple of int
+        A size that it takes, what sizes must be multiples of, as far as is known, and the size that was run.
     gives : str
         See `network_conventions.Ports`.
     sigmoid : bool
@@ -56,6 +56,7 @@ class NetworkProbe:
     channels: int
     patch: Size
     divisor: Size
+    tried: Size
     gives: str
     sigmoid: bool
     window: tuple[float, float] | None
@@ -103,7 +104,7 @@ def probe_network(
     gives, sigmoid = _kind(result, output_last, channels, assumed)
     return NetworkProbe(
         input=given.name, output=output.name, input_channels_last=last, output_channels_last=output_last,
-        copies=copies, channels=channels, patch=patch, divisor=divisor, gives=gives, sigmoid=sigmoid,
+        copies=copies, channels=channels, patch=patch, divisor=divisor, tried=run_at, gives=gives, sigmoid=sigmoid,
         window=_window(metadata), stride=_triple(settings.get("patch_stride")), names=_names(metadata),
     )  # fmt: skip
 
@@ -112,7 +113,7 @@ def _opened(network: Path) -> Any:
     if not network.is_file():
         raise ModelError(f"There is no network '{network}'.", "Give the path of an ONNX file.")
     try:
-        return open_on_processor(network)
+        return open_on_processor(network, threads=0)
     except ModelError:
         raise
     except Exception as error:  # onnxruntime's exceptions share no public base class
