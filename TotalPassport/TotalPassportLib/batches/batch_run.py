@@ -264,10 +264,7 @@ class _BatchRun:
         """Note how a scan has ended."""
         name = outcome.subject.name
         if outcome.crash is not None:
-            digest = ""
-            with suppress(TotalPassportError):
-                digest = sha256_of_scan(outcome.subject.source.path)
-            self._work.record_failure(outcome.subject, outcome.crash, digest)
+            self._work.record_failure(outcome.subject, outcome.crash)
         record = outcome.record or read_scan_record(self._folder, name)
         if record is None:
             raise BadInput(

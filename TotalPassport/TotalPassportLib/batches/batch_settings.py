@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from .. import __version__
 from ..base.errors import BadInput, TotalPassportError
 from ..base.files import read_json, validate
 from ..base.hints import Hint, HintCode
-from ..models.description import ModelDescription, Part
+from ..models.description import ModelDescription
 from ..models.network_files import NetworkFiles
 from ..options import RunOptions
 from ..segmentation.task_segmentation import models_needed
@@ -23,6 +23,8 @@ SCHEMA_VERSION = "totalpassport-batch/1"
 NO_SETTINGS = ("model", "weights", "threads", "overwrite", "series")
 """Options that are none of the results' own: models are known by what they are and not by their names or places; the
 number of threads changes no label; a series belongs to its scan."""
+NO_FACTS = ("title", "licence", "intended_use", "source", "gigaflop_per_window", "sha256")
+"""What a model's description says besides what it computes; the hashes of networks are told beside it."""
 
 
 @dataclass(frozen=True)
@@ -114,21 +116,23 @@ def read_settings(path: Path) -> BatchSettings | None:
 
 
 def _model_document(model: ModelDescription) -> dict[str, Any]:
-    labels = [(label.value, label.name) for label in model.labels.values()]
-    facts = [model.spacing_mm, model.statistics_grid, model.least_piece_fraction, model.modality, labels, model.mode]
-    text = repr([*facts, *(_part_facts(part) for part in model.parts)])
     return {
         "name": model.name,
         "version": model.version,
         "networks_sha256": [part.sha256 or NetworkFiles(part).sha256 for part in model.parts],
-        "description_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "description_sha256": hashlib.sha256(repr(_facts(model)).encode()).hexdigest(),
     }
 
 
-def _part_facts(part: Part) -> tuple[Any, ...]:
-    """Return all that a part's description says of what is computed, without the places of its files."""
-    sizes = (part.patch_size_zyx, part.step, part.spacing_mm, part.axes)
-    return (*sizes, part.normalisation, part.label_values, part.regions, part.head_sha256)
+def _facts(value: Any) -> Any:
+    """Return all that a description says, without the places of its files."""
+    if is_dataclass(value):
+        return [(each.name, _facts(getattr(value, each.name))) for each in fields(value) if each.name not in NO_FACTS]
+    if isinstance(value, Mapping):
+        return sorted((repr(key), _facts(each)) for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return [_facts(each) for each in value]
+    return None if isinstance(value, Path) else repr(value)
 
 
 def _flat(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,10 +34,10 @@ class ScanRecord:
     ----------
     subject : Subject
         The scan and its name.
-    scan_sha256 : str
-        Of all bytes of the scan's files, see `sha256_of_scan`; empty where they could not be read.
     settings_sha256 : str
         Of the settings that it was run with.
+    scan_sha256 : str
+        Of all bytes of the scan's files, as `Volume` has it; empty if it failed.
     seconds : mapping of str to float
         Wall time of each stage that it came to.
     n_organs : int
@@ -59,8 +59,8 @@ class ScanRecord:
     """
 
     subject: Subject
-    scan_sha256: str
     settings_sha256: str
+    scan_sha256: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
     n_organs: int = 0
     files: Mapping[str, Path] = field(default_factory=dict)

@@ -14,13 +14,12 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 
-from ..base.errors import BadInput, Cancelled, TotalPassportError, as_user_error
+from ..base.errors import Cancelled, TotalPassportError, as_user_error
 from ..base.events import Cancellation, Event, EventCallback, Progress, ignore_event, start
 from ..base.files import make_folder
 from ..base.memory_limit import MemoryLimit
 from ..base.outputs import OutputFiles
 from ..destinations import refuse_other_scans_results
-from ..image.scan_files import sha256_of_scan
 from ..options import OutputPaths, RunOptions
 from ..passport import Passport
 from ..passport.export import csv_text
@@ -109,18 +108,13 @@ class ScanWork:
 
     def _run_or_record(self, subject: Subject, on_event: EventCallback) -> StoredRecord:
         progress = start(RUN_SHARES, on_event, self.cancellation)
-        former = read_scan_record(self._folder, subject.name)
-        digest = ""
         try:
             with as_user_error():
-                digest = sha256_of_scan(subject.source.path)
-                if former is not None and self.is_finished(former, digest):
-                    return former
-                return self._run(subject, digest, former, progress)
+                return self._run(subject, progress)
         except Cancelled:
             raise
         except TotalPassportError as error:
-            return self.record_failure(subject, error, digest, progress.seconds)
+            return self.record_failure(subject, error, progress.seconds)
 
     def is_finished(self, record: StoredRecord, scan_sha256: str) -> bool:
         """Whether a record is of this very content and of these settings, and its files are there."""
@@ -128,17 +122,12 @@ class ScanWork:
         return alike and not record.failed and record.has_its_files(self._folder)
 
     def record_failure(
-        self,
-        subject: Subject,
-        error: TotalPassportError,
-        scan_sha256: str = "",
-        seconds: dict[str, float] | None = None,
+        self, subject: Subject, error: TotalPassportError, seconds: dict[str, float] | None = None
     ) -> StoredRecord:
         """Write the record of a scan that failed, and remove results that the folder had of it before."""
         former = read_scan_record(self._folder, subject.name)
         record = ScanRecord(
             subject=subject,
-            scan_sha256=scan_sha256,
             settings_sha256=self.settings.sha256,
             seconds=dict(seconds or {}),
             error=str(error),
@@ -150,12 +139,13 @@ class ScanWork:
             _remove(former.files(self._folder))
         return stored
 
-    def _run(self, subject: Subject, digest: str, former: StoredRecord | None, progress: Progress) -> StoredRecord:
+    def _run(self, subject: Subject, progress: Progress) -> StoredRecord:
         source, options = subject.source, self._options
+        former = read_scan_record(self._folder, subject.name)
         with progress.stage("load"):
             scan = load_scan(source.path, self._models.asked, progress, source.series)
-            if source.path.is_file() and scan.sha256 != digest:
-                raise BadInput(f"'{source.path}' has changed while it was read.", "Try again when it is complete.")
+            if former is not None and self.is_finished(former, scan.sha256):
+                return former
             paths = self._folder.outputs(subject.name, options)
             require_writable(paths, source.path)
             require_exports(options, scan)
@@ -167,7 +157,7 @@ class ScanWork:
         write_run(paths, described, options, progress)
         record = ScanRecord(
             subject=subject,
-            scan_sha256=digest,
+            scan_sha256=scan.sha256,
             settings_sha256=self.settings.sha256,
             seconds=progress.seconds,
             n_organs=len(described.passport.organs),
