@@ -15,6 +15,7 @@
     bench-monai      run MONAI's whole-body bundle by MONAI and by us, side by side (--help tells the options)
     bench-confidence measure whether low confidence finds the poor structures of unseen phantoms
     bench-cohort     measure how long a table of 10,000 synthetic passports takes, and each question to it
+    bench-batch      measure batches: interrupted ones against whole ones, throughput, memory, plans (--help tells more)
     screenshots      make the README's pictures again
     docs             build the documentation as a site, into build/site
     setup            only make the environment for development
@@ -62,6 +63,8 @@ IN_PARALLEL = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 # Its wheel carries Slicer's terminology files; its dependencies (a web framework) are not needed.
 WITHOUT_DEPENDENCIES = ["trame-slicer==2.0.0"]
 
+BENCHMARKS = ("passport", "alignment", "tasks", "confidence", "batch")
+
 
 def main() -> int:
     """Run the task named on the command line."""
@@ -71,6 +74,7 @@ def main() -> int:
         f"bench-{name}": partial(benchmark, name)
         for name in ("passport", "alignment", "tasks", "confidence", "monai", "window", "cohort")
     }
+    tasks |= {f"bench-{name}": partial(benchmark, name) for name in BENCHMARKS}
     name, *rest = sys.argv[1:] or ["help"]
     if name not in tasks:
         print(__doc__)

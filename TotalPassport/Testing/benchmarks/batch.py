@@ -113,8 +113,8 @@ def throughput(options: argparse.Namespace, folder: Path) -> int:
                     timed("run", scan, "-o", output / scan.parent.name, *common) for scan in sorted(scans.glob("*/*"))
                 )
         ratios.append(times["loop"] / times["batch"])
-        print(f"{times['batch']:.1f} s by batch, {times['loop']:.1f} s by a loop of run: {ratios[-1]:.2f} times as fast",
-              flush=True)  # fmt: skip
+        way = f"{times['batch']:.1f} s by batch, {times['loop']:.1f} s by a loop of run"
+        print(f"{way}: {ratios[-1]:.2f} times as fast", flush=True)
     print(f"median: {sorted(ratios)[len(ratios) // 2]:.2f} times as fast")
     return 0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import queue
 import secrets
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -71,6 +72,7 @@ class DaskWorkers:
         self._folder, self._options = folder, options
         self._on_event, self._check = on_event, check
         try:
+            _knock(address)
             self._client = self._distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             raise BadInput(
@@ -156,6 +158,16 @@ def _distributed() -> Any:
             Hint(HintCode.INSTALL_PACKAGE, package='"dask[distributed]"'),
         ) from error
     return distributed
+
+
+def _knock(address: str) -> None:
+    """Raise `OSError` or `ValueError` if nobody listens at an address: a client of Dask's tries in vain for long."""
+    scheme, _, place = address.rpartition("://")
+    if scheme in ("", "tcp", "tls"):
+        host, _, port = place.rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    elif scheme not in ("ucx", "ucxx", "ws", "wss", "inproc"):
+        raise ValueError(f"no address of Dask: {scheme}")
 
 
 def _lost_scheduler() -> TotalPassportError:

@@ -138,6 +138,7 @@ def command_line_parser() -> CommandParser:
     from .models import add_models
     from .parser import CommandParser
     from .passport import add_passport
+    from .plan import add_plan
     from .report import add_report
     from .run import add_run
     from .study import add_study
@@ -155,6 +156,7 @@ def command_line_parser() -> CommandParser:
     commands = parser.add_subparsers(metavar="COMMAND")
     add_run(commands, EXIT_CODES)
     add_batch(commands, EXIT_CODES)
+    add_plan(commands, EXIT_CODES)
     add_passport(commands, EXIT_CODES)
     add_demo(commands, EXIT_CODES)
     add_compare(commands, EXIT_CODES)
