@@ -4,4 +4,7 @@ PYTHON ?= python3
 .PHONY: demo test test-slicer lint parity bench-passport bench-alignment bench-cohort screenshots setup
 
 demo test test-slicer lint parity bench-passport bench-alignment bench-cohort screenshots setup:
+.PHONY: demo test test-slicer lint parity bench-passport bench-alignment bench-batch screenshots setup
+
+demo test test-slicer lint parity bench-passport bench-alignment bench-batch screenshots setup:
 	@$(PYTHON) dev.py $@

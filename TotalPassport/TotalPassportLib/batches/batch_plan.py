@@ -14,7 +14,6 @@ import numpy as np
 
 from ..base.errors import BadInput, as_user_error
 from ..base.events import Cancellation, EventCallback, ignore_event
-from ..image.scan_files import bytes_of_scan
 from ..options import DEFAULT_OPTIONS, RunOptions
 from ..segmentation.session import usable_cores
 from .batch_folder import BatchFolder
@@ -148,8 +147,8 @@ def plan_batch(
     ):
         folder = BatchFolder(Path(place))
         work = ScanWork(folder, options, on_event, cancellation)  # a model that is missing is told of at once
+        sources = find_sources(inputs, folder.path, series=options.series, modality=work.modality, warn=work.warn)
         work.close()
-        sources = find_sources(inputs, folder.path, options.series)
         subjects = _trial_subjects(sources, trial, jobs)
         ends = _ends(folder, options, subjects, jobs, on_event, cancellation)
         records = read_records(folder)
@@ -192,7 +191,7 @@ def _trial_subjects(sources: Sequence[ScanSource], trial: int, jobs: int) -> lis
     Those are the middles of as many parts of the scans, from the smallest to the largest; where there are fewer scans,
     some come again.
     """
-    ordered = sorted(sources, key=lambda source: (bytes_of_scan(source.path), source))
+    ordered = sorted(sources, key=lambda source: (source.bytes, source))
     middle = ordered[len(ordered) // 2]
     warm_up = [Subject(f"begin-{number}", middle) for number in range(jobs)]
     places = [int((number + 0.5) * len(ordered) / trial) for number in range(trial)]

@@ -21,7 +21,6 @@ from ..base.errors import BadInput, TotalPassportError, as_user_error
 from ..base.events import Cancellation, Event, EventCallback, ignore_event
 from ..base.files import make_folder
 from ..base.outputs import atomic_write
-from ..image.scan_files import bytes_of_scan, sha256_of_scan
 from ..options import DEFAULT_OPTIONS, RunOptions
 from ..segmentation.session import usable_cores
 from .batch_folder import BatchFolder
@@ -126,8 +125,8 @@ def batch(
     _check_numbers(jobs, max_samples)
     with as_user_error():
         folder = BatchFolder(Path(output))
-        sources = find_sources(given, folder.path, options.series)
         work = ScanWork(folder, options, on_event, cancellation)  # a model that is missing is told of at once
+        sources = find_sources(given, folder.path, series=options.series, modality=work.modality, warn=work.warn)
         make_folder(folder.records)
         with folder.held() as lock:
             run = _BatchRun(folder, options, work, on_event, cancellation)
@@ -206,7 +205,7 @@ class _BatchRun:
         """Run what is not finished, and write what is said of all scans, also if it is stopped."""
         self._on_event({"event": "started", "pid": os.getpid(), "stages": ["check", "scans"], "scans": len(subjects)})
         todo = self._unfinished(subjects)
-        weights = {subject.name: float(max(bytes_of_scan(subject.source.path), 1)) for subject in todo}
+        weights = {subject.name: float(max(subject.source.bytes, 1)) for subject in todo}
         self._progress.begin(weights, len(subjects))
         try:
             for outcome in workers.outcomes(todo) if todo else ():
@@ -233,7 +232,7 @@ class _BatchRun:
                 return False
             with suppress(TotalPassportError):
                 self._cancellation.check()
-                return self._work.is_finished(record, sha256_of_scan(subject.source.path))
+                return self._work.is_finished(record, subject.source.sha256)
             return False
 
         with ThreadPoolExecutor(min(4, usable_cores())) as pool:
@@ -307,7 +306,7 @@ def _known_names(records: Mapping[str, StoredRecord], sources: Sequence[ScanSour
     for source in sources:
         if moved and key_of(source) not in known:
             with suppress(TotalPassportError):
-                record = moved.pop(sha256_of_scan(source.path), None)
+                record = moved.pop(source.sha256, None)
                 if record is not None:
                     del known[record.key]
                     known[key_of(source)] = record.name

@@ -4,39 +4,75 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base.errors import BadInput
 from ..base.files import open_regular
-from ..image.formats import image_files
+from ..base.text import counted, shown_name
+from ..image.dicom.dicom_directory import is_directory_file
+from ..image.dicom.dicom_header import looks_like_dicom
+from ..image.discovery import FoundScan, find_scans
+from ..image.formats import has_image_name
+from ..image.scan_files import files_of_scan, sha256_of_files
 
 LIST_ENDINGS = (".txt", ".lst", ".list")
 """Of a file that names scans, one a line."""
 LONGEST_LIST_BYTES = 64 * 2**20
 COMMENT = "#"
 
-OnFolder = Callable[[Path, int], None]
-"""Receives a folder that is being looked through, and how many scans were found so far."""
+Warn = Callable[[str, str], None]
+
+
+def _ignore(code: str, sentence: str) -> None:
+    """Take a warning and do nothing with it."""
 
 
 @dataclass(frozen=True, order=True)
 class ScanSource:
-    """One scan to be segmented.
+    """One scan to be segmented; `read_image` takes its path and series.
 
     Attributes
     ----------
     path : Path
-        Its file, or the folder of its DICOM slices.
+        Its file; of DICOM, the folder that has all of its slices, or the zip.
     series : str
-        Which series of the folder, where it has several.
+        Which series of the folder or the zip; empty for what is no DICOM.
+    files : tuple of Path
+        Of DICOM, those that it is made of.
     """
 
     path: Path
     series: str = ""
+    files: tuple[Path, ...] = field(default=(), compare=False)
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes of all its files, as `Volume.sha256` is when it has been read.
+
+        Raises
+        ------
+        BadInput
+            One of them cannot be read.
+        """
+        return sha256_of_files(self._all_files)
+
+    @property
+    def bytes(self) -> int:
+        """How large its files are together; 0 where that cannot be told."""
+        try:
+            return sum(file.stat().st_size for file in self._all_files)
+        except (BadInput, OSError):
+            return 0
+
+    @property
+    def _all_files(self) -> Sequence[Path]:
+        return self.files or files_of_scan(self.path)
 
 
-def find_sources(inputs: Sequence[Path | str], output: Path, series: str = "") -> list[ScanSource]:
+def find_sources(
+    inputs: Sequence[Path | str], output: Path, *, series: str = "", modality: str | None = None, warn: Warn = _ignore
+) -> list[ScanSource]:
     """Return the scans that some inputs mean, each once, sorted by their paths.
 
     Parameters
@@ -47,22 +83,44 @@ def find_sources(inputs: Sequence[Path | str], output: Path, series: str = "") -
     output : Path
         The batch's own folder, in which no scans are looked for.
     series : str
-        Which series of a DICOM folder that is given itself.
+        The UID of the only series to take of what is DICOM.
+    modality : str, optional
+        CT or MR: series in DICOM that are something else are left out, and told of.
+    warn : callable
+        Receives a code and a sentence.
 
     Raises
     ------
     BadInput
         An input is not there, or none of them has a scan.
     """
+    own = output.resolve()
     found: dict[tuple[Path, str], ScanSource] = {}
+    others: set[tuple[Path, str]] = set()
+    known: dict[Path, list[FoundScan]] = {}
     for given in inputs:
         for path in _paths_meant(given):
-            for source in _sources_of(path, output, series):
-                found.setdefault((source.path.resolve(), source.series), source)
+            for scan in _scans_of(path, known):
+                key = (scan.path.resolve(), scan.series)
+                if key[0].is_relative_to(own) or not _is_series(scan, series):
+                    continue
+                if modality is not None and scan.modality not in ("", modality):
+                    others.add(key)
+                    continue
+                files = scan.files if scan.series else ()
+                found.setdefault(key, ScanSource(scan.path, scan.series, files))
+    if others:
+        warn("other_modality", f"{counted(len(others), 'series', 'series')} of DICOM left out that are no {modality}.")
     if not found:
         shown = ", ".join(f"'{given}'" for given in inputs)
-        raise BadInput(f"There is no scan in {shown}.", "Give scans, or folders that have some in them.")
+        which = f" of series '{shown_name(series)}'" if series else ""
+        raise BadInput(f"There is no scan{which} in {shown}.", "Give scans, or folders that have some in them.")
     return sorted(found.values())
+
+
+def _is_series(scan: FoundScan, wanted: str) -> bool:
+    """Whether a scan is of the series that is wanted, if one is; stacks of one series have numbers behind its UID."""
+    return not wanted or scan.series == wanted or scan.series.startswith(f"{wanted}/")
 
 
 def _paths_meant(given: Path | str, listed_in: Path | None = None) -> Iterator[Path]:
@@ -95,21 +153,16 @@ def _lines_of(path: Path) -> Iterable[str]:
     return [line for line in lines if line and not line.startswith(COMMENT)]
 
 
-def _sources_of(path: Path, output: Path, series: str) -> Iterator[ScanSource]:
-    """Yield the scans of a file, which is one whatever it is called, or of a folder."""
-    if path.is_dir():
-        yield from _sources_in(path, output, series)
-    else:
-        yield ScanSource(path)
+def _scans_of(path: Path, known: dict[Path, list[FoundScan]]) -> list[FoundScan]:
+    """Return the scans of a folder, or of a file, which is one whatever it is called.
 
-
-def _sources_in(folder: Path, output: Path, series: str) -> Iterator[ScanSource]:
-    own = output.resolve()
-    waiting = [folder]
-    while waiting:
-        present = waiting.pop()
-        if present.resolve() == own:
-            continue
-        entries = sorted(entry for entry in present.iterdir() if not entry.name.startswith("."))
-        waiting += [entry for entry in reversed(entries) if entry.is_dir() and not entry.is_symlink()]
-        yield from (ScanSource(path) for path in image_files(entry for entry in entries if entry.is_file()))
+    A slice of DICOM stands for the series around it, so that all slices of one are one scan; ``known`` keeps what was
+    found around others.
+    """
+    if path.is_dir() or has_image_name(path) or not looks_like_dicom(path) or is_directory_file(path):
+        return find_scans(path)
+    place = path.resolve()
+    if place.parent not in known:
+        known[place.parent] = find_scans(place.parent)
+    around = [scan for scan in known[place.parent] if place in scan.files]
+    return around or [FoundScan(path=path, files=(path,))]

@@ -71,7 +71,7 @@ class ScanWork:
         find = model_finder(options, on_event, self.cancellation)
         asked = asked_models(options, find)
         self._stack = ExitStack()
-        networks = NetworkOpener(options.provider, options.precision, self._warn, options.threads, keep=True)
+        networks = NetworkOpener(options.provider, options.precision, self.warn, options.threads, keep=True)
         self._models = RunModels(asked=asked, find=find, networks=self._stack.enter_context(networks))
         self._foreign_bytes = bytes_of_foreign(asked, options)
         self._computing = threading.Lock()
@@ -81,6 +81,11 @@ class ScanWork:
     def settings(self) -> BatchSettings:
         """What the results will depend on beside the scans."""
         return settings_of(self._options, list(self._models.asked), self._models.find)
+
+    @property
+    def modality(self) -> str:
+        """What the models are for, CT or MR."""
+        return self._models.asked[0].model.modality
 
     def open_first_network(self) -> None:
         """Begin to open the network that is needed first, while the first scan is read."""
@@ -183,7 +188,8 @@ class ScanWork:
             files.path(self._folder.record(name)).write_text(text, encoding="utf-8")
         return StoredRecord(name, json.loads(text))
 
-    def _warn(self, code: str, message: str) -> None:
+    def warn(self, code: str, message: str) -> None:
+        """Tell of something that is of no single scan."""
         self._on_event({"event": "warning", "code": code, "message": message})
 
 

@@ -105,7 +105,6 @@ def _name(source: ScanSource, depth: int) -> str:
     parts = [*reversed([folder for folder in folders if folder]), stem_of(source.path)]
     if depth == MOST_FOLDERS:  # in one folder, then, and of several formats
         parts.append(source.path.name[len(stem_of(source.path)) :].strip(".").replace(".", "_"))
-    parts += [source.series] if source.series and depth else []
     name = _UNFIT.sub("-", unicodedata.normalize("NFC", "_".join(part for part in parts if part)))
     return name if 0 < len(name) <= LONGEST else f"{name[: LONGEST - 9]}_{_number(source)}"
 
