@@ -40,3 +40,8 @@ def sha256_of_files(paths: Iterable[Path]) -> str:
             while chunk := file.read(BYTES_AT_ONCE):
                 digest.update(chunk)
     return digest.hexdigest()
+
+
+def sha256_of_scan(path: Path) -> str:
+    """Return the SHA-256 of all files of a scan that is no DICOM; see `sha256_of_files` for the rest."""
+    return sha256_of_files(files_of_scan(path))
