@@ -63,7 +63,7 @@ IN_PARALLEL = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 # Its wheel carries Slicer's terminology files; its dependencies (a web framework) are not needed.
 WITHOUT_DEPENDENCIES = ["trame-slicer==2.0.0"]
 
-BENCHMARKS = ("passport", "alignment", "tasks", "confidence", "batch")
+BENCHMARKS = ("passport", "alignment", "tasks", "confidence", "window", "batch")
 
 
 def main() -> int:
