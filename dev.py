@@ -63,17 +63,13 @@ IN_PARALLEL = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 # Its wheel carries Slicer's terminology files; its dependencies (a web framework) are not needed.
 WITHOUT_DEPENDENCIES = ["trame-slicer==2.0.0"]
 
-BENCHMARKS = ("passport", "alignment", "tasks", "confidence", "window", "batch")
+BENCHMARKS = ("passport", "alignment", "tasks", "confidence", "monai", "window", "cohort", "batch")
 
 
 def main() -> int:
     """Run the task named on the command line."""
     tasks = {"setup": setup, "demo": demo, "test": test, "lint": lint, "parity": parity, "screenshots": screenshots}
     tasks |= {"docs": docs, "test-slicer": test_with_slicers_packages, "system-packages": name_system_packages}
-    tasks |= {
-        f"bench-{name}": partial(benchmark, name)
-        for name in ("passport", "alignment", "tasks", "confidence", "monai", "window", "cohort")
-    }
     tasks |= {f"bench-{name}": partial(benchmark, name) for name in BENCHMARKS}
     name, *rest = sys.argv[1:] or ["help"]
     if name not in tasks:
