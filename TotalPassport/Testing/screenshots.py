@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,11 @@ def torso_pictures(host: Any, folder: Path) -> None:
     panel.ui.organTableView.setMinimumHeight(320)
     panel.nodes().segmentation.GetDisplayNode().SetOpacity3D(SURFACE_OPACITY)
     tidy_3d_view()
-    grab_panel(host, panel, folder / "passport_61_organs_panel.png", 900)
-    host.render_3d_view(folder / "passport_61_organs_3d.png", VIEW_SIZE, "anterior", 1.35)
+    grab_panel(host, panel, folder / "passport_61_organs_panel.png", 950)
+    view_size = (VIEW_SIZE[0], 950)
+    host.render_3d_view(folder / "passport_61_organs_3d.png", view_size, "anterior", 1.35)
+    rest(host)  # labels follow the camera when it stands still
+    host.render_3d_view(folder / "passport_61_organs_3d.png", view_size, None)
     beside(
         folder / "passport_61_organs.png", folder / "passport_61_organs_panel.png", folder / "passport_61_organs_3d.png"
     )
@@ -177,6 +181,13 @@ def segments_and_labels(segmentation: Any) -> Iterator[tuple[Any, Any]]:
     for identifier in segments.GetSegmentIDs():
         segment = segments.GetSegment(identifier)
         yield segment, table.describe(segment.GetLabelValue())
+
+
+def rest(host: Any) -> None:
+    """Keep the window alive for a moment, as a user who looks at it does."""
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        host.process_events()
 
 
 def tidy_3d_view() -> None:
