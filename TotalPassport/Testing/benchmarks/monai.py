@@ -11,6 +11,7 @@ checkpoint is done beforehand, as a user has it done once.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -22,6 +23,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from TotalPassportLib.benchmark.measured_process import ProcessUsage, run_measured
+
+MONAIS_RUN = "import json, sys; from monai.bundle import run; run(**json.loads(sys.argv[1]))"
+"""The function behind `python -m monai.bundle run`, which needs one package more."""
 
 
 def main() -> int:
@@ -67,14 +71,14 @@ def run_monais(options: argparse.Namespace, root: Path) -> tuple[ProcessUsage, n
     runs = []
     for number in range(options.repeat):
         output = root / f"monai{number}"
-        words: list[str | Path] = [
-            options.monai_python, "-m", "monai.bundle", "run",
-            "--config_file", options.bundle / "configs" / "inference.json",
-            "--meta_file", options.bundle / "configs" / "metadata.json",
-            "--bundle_root", options.bundle, "--datalist", f"['{options.scan.absolute()}']", "--output_dir", output,
-            "--displayable_configs#highres", str(options.highres), "--dataloader#num_workers", "0",
-        ]  # fmt: skip
-        runs.append(_measured([str(word) for word in words], root, {**os.environ, "CUDA_VISIBLE_DEVICES": ""}))
+        settings = {
+            "config_file": str(options.bundle / "configs" / "inference.json"),
+            "meta_file": str(options.bundle / "configs" / "metadata.json"),
+            "bundle_root": str(options.bundle), "datalist": [str(options.scan.absolute())], "output_dir": str(output),
+            "displayable_configs#highres": options.highres, "dataloader#num_workers": 0,
+        }  # fmt: skip
+        command = [str(options.monai_python), "-c", MONAIS_RUN, json.dumps(settings)]
+        runs.append(_measured(command, root, {**os.environ, "CUDA_VISIBLE_DEVICES": ""}))
     (labels,) = output.rglob("*.nii.gz")
     return min(runs, key=lambda usage: usage.seconds), np.asarray(nibabel.load(labels).dataobj).astype(np.uint8)
 
