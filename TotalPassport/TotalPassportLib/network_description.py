@@ -112,7 +112,7 @@ def describe_network(network: Path, facts: NetworkFacts) -> DescribedNetwork:
         raise ModelError(
             f"The network '{network}' takes {probe.copies} images of one patient at once (input channels), and "
             "TotalPassport gives it one scan.",
-            "If all of them are the same scan, say --repeat-scan; networks of several scans cannot be run.",
+            "If all of them are the same scan, say that it is repeated; networks of several scans cannot be run.",
         )
     orientation, axes = _axes(facts, probe, assumed)
     gives = facts.gives or probe.gives
@@ -145,7 +145,7 @@ def write_description(described: DescribedNetwork, network: Path, *, overwrite: 
     """
     path = network.parent / DESCRIPTION_FILE
     if path.exists() and not overwrite:
-        raise BadInput(f"'{path}' is there already.", "Move it, or add --overwrite to replace it.")
+        raise BadInput(f"'{path}' is there already.", "Move it, or say that it may be overwritten.")
     check_destination(path, network)
     with OutputFiles(inputs=[network]) as files:
         text = json.dumps(described.document, indent=1) + "\n"
@@ -246,7 +246,7 @@ def _labels(
     if gives_labels:
         structures = max(names, default=1) if isinstance(facts.labels, str) else len(names) or 1
         if not names:
-            assumed.append("Its labels are 0 and 1; name all that it knows with --labels.")
+            assumed.append("Its labels are taken to be 0 and 1; name all that it knows (--labels).")
     if not names:
         assumed.append("Its structures have no names (--labels).")
         names = {value: f"label {value}" for value in range(1, structures + 1)}

@@ -188,7 +188,7 @@ def _run(network: Path, session: Any, output: str, name: str, noise: np.ndarray)
         reason = str(error).splitlines()[0][:300]
         raise ModelError(
             f"The network '{network}' cannot be run on {list(noise.shape)}: {reason}.",
-            "Say what it takes: --patch-size, --channels-last.",
+            "Say what it takes: the size of its window, and whether its channels come last.",
         ) from error
     return np.asarray(result)
 

@@ -122,7 +122,7 @@ def test_several_images_at_once_are_refused_unless_they_are_the_same_scan(tmp_pa
     network = network_of(tmp_path, copies=4)
     with pytest.raises(ModelError, match="takes 4 images of one patient at once") as failure:
         describe_network(network, NetworkFacts())
-    assert "--repeat-scan" in str(failure.value.hint)
+    assert "say that it is repeated" in str(failure.value.hint)
     (part,) = describe_network(network, NetworkFacts(repeat_scan=True)).document["parts"]
     assert part["ports"]["copies"] == 4
 

@@ -111,7 +111,7 @@ def plot_asymmetry(answer: Answer, field: str) -> Iterator[Any]:
     """Draw boxes of the differences between left and right, pair by pair."""
     rows = list(answer)[:MOST_ROWS]
     if "p25" not in answer.columns:
-        raise BadInput("Single scans are not drawn.", "Draw the pairs of organs: leave --scans out.")
+        raise BadInput("Single scans are not drawn.", "Draw the pairs of organs, not the scans.")
     with page_figure(_height(len(rows))) as (figure, axes):
         _boxes(axes, rows)
         axes.axvline(0, color=colour("muted"), linewidth=0.8)
@@ -124,7 +124,7 @@ def plot_asymmetry(answer: Answer, field: str) -> Iterator[Any]:
 def plot_missing(answer: Answer, field: str = "") -> Iterator[Any]:
     """Draw in how many per cent of the scans each organ is missing, those that some scan lacks."""
     if "missing_percent" not in answer.columns:
-        raise BadInput("Single scans are not drawn.", "Draw the organs: leave --scans out.")
+        raise BadInput("Single scans are not drawn.", "Draw the organs, not the scans.")
     rows = [row for row in answer if row["missing"]][:MOST_ROWS]
     if not rows:
         raise BadInput("There is nothing to draw: no organ is missing anywhere.", "Ask for something else.")

@@ -194,6 +194,6 @@ def _notes(scans: Sequence[BatchScan], with_truth: bool) -> list[str]:
     if assumed:
         notes.append(
             f"The ground truth of {counted(assumed, 'scan')} does not name its labels; their numbers were taken for "
-            "those of TotalSegmentator's 'total'. State what they are with --labels."
+            "those of TotalSegmentator's 'total'. Say which table of labels they are of."
         )
     return notes

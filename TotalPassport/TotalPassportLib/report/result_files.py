@@ -89,17 +89,17 @@ def read_batch_results(folder: Path) -> list[BatchEntry]:
         There is no such folder, no document in it, or it is none of a batch.
     """
     if not folder.is_dir():
-        raise BadInput(f"There is no folder '{folder}'.", "Give the folder that 'totalpassport batch' has written.")
+        raise BadInput(f"There is no folder '{folder}'.", "Give the folder that a batch has written.")
     path = next((folder / name for name in RESULT_FILES if (folder / name).is_file()), None)
     if path is None:
         raise BadInput(
             f"The folder '{folder}' has no {RESULT_FILES[0]}.",
-            "Give the folder that 'totalpassport batch' has written.",
+            "Give the folder that a batch has written.",
         )
     document = read_json(path)
     validate(document, "report_input", f"'{path}'")
     if not document:
-        raise BadInput(f"'{path}' lists no scan.", "Run 'totalpassport batch' on some.")
+        raise BadInput(f"'{path}' lists no scan.", "Run a batch on some scans.")
     return [_result(entry, folder) for entry in document]
 
 

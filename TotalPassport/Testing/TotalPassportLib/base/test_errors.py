@@ -42,7 +42,7 @@ def test_any_exception_becomes_a_sentence(error: BaseException, kind: type, code
     assert type(failure) is kind
     assert failure.exit_code == code
     assert says in str(failure)
-    assert failure.hint.endswith(".")
+    assert str(failure.hint).endswith(".")
 
 
 def test_a_sentence_stays_on_one_line() -> None:
