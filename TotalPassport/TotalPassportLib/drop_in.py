@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -29,6 +28,7 @@ from .base.errors import BadInput, as_user_error
 from .base.events import Cancellation, Event, EventCallback, ignore_event
 from .base.files import make_folder
 from .base.outputs import OutputFiles, check_destination
+from .base.temporaries import private_folder
 from .models.task import load_task
 from .official_arguments import NIFTI, OfficialArguments, named_arguments
 from .pipeline import run
@@ -117,10 +117,10 @@ def totalsegmentator(
     asked = named_arguments(given)
     tell = on_event or (ignore_event if quiet else _warn)
     start = time.monotonic()
-    with as_user_error(), tempfile.TemporaryDirectory(prefix="totalpassport-") as private:
+    with as_user_error(), private_folder("totalsegmentator") as private:
         asked.require_possible()
         paths = official_paths(asked, output, passport)
-        scan = _scan_file(input, Path(private))
+        scan = _scan_file(input, private)
         with folders_for(paths.files):
             for path in paths.files:
                 check_destination(path, scan)

@@ -5,7 +5,6 @@ The published scan is segmented by the very pipeline that users run, and compare
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from .base.files import make_folder, sha256_of
 from .base.hints import Hint, HintCode
 from .base.labels import LabelTable
 from .base.paths import cache_folder
+from .base.temporaries import private_folder
 from .image.volume import check_same_grid, load_ct, load_mr, load_segmentation
 from .models.catalogue import PublishedFile, Verification, find_entry, find_model, list_models
 from .models.description import ModelDescription
@@ -114,7 +114,7 @@ def verify_model(
         for companion in models_needed(find_model(name), (), options.of_tasks):
             if not find_entry(companion).installed:
                 download_model(companion, on_event, cancellation, settings)
-        with tempfile.TemporaryDirectory(prefix="totalpassport-", ignore_cleanup_errors=True) as folder:
+        with private_folder("verify") as folder:
             result = run(ct, folder, options, on_event=on_event, cancellation=cancellation)
             return _compare(
                 result.paths.segmentation, published_path=labels, ct_path=ct, rule=rule, model=find_model(name)

@@ -27,7 +27,7 @@ from types import TracebackType
 
 from .errors import BadInput, Cancelled, os_error
 from .events import signals_deferred
-from .temporaries import LONGEST_SUFFIX, PREFIX, forget, in_use, remove_leftovers, sync, temporary_name
+from .temporaries import LONGEST_SUFFIX, PREFIX, claim, forget, note_results, remove_leftovers, sync, temporary_name
 
 STANDARD_OUTPUT = "-"
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|\d+))/fd/(\d+)")
@@ -127,6 +127,7 @@ class OutputFiles:
                 raise
             if not self._internal:
                 _results.extend(output.destination for output in self._outputs)
+                note_results(output.destination for output in self._outputs)
         if self._durable:
             for folder in {output.destination.parent for output in files}:
                 sync(folder)
@@ -239,8 +240,8 @@ def _create_beside(target: Path) -> Path:
         former = target.stat() if target.exists() else None
         # The system applies the umask, or what a folder's access list says in its place.
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+        claim(temporary)
         os.close(os.open(temporary, flags, 0o666 if former is None else 0o600))
-        in_use.add(temporary)
         if former is not None:
             _take_over_permissions(temporary, former)
     except OSError as error:
@@ -276,7 +277,7 @@ def _copy_through(source: int, destination: Path) -> None:
 def _replace(output: _Output) -> None:
     if output.destination.exists():
         former = output.destination.with_name(temporary_name(output.destination, mark="~"))
-        in_use.add(former)
+        claim(former)
         output.former = former
         try:
             os.link(output.destination, former)

@@ -11,10 +11,12 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 
 from .errors import Cancelled, ModelError, OutOfMemory, TotalPassportError
+from .temporaries import keep_journal, settle_journal
 
 PATIENCE_SECONDS = 0.8
 """How long the child may take to end by itself; a user waits for a second."""
@@ -43,6 +45,7 @@ def run_supervised(work: Callable[[], None]) -> None:
     sys.stderr.flush()
     signals = {signal.SIGINT, signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # until both are where they can answer
+    journal = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 -- it has no name, and goes with the last of us
     try:
         child = os.fork()
     except OSError:  # the system allows no more processes
@@ -50,11 +53,12 @@ def run_supervised(work: Callable[[], None]) -> None:
         work()
         return
     if child == 0:
+        keep_journal(journal.fileno())
         end_with_parent()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         work()
         return
-    raise SystemExit(_exit_code(child, before))
+    raise SystemExit(_exit_code(child, before, journal.fileno()))
 
 
 def end_with_parent() -> None:
@@ -63,8 +67,11 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _exit_code(child: int, mask: set[int | signal.Signals]) -> int:
-    """Wait for the child and hand on what would end it; return its exit code."""
+def _exit_code(child: int, mask: set[int | signal.Signals], journal: int) -> int:
+    """Wait for the child and hand on what would end it; return its exit code.
+
+    What a child leaves that could not end by itself is removed by its ``journal``.
+    """
     asked: float | None = None
     while True:
         try:
@@ -75,7 +82,7 @@ def _exit_code(child: int, mask: set[int | signal.Signals]) -> int:
             if asked is not None and time.monotonic() - asked > PATIENCE_SECONDS:
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
-                raise Cancelled()
+                raise _cancelled(journal)
             time.sleep(POLL_SECONDS)
         except KeyboardInterrupt:
             asked = asked or time.monotonic()
@@ -83,8 +90,13 @@ def _exit_code(child: int, mask: set[int | signal.Signals]) -> int:
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)
     if asked is not None:
-        raise Cancelled()
+        raise _cancelled(journal)
+    settle_journal(journal)
     raise crash_error(os.WTERMSIG(status))
+
+
+def _cancelled(journal: int) -> Cancelled:
+    return Cancelled(hint="What was written until then stays.") if settle_journal(journal) else Cancelled()
 
 
 def crash_error(number: int) -> TotalPassportError:

@@ -9,8 +9,9 @@ import re
 import secrets
 import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -28,13 +29,66 @@ in_use: set[Path] = set()
 """Temporary files of this very process; any other with its number is left from an earlier process of that number."""
 
 
+_journal: int | None = None
+"""Descriptor of the file in which this process keeps what it makes, for the one that may have to end it."""
+_TEMPORARY_ENTRY, _RESULT_ENTRY, _END = b"t", b"r", b"\0"
+
+
+def claim(path: Path) -> None:
+    """Take a temporary name for this process's own."""
+    in_use.add(path)
+    _note(_TEMPORARY_ENTRY + os.fsencode(os.path.abspath(path)))
+
+
+def note_results(paths: Iterable[Path]) -> None:
+    """Note what was written for the user."""
+    for path in paths:
+        _note(_RESULT_ENTRY + os.fsencode(path))
+
+
+def keep_journal(descriptor: int) -> None:
+    """Note from now on what this process makes in an open file that another process shares, see `settle_journal`."""
+    global _journal
+    _journal = descriptor
+
+
+def _note(entry: bytes) -> None:
+    if _journal is not None:
+        os.write(_journal, entry + _END)
+
+
+def settle_journal(descriptor: int) -> bool:
+    """Remove the temporary files of a process that was killed, by its journal; tell whether it had written results.
+
+    A file that was being exchanged is left to the next run that writes it, see `remove_leftovers`.
+    """
+    entries = os.pread(descriptor, os.fstat(descriptor).st_size, 0).split(_END)[:-1]
+    for entry in entries:
+        path = Path(os.fsdecode(entry[1:]))
+        found = _TEMPORARY.fullmatch(path.name) if entry.startswith(_TEMPORARY_ENTRY) else None
+        if found is not None and not found["former"]:
+            with contextlib.suppress(OSError):
+                _remove(path)
+    return any(entry.startswith(_RESULT_ENTRY) for entry in entries)
+
+
 @contextmanager
-def folder_beside(destination: Path) -> Iterator[Path]:
+def private_folder(purpose: str) -> Iterator[Path]:
+    """Yield a new folder among the system's temporary ones that nobody else can look into; it is gone afterwards.
+
+    One that a killed run has left is removed by the next of the same purpose.
+    """
+    with folder_beside(Path(tempfile.gettempdir()) / purpose, mode=0o700) as folder:
+        yield folder
+
+
+@contextmanager
+def folder_beside(destination: Path, mode: int = 0o777) -> Iterator[Path]:
     """Yield a new folder on the same disk as ``destination``, in which to make what will be renamed to it."""
     remove_leftovers(destination)
     folder = destination.with_name(temporary_name(destination))
-    folder.mkdir()
-    in_use.add(folder)
+    claim(folder)
+    folder.mkdir(mode)
     try:
         yield folder
     finally:

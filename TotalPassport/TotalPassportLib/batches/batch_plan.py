@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ import numpy as np
 
 from ..base.errors import BadInput, as_user_error
 from ..base.events import Cancellation, EventCallback, ignore_event
+from ..base.temporaries import private_folder
 from ..options import DEFAULT_OPTIONS, RunOptions
 from ..segmentation.session import usable_cores
 from .batch_folder import BatchFolder
@@ -141,11 +141,8 @@ def plan_batch(
     """
     _check(scans, machines, price_per_hour, trial)
     cancellation = cancellation or Cancellation()
-    with (
-        as_user_error(),
-        tempfile.TemporaryDirectory(prefix="totalpassport-plan-", ignore_cleanup_errors=True) as place,
-    ):
-        folder = BatchFolder(Path(place))
+    with as_user_error(), private_folder("plan") as place:
+        folder = BatchFolder(place)
         work = ScanWork(folder, options, on_event, cancellation)  # a model that is missing is told of at once
         sources = find_sources(inputs, folder.path, series=options.series, modality=work.modality, warn=work.warn)
         work.close()

@@ -6,7 +6,6 @@ cohort("results", "COHORT").outliers("volume_mm3")
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import BadInput, as_user_error
 from ..base.events import EventCallback, ignore_event
 from ..base.optional_packages import optional_package
+from ..base.temporaries import private_folder
 from .answers import Answer
 from .building import BuildOptions, build_cohort
 from .follow_up import follow_up
@@ -69,7 +69,7 @@ def cohort(
     if output is not None:
         build_cohort(folder, output, options, on_event=on_event)
         return Cohort(output)
-    with tempfile.TemporaryDirectory(prefix="totalpassport-cohort-") as scratch:
+    with private_folder("cohort") as scratch:
         build_cohort(folder, scratch, options, on_event=on_event)
         return Cohort(scratch, in_memory=True)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from ...base.errors import BadInput
 from ...base.files import open_regular
-from ...base.temporaries import folder_beside
+from ...base.temporaries import private_folder
 
 MOST_MEMBERS = 100_000
 LARGEST_RATIO = 400
@@ -36,8 +35,7 @@ def unpacked(archive: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     BadInput
         The archive is damaged, encrypted, or unpacks to more than it can hold or than the disk has.
     """
-    place = Path(tempfile.gettempdir()) / "dicom-archive"
-    with folder_beside(place) as folder, open_regular(archive) as file:
+    with private_folder("dicom-archive") as folder, open_regular(archive) as file:
         try:
             with zipfile.ZipFile(file) as opened:
                 names = _unpack(opened, folder, archive)
