@@ -99,7 +99,8 @@ def session_processes() -> dict[int, str]:
     """Processes other than this one that carry our session mark: {process id: command line}.
 
     Orphans are found as well: a child whose launcher was killed belongs to nobody, but keeps its environment.
-    Empty on systems without ``/proc``.
+    The helper is not, by which Python keeps count of what its processes share (`multiprocessing.resource_tracker`):
+    another test of the same run may have started it, and it ends with this process. Empty on systems without ``/proc``.
     """
     mark = f"{SESSION_VARIABLE}={os.environ.get(SESSION_VARIABLE, '')}".encode()
     found = {}
@@ -110,8 +111,10 @@ def session_processes() -> dict[int, str]:
             with open(f"/proc/{entry}/environ", "rb") as environ:
                 if mark not in environ.read().split(b"\0"):
                     continue
-            with open(f"/proc/{entry}/cmdline", "rb") as command:
-                found[int(entry)] = command.read().replace(b"\0", b" ").decode(errors="replace").strip()
+            with open(f"/proc/{entry}/cmdline", "rb") as file:
+                command = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
+            if "from multiprocessing.resource_tracker import main" not in command:
+                found[int(entry)] = command
         except OSError:  # ended meanwhile, or not ours to read
             continue
     return found

@@ -46,8 +46,8 @@ def _texts_of_downloads() -> dict[HintCode, str]:
             "import the bundle or its file, in the section Models."
         ),
         HintCode.DESCRIBE_NETWORK: _(
-            "Describe the network in a terminal: totalpassport models describe NET.onnx reads its ports, and says what "
-            "it assumes."
+            "The network needs a description beside it, a file model.json; the page on models in the documentation "
+            "says how one is made. Then bring in its folder with 'Import folder…' in the section Models."
         ),
         HintCode.IMPORT_FILE: _(
             "Get that file with a browser, on any machine, and bring it in: 'Import file…' in the section Models "

@@ -31,7 +31,7 @@ def test_the_scan_that_kills_its_process_again_is_the_only_one_that_fails(
     threshold_model: Path, tmp_path: Path
 ) -> None:
     scans = make_scans(tmp_path / "scans", *(f"s{number}.nii.gz" for number in range(4)))
-    subjects = name_subjects(find_sources([scans], tmp_path))
+    subjects = name_subjects(find_sources([scans], tmp_path / "out"))
 
     def kill_at_culprit(event: dict) -> None:
         if event.get("name") == "s1":

@@ -114,7 +114,7 @@ BAD_MODELS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "wrong sha256": (wrong_hash, "SHA-256 differs"),
     "network missing": (without_network, "is missing"),
     "network damaged": (damaged_network, "is not an ONNX network"),
-    "wrong rank": (wrong_rank, "of five dimensions"),
+    "wrong rank": (wrong_rank, "dimensions instead of 5"),
     "wrong channels": (lambda folder: write_model(folder / "m", part={"label_values": [0, 5]}), "instead of"),
     "description not JSON": (lambda folder: named("model.json", b"{")(folder), "is not valid JSON"),
     "description of the future": (
