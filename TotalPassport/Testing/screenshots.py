@@ -50,7 +50,7 @@ def demo_pictures(host: Any, folder: Path) -> None:
     make_thumbnail(host, volume)
     panel.click_organ("Liver")
     panel.ui.advancedCollapsibleButton.collapsed = False
-    grab_panel(host, panel, folder / "panel.png", 1020)
+    grab_panel(host, panel, folder / "panel.png", 1180)
     tidy_3d_view()
     host.render_3d_view(folder / "organs_3d.png", VIEW_SIZE, "anterior", 1.1)
     slicer.util.setSliceViewerLayers(background=volume)
