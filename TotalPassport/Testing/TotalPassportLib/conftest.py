@@ -28,9 +28,9 @@ def small_plain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that would take minutes: what is cancelled in its middle is surely not finished."""
+    """A model that takes seconds on any machine: what is cancelled after its first window is surely not finished."""
     part = {"patch_size_zyx": [32, 32, 32], "step": 0.1}
-    return write_model(tmp_path_factory.mktemp("models") / "slow", slow_layers(), part)
+    return write_model(tmp_path_factory.mktemp("models") / "slow", slow_layers(width=64, depth=8), part)
 
 
 @pytest.fixture
