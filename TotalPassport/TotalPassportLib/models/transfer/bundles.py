@@ -6,21 +6,22 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ... import __version__
 from ...base.errors import Cancelled, ModelError
 from ...base.events import Cancellation, EventCallback, Progress, ignore_event, share_of
 from ...base.files import make_folder, sha256_of
 from ...base.hints import Hint, HintCode
 from ...base.paths import cache_folder
-from ...base.temporaries import rename_folder
 from ..catalogue import CatalogueEntry, PublishedCheckpoint, list_models
 from ..monai.bundle import MEMBERS, MonaiBundle, is_bundle, read_bundle
-from ..reading import is_sound_model
 from ..store import check_name, put_into_store, workspace
 from .checksums import Weights, fingerprint_of
+from .converted_models import converter_identity, made_in_cache
 from .download import DownloadSettings, Source, download, require_space
 
-CONVERTERS = ("monai/bundle", "monai/convert_bundle", "monai/segresnet", "nnunet/checkpoint", "onnx_graph")
+CONVERTERS = (
+    "monai/bundle", "monai/convert_bundle", "monai/segresnet", "nnunet/checkpoint", "nnunet/unpickling", "onnx_graph",
+)  # fmt: skip
+"""Modules that the conversion is made of."""
 OTHER_WEIGHTS = "{checkpoint} of a bundle wholeBody_ct_segmentation; other weights than those of version {version}"
 OWN_WEIGHTS = "{checkpoint} of MONAI's bundle wholeBody_ct_segmentation {version}"
 
@@ -160,15 +161,11 @@ def bundle_model(
     with workspace(f"{entry.name}-bundle", progress) as work:
         bundle = _first_with(published.checkpoint, paths, work)
         target = cache_folder() / "weights" / f"{entry.name}-{_content_key(bundle, published.checkpoint)}"
-        if not is_sound_model(target):
-            with progress.stage("convert"):
-                convert_checkpoint(bundle, entry, work / "model", entry.name, progress)
-            make_folder(target.parent)
-            if target.exists():
-                progress.warn("remade", f"What the cache held of '{entry.name}' was damaged; it is made again.")
-                target.rename(work / "damaged")
-            rename_folder(work / "model", target)
-    return target
+
+        def convert(folder: Path) -> None:
+            convert_checkpoint(bundle, entry, folder, entry.name, progress)
+
+        return made_in_cache(target, entry.name, work, convert, progress)
 
 
 def _first_with(checkpoint: str, paths: Sequence[Path], work: Path) -> MonaiBundle:
@@ -188,14 +185,10 @@ def _first_with(checkpoint: str, paths: Sequence[Path], work: Path) -> MonaiBund
 def _content_key(bundle: MonaiBundle, checkpoint: str) -> str:
     """Return a name for the content of a bundle's files, and for the way in which they are converted."""
     path = bundle.checkpoints[checkpoint]
-    digest = hashlib.sha256(__version__.encode() + sha256_of(path).encode())
+    digest = hashlib.sha256(converter_identity(CONVERTERS) + sha256_of(path).encode())
     for member in MEMBERS[:2] if path.parent.name == "models" else ():
         beside = path.parents[1] / member
         digest.update(sha256_of(beside).encode() if beside.is_file() else b"-")
-    folder = Path(__file__).parents[1]
-    for module in CONVERTERS:
-        file = folder / f"{module}.py"
-        digest.update(file.read_bytes() if file.exists() else b"-")
     return digest.hexdigest()[:32]
 
 

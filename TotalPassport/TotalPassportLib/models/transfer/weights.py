@@ -7,14 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ... import __version__
 from ...base.errors import BadInput, ModelError
 from ...base.events import Cancellation, EventCallback, Progress, StepCallback, ignore_event, share_of
 from ...base.files import make_folder, read_json, sha256_of
 from ...base.hints import Hint, HintCode
 from ...base.outputs import atomic_write
 from ...base.paths import cache_folder
-from ...base.temporaries import rename_folder
 from ...base.text import counted
 from ..catalogue import CatalogueEntry, Dataset, find_entry, list_models
 from ..nnunet.archive import unpack_weights
@@ -33,13 +31,14 @@ from ..store import workspace
 from ..task import TASKS_FOLDER, list_tasks
 from .bundles import bundle_model
 from .checksums import Weights, fingerprint_of
+from .converted_models import converter_identity, made_in_cache
 
 HASHES_FILE = "hashes.json"
-CONVERTER_FOLDER = Path(__file__).parents[1] / "nnunet"
-CONVERTER_MODULES = (
-    "architecture", "checkpoint", "conventions", "convert", "graph", "layers", "layout", "plans", "released",
-    "unpickling",
+CONVERTERS = (
+    "nnunet/architecture", "nnunet/checkpoint", "nnunet/conventions", "nnunet/convert", "nnunet/graph",
+    "nnunet/layers", "nnunet/layout", "nnunet/plans", "nnunet/released", "nnunet/unpickling", "onnx_graph",
 )  # fmt: skip
+"""Modules that the conversion is made of."""
 PLANS_NAMES = {mode.plans for task in list_tasks() for _, mode in task.with_small()}
 """What the plans of released networks are called; of one dataset those of another size have other ones."""
 MOST_HASHES = 500
@@ -174,15 +173,9 @@ def weights_model(
     if is_sound_model(target):
         return target
     with workspace(key, progress) as work:
-        if not is_sound_model(target):
-            with progress.stage("convert"):
-                convert(name, trainers, work / "model", progress.step)
-            make_folder(target.parent)
-            if target.exists():
-                progress.warn("remade", f"What the cache held of '{name}' was damaged; it is made again.")
-                target.rename(work / "damaged")
-            rename_folder(work / "model", target)
-    return target
+        return made_in_cache(
+            target, name, work, lambda folder: convert(name, trainers, folder, progress.step), progress
+        )
 
 
 def find_weights_model(
@@ -224,18 +217,14 @@ def convert(name: str, trainers: Sequence[Path], destination: Path, step: StepCa
 def _content_key(trainers: Sequence[Path]) -> str:
     """Return a name for the content of weights, and for the way in which they are converted."""
     known = _read_hashes()
-    digest = hashlib.sha256(_converter_identity())
+    digest = hashlib.sha256(converter_identity(CONVERTERS))
+    for task in sorted(TASKS_FOLDER.glob("*.json")):
+        digest.update(task.read_bytes())
     for trainer in trainers:
         for name in weight_files(trainer):
             digest.update(_quick_hash(trainer / name, known).encode())
     _write_hashes(known)
     return digest.hexdigest()[:32]
-
-
-def _converter_identity() -> bytes:
-    """Return what changes when the conversion may change, so that models of an older one are not used."""
-    files = (*(CONVERTER_FOLDER / f"{module}.py" for module in CONVERTER_MODULES), *sorted(TASKS_FOLDER.glob("*.json")))
-    return __version__.encode() + b"".join(file.read_bytes() for file in files if file.exists())
 
 
 def _quick_hash(path: Path, known: dict[str, list[int | str]]) -> str:
