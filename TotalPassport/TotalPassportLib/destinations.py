@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .base.errors import BadInput, TotalPassportError
-from .base.files import read_json, sha256_of
+from .base.files import read_json
 from .base.hints import Hint, HintCode
 from .base.outputs import STANDARD_OUTPUT
 from .image.formats import stem_of
@@ -86,7 +86,7 @@ def _means_folder(output: Path | str) -> bool:
     return str(output).endswith(separators) or Path(output).is_dir()
 
 
-def refuse_other_scans_results(scan: Path, passport: Path, *others: Path, sha256: str | None = None) -> None:
+def refuse_other_scans_results(scan: Path, passport: Path, *others: Path, sha256: str) -> None:
     """Refuse to replace results unless the passport among them says that they are of this very scan.
 
     Parameters
@@ -97,8 +97,8 @@ def refuse_other_scans_results(scan: Path, passport: Path, *others: Path, sha256
         Where their passport will be.
     *others : Path
         Where more of them will be.
-    sha256 : str, optional
-        The scan's, if it is known already.
+    sha256 : str
+        The scan's.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def refuse_other_scans_results(scan: Path, passport: Path, *others: Path, sha256
         raise BadInput(
             f"'{present}' is there already, and nothing says that it is of '{scan}'.", Hint(HintCode.OVERWRITE)
         )
-    if source != (sha256 or sha256_of(scan)):
+    if source != sha256:
         raise BadInput(f"'{present}' is of another scan than '{scan}'.", Hint(HintCode.OVERWRITE))
 
 

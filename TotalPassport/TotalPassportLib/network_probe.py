@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .base.errors import ModelError
-from .base.runtime import open_on_processor
 from .models.network_conventions import LABELS, LOGITS, PROBABILITIES
+from .models.reading import metadata_of, open_network_file
 from .segmentation.session_ports import REAL, WHOLE
 
 USUAL_PATCH, USUAL_DIVISOR = 96, 16
@@ -90,7 +90,7 @@ def probe_network(
         copies = 1
         assumed.append("It has one input channel, which its ports leave open.")
     spatial = [given.shape[axis] for axis in ((1, 2, 3) if last else (2, 3, 4))]
-    metadata = {str(key): str(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
+    metadata = metadata_of(session)
     settings = _settings(metadata)
     patch, divisor, run_at = _sizes(spatial, patch_size, settings.get("patch_size"), assumed)
     output = _chosen(network, session.get_outputs(), output_name, "output", REAL | WHOLE)
@@ -112,16 +112,7 @@ def probe_network(
 def _opened(network: Path) -> Any:
     if not network.is_file():
         raise ModelError(f"There is no network '{network}'.", "Give the path of an ONNX file.")
-    try:
-        return open_on_processor(network, threads=0)
-    except ModelError:
-        raise
-    except Exception as error:  # onnxruntime's exceptions share no public base class
-        reason = " ".join(str(error).split(" : ")[-1].strip().splitlines()[:1])[:200]
-        raise ModelError(
-            f"'{network}' is not an ONNX network that can be run ({reason}).",
-            "Export it again; weights in a file of their own must lie beside it.",
-        ) from error
+    return open_network_file(network, "Export it again; weights in a file of their own must lie beside it.", threads=0)
 
 
 def _chosen(network: Path, ports: Sequence[Any], name: str | None, kind: str, types: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -219,5 +219,19 @@ def _validator(schema: str) -> Callable[[Any], Any]:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes in hexadecimal."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of_files([path])
+
+
+def sha256_of_files(paths: Iterable[Path]) -> str:
+    """Return the SHA-256 of the bytes of some files, one after another, in hexadecimal.
+
+    Raises
+    ------
+    BadInput
+        One of them cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        with open_regular(path) as file:
+            hashlib.file_digest(file, lambda: digest)
+    return digest.hexdigest()

@@ -5,8 +5,17 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from .errors import BadInput
+from .errors import BadInput, TotalPassportError
 from .hints import Hint, HintCode
+
+
+def required_modules(*names: str, missing: TotalPassportError) -> Any:
+    """Import some modules of a package and return the first of them; raise ``missing`` if that is not possible."""
+    try:
+        first, *_ = [importlib.import_module(name) for name in names]
+    except ImportError as error:
+        raise missing from error
+    return first
 
 
 def optional_package(name: str, what: str) -> Any:

@@ -19,15 +19,13 @@ from ..segmentation.session import usable_cores
 from .batch_folder import BatchFolder
 from .batch_progress import BatchProgress
 from .local_workers import LocalWorkers, setup_of
-from .scan_record import read_records
+from .scan_record import read_records, read_scan_record
 from .scan_sources import ScanSource, find_sources
 from .scan_work import ScanWork
 from .subject_names import Subject
 
 TRIAL_SCANS = 8
 MOST_TRIAL_SCANS = 1000
-PREFIX = "totalpassport-plan-"
-"""Of the folder of the trial's results, which are nobody's."""
 ASSUMPTIONS = (
     "machines like this one, as busy with other things as it was during the trial",
     "scans like those of the trial, which were taken evenly from the smallest to the largest",
@@ -220,7 +218,9 @@ def _ends(
         if outcome.crash is not None:
             raise outcome.crash
         ends[outcome.subject.name] = time.monotonic() - begin
-        progress.done(outcome.subject.name, read_records(folder)[outcome.subject.name].result)
+        record = read_scan_record(folder, outcome.subject.name)
+        assert record is not None  # its worker has written it
+        progress.done(outcome.subject.name, record.result)
     return ends
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from ..base.errors import BadInput, ModelError, OutOfMemory, TotalPassportError, user_error
 from ..base.events import Event, EventCallback
 from ..base.hints import Hint, HintCode
+from ..base.optional_packages import required_modules
 from ..base.streams import quiet_libraries
 from ..options import RunOptions
 from ..segmentation.session import usable_cores
@@ -149,15 +150,11 @@ class DaskWorkers:
 
 
 def _distributed() -> Any:
-    try:
-        import distributed
-        import distributed.scheduler
-    except ImportError as error:
-        raise BadInput(
-            "A batch on a cluster needs Dask, which is not installed.",
-            Hint(HintCode.INSTALL_PACKAGE, package='"dask[distributed]"'),
-        ) from error
-    return distributed
+    missing = BadInput(
+        "A batch on a cluster needs Dask, which is not installed.",
+        Hint(HintCode.INSTALL_PACKAGE, package='"dask[distributed]"'),
+    )
+    return required_modules("distributed", "distributed.scheduler", missing=missing)
 
 
 def _knock(address: str) -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base.errors import BadInput
-from ..base.files import open_regular
+from ..base.files import open_regular, sha256_of_files
 from ..base.text import counted, shown_name
 from ..image.dicom.dicom_directory import is_directory_file
 from ..image.dicom.dicom_header import looks_like_dicom
 from ..image.discovery import FoundScan, find_scans
 from ..image.formats import has_image_name
-from ..image.scan_files import files_of_scan, sha256_of_files
+from ..image.scan_files import files_of_scan
 
 LIST_ENDINGS = (".txt", ".lst", ".list")
 """Of a file that names scans, one a line."""

@@ -20,7 +20,6 @@ MOST_ROWS = 120
 MOST_ORGANS = 8
 """Organs of a follow-up in one figure: as many as can be told apart."""
 MOST_POINTS = 5000
-Draw = Callable[[Answer], "Iterator[Any]"]
 
 
 def check_plot(path: Path) -> None:

@@ -114,8 +114,6 @@ _SCAN_VALUES: dict[str, tuple[Kind, _ScanValue]] = {
     "findings": ("text", lambda passport: " ".join(dict.fromkeys(finding.code for finding in passport.findings))),
 }
 
-MAPPED: Final = ("patient", "date")
-"""Columns of the scans that no passport holds: they come from a mapping, see `patients`."""
 SCAN_COLUMNS: Final = (
     TableColumn(name="scan", kind="text"),
     TableColumn(name="passport", kind="text"),

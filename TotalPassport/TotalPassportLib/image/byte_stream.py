@@ -24,6 +24,14 @@ BYTES_AT_ONCE = 2**20
 """Small enough for the processor's cache."""
 
 
+def impossible_size(path: Path, claimed_bytes: int, stored_bytes: int) -> BadInput:
+    """Return the error for an image whose header asks for more voxels than its file can hold."""
+    return BadInput(
+        f"'{path}' claims {claimed_bytes / 2**20:.0f} MB of voxels, but its {stored_bytes} bytes cannot hold them.",
+        "The file is truncated or damaged; copy or convert it again.",
+    )
+
+
 class ByteStream:
     """What a file holds, unpacked, from its beginning to its end.
 

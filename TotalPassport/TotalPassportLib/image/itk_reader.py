@@ -6,7 +6,6 @@ the patient lies. ITK's own frame, LPS, ends here.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import re
@@ -17,13 +16,12 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import BadInput
-from ..base.files import open_regular
-from ..base.hints import Hint, HintCode
+from ..base.files import open_regular, sha256_of_files
 from ..base.memory import require_memory
 from ..base.streams import quiet_native_code
-from .byte_stream import BYTES_AT_ONCE, MAX_DEFLATE_RATIO
+from .byte_stream import MAX_DEFLATE_RATIO, impossible_size
 from .nifti_geometry import unknown_orientation
-from .stored_image import StoredImage, UnfitImage, one_volume
+from .stored_image import StoredImage, UnfitImage, one_volume, reading_package
 
 NRRD_SUFFIXES = (".nrrd", ".nhdr")
 META_SUFFIXES = (".mha", ".mhd")
@@ -40,15 +38,7 @@ def simple_itk(what: str) -> Any:
     UnfitImage
         It is not installed; ``what`` cannot be read then.
     """
-    try:
-        import SimpleITK as sitk  # an extra, and slow to import
-    except ImportError as error:
-        raise UnfitImage(
-            f"Reading {what} needs SimpleITK, which is not installed.",
-            Hint(HintCode.INSTALL_PACKAGE, package="SimpleITK"),
-            "needs SimpleITK",
-        ) from error
-    module: Any = sitk  # half of it has no types
+    module = reading_package("SimpleITK", what)
     module.ProcessObject.SetGlobalWarningDisplay(False)
     return module
 
@@ -135,10 +125,7 @@ def _read(path: Path, voxels_path: Path | None, name: str, *, is_placed: bool, i
         needed = claimed_bytes(sitk, reader, path)
         stored = sum(file.stat().st_size for file in files)
         if is_bounded and needed > stored * MAX_DEFLATE_RATIO:
-            raise BadInput(
-                f"'{path}' claims {needed / 2**20:.0f} MB of voxels, but its {stored} bytes cannot hold them.",
-                "The file is truncated or damaged; copy or convert it again.",
-            )
+            raise impossible_size(path, needed, stored)
         require_memory(2 * needed, f"Reading '{path.name}'")
         return reader.Execute()
 
@@ -212,14 +199,10 @@ def read_unchanged(files: Sequence[Path], work: Callable[[], Any]) -> tuple[Any,
     """
     before = _states(files)
     result = work()
-    digest = hashlib.sha256()
-    for path in files:
-        with open_regular(path) as file:
-            while chunk := file.read(BYTES_AT_ONCE):
-                digest.update(chunk)
+    sha256 = sha256_of_files(files)
     if _states(files) != before:
         raise BadInput(f"'{files[0]}' has changed while it was read.", "Try again when it is complete.")
-    return result, digest.hexdigest()
+    return result, sha256
 
 
 def _states(files: Iterable[Path]) -> list[tuple[int, int, int]]:

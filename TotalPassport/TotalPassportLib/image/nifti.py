@@ -17,7 +17,7 @@ from nibabel.wrapstruct import WrapStructError
 from ..base.errors import BadInput
 from ..base.labels import LabelTable
 from ..base.memory import require_memory
-from .byte_stream import ByteStream, open_stream
+from .byte_stream import ByteStream, impossible_size, open_stream
 from .label_names import CARET_XML, label_names_xml
 from .nifti_geometry import Geometry
 from .nifti_header import HINT, NiftiHeader, read_header, read_label_names
@@ -113,11 +113,7 @@ def _read_to_the_end(stream: ByteStream, header: NiftiHeader, path: Path) -> np.
 def _check_size(header: NiftiHeader, stream: ByteStream, path: Path) -> None:
     """Refuse claims that the file cannot hold."""
     if header.voxel_offset + header.claimed_bytes > stream.most_bytes:
-        raise BadInput(
-            f"'{path}' claims {header.claimed_bytes / 2**20:.0f} MB of voxels, but its {stream.stored_bytes} bytes "
-            "cannot hold them.",
-            "The file is truncated or damaged; copy or convert it again.",
-        )
+        raise impossible_size(path, header.claimed_bytes, stream.stored_bytes)
 
 
 @contextmanager

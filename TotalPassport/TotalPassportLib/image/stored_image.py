@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import BadInput
-from ..base.hints import Hint
+from ..base.hints import Hint, HintCode
+from ..base.optional_packages import required_modules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,22 @@ class UnfitImage(BadInput):
     def __init__(self, message: str, hint: Hint | str, what: str) -> None:
         super().__init__(message, hint)
         self.what = what
+
+
+def reading_package(name: str, what: str) -> Any:
+    """Return a package of an extra that reads images.
+
+    Raises
+    ------
+    UnfitImage
+        It is not installed; ``what`` cannot be read then.
+    """
+    missing = UnfitImage(
+        f"Reading {what} needs {name}, which is not installed.",
+        Hint(HintCode.INSTALL_PACKAGE, package=name),
+        f"needs {name}",
+    )
+    return required_modules(name, missing=missing)
 
 
 def one_volume(sizes: Sequence[int], data_type: np.dtype[Any], path: Path) -> tuple[int, int, int]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..base.errors import BadInput
 from ..base.hints import Hint, HintCode
+from ..base.optional_packages import required_modules
 from ..base.outputs import OutputFiles, atomic_write
 from ..base.text import LONGEST_CELL, csv_cell, visible
 
@@ -35,14 +36,11 @@ def openpyxl_module() -> Any:
     BadInput
         It is not installed.
     """
-    try:
-        import openpyxl
-    except ImportError as error:
-        raise BadInput(
-            "Writing confidences as a spreadsheet needs openpyxl, which is not installed.",
-            Hint(HintCode.INSTALL_PACKAGE, package="openpyxl"),
-        ) from error
-    return openpyxl
+    missing = BadInput(
+        "Writing confidences as a spreadsheet needs openpyxl, which is not installed.",
+        Hint(HintCode.INSTALL_PACKAGE, package="openpyxl"),
+    )
+    return required_modules("openpyxl", missing=missing)
 
 
 class ConfidenceTable:

@@ -16,7 +16,7 @@ import numpy as np
 from ..base.errors import BadInput
 from ..base.memory import require_memory
 from ..base.outputs import OutputFiles
-from ..image.byte_stream import MAX_DEFLATE_RATIO
+from ..image.byte_stream import MAX_DEFLATE_RATIO, impossible_size
 from ..image.itk_reader import claimed_bytes, files_of_itk, simple_itk, told
 
 PATTERNS = ("*.mha", "*.nii", "*.nii.gz")
@@ -82,10 +82,7 @@ def read_itk_image(path: Path) -> ItkImage:
             raise BadInput(f"'{path}' is a {len(sizes)}-D image ({' x '.join(map(str, sizes))}).", "Give a 3-D volume.")
         needed = claimed_bytes(sitk, reader, path)
         if needed > stored * MAX_DEFLATE_RATIO:
-            raise BadInput(
-                f"'{path}' claims {needed / 2**20:.0f} MB of voxels, but its {stored} bytes cannot hold them.",
-                "The file is truncated or damaged; copy or convert it again.",
-            )
+            raise impossible_size(path, needed, stored)
         require_memory(2 * needed, f"Reading '{path.name}'")
         return reader.Execute()
 

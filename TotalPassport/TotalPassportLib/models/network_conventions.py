@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-ZERO, EDGE = PADDINGS = ("zero", "edge")
+ZERO, EDGE = ("zero", "edge")
 """What lies around a scan that is smaller than a window, after the normalisation: 0, or its outermost voxels again."""
 NNUNET, GAUSSIAN, MEAN = ("nnunet", "gaussian", "mean")
 LOGITS, PROBABILITIES, LABELS = ("logits", "probabilities", "labels")

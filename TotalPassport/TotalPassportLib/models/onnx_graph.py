@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +16,7 @@ import numpy as np
 
 from ..base.errors import ModelError
 from ..base.hints import Hint, HintCode
+from ..base.optional_packages import required_modules
 
 OPSET = 17
 IR_VERSION = 8
@@ -27,16 +31,11 @@ def onnx_module() -> ModuleType:
     ModelError
         It is not installed.
     """
-    try:
-        import onnx
-        import onnx.helper
-        import onnx.numpy_helper
-    except ImportError as error:
-        raise ModelError(
-            "Converting a network needs the Python package onnx, which is not installed.",
-            Hint(HintCode.INSTALL_PACKAGE, package="onnx"),
-        ) from error
-    module: ModuleType = onnx
+    missing = ModelError(
+        "Converting a network needs the Python package onnx, which is not installed.",
+        Hint(HintCode.INSTALL_PACKAGE, package="onnx"),
+    )
+    module: ModuleType = required_modules("onnx", "onnx.helper", "onnx.numpy_helper", missing=missing)
     return module
 
 
@@ -74,6 +73,29 @@ def network_bytes(
 
 def _port(onnx: ModuleType, name: str, shape: list[int | str]) -> Any:
     return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+
+
+def save_network(network: bytes, head: np.ndarray, file: Path) -> dict[str, Any]:
+    """Write a network and, beside it, its head; return what a part's description says about the two files.
+
+    Parameters
+    ----------
+    network : bytes
+        The content of the ONNX file.
+    head : numpy.ndarray
+        float32 ``[channels, features + 1]``, whose last column is the bias.
+    file : Path
+        The ONNX file; the head is called after it.
+    """
+    content = BytesIO()
+    np.save(content, head, allow_pickle=False)
+    head_file = file.with_name(f"{file.stem}-head.npy")
+    file.write_bytes(network)
+    head_file.write_bytes(content.getvalue())
+    return {
+        "network": file.name, "sha256": hashlib.sha256(network).hexdigest(),
+        "head": {"file": head_file.name, "sha256": hashlib.sha256(content.getvalue()).hexdigest()},
+    }  # fmt: skip
 
 
 def fitting_tensor(name: str, tensor: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -133,6 +155,18 @@ class GraphNodes:
         for axis, keepdims in ((3, 0), (2, 1)):
             value = self.node("ReduceMean", [value], f"{key}.{'zyx'[axis - 2]}", axes=[axis], keepdims=keepdims)
         return self.node("Reshape", [value, self.constant("per_channel", np.array([1, -1, 1, 1, 1]))], key)
+
+    def scaled(self, centred: str, variance: str, weight: np.ndarray, bias: np.ndarray, eps: float, key: str) -> str:
+        """The end of a normalisation: deviations from the mean by their variance, with a channel's weight and bias."""
+        epsilon = self.constant("epsilon", np.array(eps, np.float32))
+        deviation = self.node("Sqrt", [self.node("Add", [variance, epsilon], f"{key}.padded")], f"{key}.deviation")
+        gains, shifts = (
+            self.constant(f"{key}.{name}", values.reshape(1, -1, 1, 1, 1))
+            for name, values in (("weight", weight), ("bias", bias))
+        )
+        # One gain a channel, so that the large array is multiplied once.
+        gain = self.node("Div", [gains, deviation], f"{key}.gain")
+        return self.node("Add", [self.node("Mul", [centred, gain], f"{key}.scaled"), shifts], key)
 
     def node(self, operator: str, inputs: list[str], key: str, output: str | None = None, **attributes: Any) -> str:
         output = output or f"{key}.out"

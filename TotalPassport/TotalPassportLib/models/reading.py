@@ -117,14 +117,29 @@ def network_metadata(path: Path) -> dict[str, str]:
     BadInput
         Onnxruntime is not installed.
     """
+    session = open_network_file(path, "The file is damaged or of another kind; bring the model in again.")
+    return metadata_of(session)
+
+
+def metadata_of(session: Any) -> dict[str, str]:
+    """Return the free metadata that an open network carries."""
+    return {str(key): str(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
+
+
+def open_network_file(path: Path, hint: str, threads: int = 1) -> Any:
+    """Open a network on onnxruntime's own CPU provider, see `open_on_processor`; what cannot be opened is a sentence.
+
+    Raises
+    ------
+    ModelError
+        The file is not an ONNX network; ``hint`` says what to do then.
+    BadInput
+        Onnxruntime is not installed.
+    """
     try:
-        metadata = open_on_processor(path).get_modelmeta().custom_metadata_map
+        return open_on_processor(path, threads)
     except TotalPassportError:
         raise
     except Exception as error:  # onnxruntime's exceptions share no public base class
         reason = " ".join(str(error).split(" : ")[-1].strip().splitlines()[:1])[:200]
-        raise ModelError(
-            f"'{path}' is not an ONNX network that can be run ({reason}).",
-            "The file is damaged or of another kind; bring the model in again.",
-        ) from error
-    return {str(key): str(value) for key, value in metadata.items()}
+        raise ModelError(f"'{path}' is not an ONNX network that can be run ({reason}).", hint) from error

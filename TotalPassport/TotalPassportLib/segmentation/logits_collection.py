@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..base.temporaries import folder_beside
+from ..image.axis_sampling import mapped_affine, same_borders
 from ..image.preparation import PreparedCT
 from .logits import LogitsBlender
 from .logits_store import logits_store, put_in_place
@@ -95,16 +96,12 @@ class LogitsArrayKeeper:
 
     def _attributes(self, plan: PartPlan, shape_zyx: tuple[int, ...]) -> dict[str, Any]:
         """Return what the array's channels and voxels are."""
-        box = [part.start for part in self.ct.box_zyx]
-        sizes = [part.stop - part.start for part in self.ct.box_zyx]
-        # Both grids share their borders: the centre of the first voxel moves where voxels change their size.
-        steps = np.array(sizes[::-1]) / np.array(shape_zyx[::-1])
-        from_array = np.eye(4)
-        from_array[:3, :3] = np.diag(steps)
-        from_array[:3, 3] = np.array(box[::-1]) + (steps - 1) / 2
+        sides = zip(self.ct.box_zyx[::-1], shape_zyx[::-1], strict=True)
+        between = [(same_borders(side.stop - side.start, size), side.start) for side, size in sides]
+        maps = [replace(each, offset=each.offset + first) for each, first in between]
         return {
             "axes": ["c", "z", "y", "x"],
-            "affine_ras_mm_of_xyz": (self.ct.affine @ from_array).tolist(),
+            "affine_ras_mm_of_xyz": mapped_affine(self.ct.affine, maps).tolist(),
             "label_values": [int(value) for value in plan.part.label_values],
             "channels_are_regions": bool(plan.part.regions),
         }

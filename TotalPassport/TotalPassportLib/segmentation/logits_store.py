@@ -14,6 +14,7 @@ import numpy as np
 
 from ..base.errors import BadInput
 from ..base.hints import Hint, HintCode
+from ..base.optional_packages import required_modules
 from ..base.temporaries import folder_beside, replace_folder
 
 COMPRESSION_LEVEL = 6
@@ -29,15 +30,11 @@ def zarr_module() -> Any:
     BadInput
         It is not installed, or too old for the format.
     """
-    try:
-        import zarr
-        import zarr.codecs
-    except ImportError as error:
-        raise BadInput(
-            "Writing logits needs zarr, version 3 or newer, which is not installed.",
-            Hint(HintCode.INSTALL_PACKAGE, package="'zarr>=3'"),
-        ) from error
-    return zarr
+    missing = BadInput(
+        "Writing logits needs zarr, version 3 or newer, which is not installed.",
+        Hint(HintCode.INSTALL_PACKAGE, package="'zarr>=3'"),
+    )
+    return required_modules("zarr", "zarr.codecs", missing=missing)
 
 
 class LogitsStore:

@@ -19,6 +19,7 @@ from typing import IO, Any
 import numpy as np
 
 from ..base.errors import BadInput
+from ..image.itk_reader import LPS_FROM_RAS
 from ..image.nnunet_resampling import resample_logit
 from ..image.preparation import PreparedCT
 from .cells import Cells
@@ -27,7 +28,6 @@ from .part_plan import LOGIT_BYTES, PartPlan
 
 ENTRY = "probabilities.npy"
 """What the array is called inside the archive; `numpy.load` knows it as ``probabilities``."""
-LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,13 +240,13 @@ def _properties(plan: PartPlan, ct: PreparedCT) -> dict[str, Any]:
     """Return nnU-Net's notes on an image, in plain Python: with ITK's geometry, and the box in the network's axes."""
     affine = ct.nominal_affine.astype(np.float32).astype(np.float64)  # as in the file that ITK reads
     spacing = [float(size) for size in np.asarray(ct.spacing_mm, np.float32)]
-    directions = LPS_FROM_RAS @ (affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
+    directions = LPS_FROM_RAS[:3, :3] @ (affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
     turned = [int(axis) for axis in plan.part.axes]
     box = [[ct.box_zyx[axis].start, ct.box_zyx[axis].stop] for axis in turned]
     return {
         "sitk_stuff": {
             "spacing": tuple(spacing),
-            "origin": tuple(float(value) for value in LPS_FROM_RAS @ affine[:3, 3]),
+            "origin": tuple(float(value) for value in LPS_FROM_RAS[:3, :3] @ affine[:3, 3]),
             "direction": tuple(float(value) for value in directions.ravel()),
         },
         "spacing": spacing[::-1],

@@ -10,14 +10,13 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from ...base.errors import BadInput
 from ...base.files import open_regular
-from ...base.hints import Hint, HintCode
-from ..stored_image import UnfitImage
+from ..stored_image import reading_package
 
 ARCHIVE_ENDING = ".zip"
 DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
@@ -150,16 +149,7 @@ def pydicom_module(what: str) -> Any:
     UnfitImage
         It is not installed; ``what`` cannot be read then.
     """
-    try:
-        import pydicom  # an extra
-    except ImportError as error:
-        raise UnfitImage(
-            f"Reading {what} needs pydicom, which is not installed.",
-            Hint(HintCode.INSTALL_PACKAGE, package="pydicom"),
-            "needs pydicom",
-        ) from error
-    module: Any = pydicom
-    return module
+    return reading_package("pydicom", what)
 
 
 def looks_like_dicom(path: Path) -> bool:
@@ -189,15 +179,8 @@ def is_segmentation(path: Path) -> bool:
         return False
 
 
-def read_dicom_header(path: Path, name: str = "") -> DicomHeader | None:
+def read_dicom_header(path: Path) -> DicomHeader | None:
     """Read what a file says, without its voxels; None for one that holds no image of a scan.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    name : str
-        What users know it as, if that is something else.
 
     Raises
     ------
@@ -206,28 +189,19 @@ def read_dicom_header(path: Path, name: str = "") -> DicomHeader | None:
     BadInput
         It is damaged.
     """
-    pydicom = pydicom_module(f"'{name or path.name}'")
+    pydicom = pydicom_module(f"'{path.name}'")
     with open_regular(path) as file:
-        return header_in(pydicom, file, path, name or str(path))
-
-
-def header_in(pydicom: Any, file: IO[bytes], path: Path, name: str) -> DicomHeader | None:
-    """Read what an open file says; see `read_dicom_header`."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of values that are not quite what the standard wants
-            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_WANTED), force=True)
-            if not _is_scan(header):
-                return None
-            return _parsed(header, path)
-    except BadInput:
-        raise
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever pydicom stumbles over in a file of anybody's
-        raise BadInput(
-            f"'{name}' is not a valid DICOM file, or is damaged: its header cannot be read.", "Export it again."
-        ) from error
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of values that are not quite what the standard wants
+                header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_WANTED), force=True)
+                return _parsed(header, path) if _is_scan(header) else None
+        except (BadInput, MemoryError):
+            raise
+        except Exception as error:  # whatever pydicom stumbles over in a file of anybody's
+            raise BadInput(
+                f"'{path}' is not a valid DICOM file, or is damaged: its header cannot be read.", "Export it again."
+            ) from error
 
 
 def _is_scan(header: Any) -> bool:

@@ -22,7 +22,7 @@ from ..stored_image import Remark, StoredImage, UnfitImage
 from .dicom_archive import unpacked
 from .dicom_directory import is_directory_file, listed_files
 from .dicom_header import ARCHIVE_ENDING, Plane, looks_like_dicom, pydicom_module, read_dicom_header
-from .dicom_series import Series, chosen_series, renamed, series_in, series_of, series_of_files
+from .dicom_series import Series, chosen_series, series_in, series_of, series_of_files
 
 MOST_UNEVEN = 0.02
 MOST_UNEVEN_MM = 0.05
@@ -78,9 +78,7 @@ def read_dicom(path: Path, wanted: str = "", modality: str | None = None) -> Sto
         with unpacked(path) as (folder, names):
             series = chosen_series(series_in(folder), str(path), wanted, modality)
             image = _read(sitk, series, str(path), sha256=sha256_of(path))
-            members = renamed(series, {file: Path(names[file.name]) for file in series.files})
-            by_place = {(plane.path.name, plane.frame): place for place, plane in enumerate(series.planes)}
-            planes = [members.planes[by_place[plane.path.name, plane.frame]] for plane in image.header.planes]
+            planes = (replace(plane, path=Path(names[plane.path.name])) for plane in image.header.planes)
             return replace(image, header=DicomSource(planes=tuple(planes), archive=path))
     return _read(sitk, _series_around(path, wanted), str(path))
 

@@ -301,8 +301,3 @@ def _in_words(name: str) -> str:
     'echo time'
     """
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
-
-
-def renamed(series: Series, names: dict[Path, Path]) -> Series:
-    """Return a series whose files lie elsewhere."""
-    return replace(series, planes=tuple(replace(plane, path=names[plane.path]) for plane in series.planes))

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ...base.errors import BadInput, ModelError, os_error
 from ...base.files import make_folder
@@ -17,6 +13,7 @@ from ...base.labels import load_label_table, table_from_names
 from ...base.temporaries import folder_beside, rename_folder
 from ..description import DESCRIPTION_FILE, SCHEMA_VERSION
 from ..nnunet.checkpoint import read_state_dict
+from ..onnx_graph import save_network
 from ..reading import read_model
 from .bundle import SPACING_MM, MonaiBundle
 from .segresnet import SegResNet, segresnet_head, select_segresnet_tensors, write_segresnet
@@ -60,7 +57,7 @@ def convert_bundle(
         with folder_beside(destination) as temporary:
             folder = temporary / "model"
             folder.mkdir()
-            files = _write_files(write_segresnet(network, tensors), segresnet_head(tensors), folder)
+            files = save_network(write_segresnet(network, tensors), segresnet_head(tensors), folder / "wholebody.onnx")
             document = {
                 "schema": SCHEMA_VERSION, "name": name, "title": title or name, "version": "1", "licence": LICENCE,
                 "intended_use": "", "source": source or SOURCE.format(file=checkpoint),
@@ -114,15 +111,4 @@ def _part(bundle: MonaiBundle, network: SegResNet) -> dict[str, Any]:
         },
         "gigaflop_per_window": round(network.gigaflop(bundle.windows), 3),
         "label_values": list(range(network.output_channels)),
-    }  # fmt: skip
-
-
-def _write_files(network: bytes, head: np.ndarray, folder: Path) -> dict[str, Any]:
-    content = BytesIO()
-    np.save(content, head, allow_pickle=False)
-    (folder / "wholebody.onnx").write_bytes(network)
-    (folder / "wholebody-head.npy").write_bytes(content.getvalue())
-    return {
-        "network": "wholebody.onnx", "sha256": hashlib.sha256(network).hexdigest(),
-        "head": {"file": "wholebody-head.npy", "sha256": hashlib.sha256(content.getvalue()).hexdigest()},
     }  # fmt: skip

@@ -225,14 +225,8 @@ class _SegResNetWriter(GraphNodes):
         centred = self.node("Sub", [value, mean], f"{key}.centred")
         squares = self.mean_of_squares(centred, f"{key}.variance")
         variance = self.mean_of_groups(squares, channels, f"{key}.variance")
-        epsilon = self.constant("epsilon", np.array(EPSILON, np.float32))
-        deviation = self.node("Sqrt", [self.node("Add", [variance, epsilon], f"{key}.padded")], f"{key}.deviation")
-        weight, bias = (
-            self.constant(f"{key}.{name}", self.tensors[f"{key}.{name}"].reshape(1, -1, 1, 1, 1))
-            for name in ("weight", "bias")
-        )
-        gain = self.node("Div", [weight, deviation], f"{key}.gain")
-        return self.node("Add", [self.node("Mul", [centred, gain], f"{key}.scaled"), bias], key)
+        weight, bias = (self.tensors[f"{key}.{name}"] for name in ("weight", "bias"))
+        return self.scaled(centred, variance, weight, bias, EPSILON, key)
 
     def mean_of_groups(self, means: str, channels: int, key: str) -> str:
         """The mean of each group, for each of its channels, of the means ``[1, channels, 1, 1, 1]`` of channels."""

@@ -5,12 +5,10 @@ One network makes a model of one part, several networks make one of several part
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from ...base.files import make_folder, read_json
 from ...base.labels import load_label_table, table_from_names
 from ...base.temporaries import folder_beside, rename_folder
 from ..description import DESCRIPTION_FILE, SCHEMA_VERSION
+from ..onnx_graph import save_network
 from ..reading import read_model
 from ..task import ALL_FOLDS, model_title
 from .architecture import UNet
@@ -287,12 +286,5 @@ def write_network_files(
     finish : Callable[[bytes], bytes]
         Makes the file's content of the network's.
     """
-    network, head = finish(write_network(architecture, weights)), BytesIO()
-    np.save(head, write_head(architecture, weights), allow_pickle=False)
-    head_file = file.with_name(f"{file.stem}-head.npy")
-    file.write_bytes(network)
-    head_file.write_bytes(head.getvalue())
-    return {
-        "network": file.name, "sha256": hashlib.sha256(network).hexdigest(),
-        "head": {"file": head_file.name, "sha256": hashlib.sha256(head.getvalue()).hexdigest()},
-    }  # fmt: skip
+    head = write_head(architecture, weights)
+    return save_network(finish(write_network(architecture, weights)), head, file)

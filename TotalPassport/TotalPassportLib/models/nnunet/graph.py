@@ -130,15 +130,8 @@ class _GraphWriter(GraphNodes):
         centred = self.node("Sub", [value, self.mean(value, f"{key}.mean")], f"{key}.centred")
         # The mean of the squares less the square of the mean would spare this subtraction, and cost labels.
         variance = self.mean_of_squares(centred, f"{key}.variance")
-        epsilon = self.constant("epsilon", np.array(self.architecture.norm_eps, np.float32))
-        deviation = self.node("Sqrt", [self.node("Add", [variance, epsilon], f"{key}.padded")], f"{key}.deviation")
-        weight, bias = (
-            self.constant(f"{key}.{name}", self.tensors[f"{key}.{name}"].reshape(1, -1, 1, 1, 1))
-            for name in ("weight", "bias")
-        )
-        # One gain a channel, so that the large array is multiplied once.
-        gain = self.node("Div", [weight, deviation], f"{key}.gain")
-        return self.node("Add", [self.node("Mul", [centred, gain], f"{key}.scaled"), bias], key)
+        weight, bias = (self.tensors[f"{key}.{name}"] for name in ("weight", "bias"))
+        return self.scaled(centred, variance, weight, bias, self.architecture.norm_eps, key)
 
     def activation(self, value: str, key: str) -> str:
         return self.node("LeakyRelu", [value], f"{key}.activation", alpha=self.architecture.negative_slope)

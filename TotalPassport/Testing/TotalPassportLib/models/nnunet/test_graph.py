@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import itertools
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 from support.checkpoints import random_weights
+from support.missing_packages import without_package
 from TotalPassportLib.base.errors import ModelError
 from TotalPassportLib.base.hints import Hint, HintCode
 from TotalPassportLib.models.nnunet.architecture import PlainConvUNet, ResidualEncoderUNet, UNet
@@ -281,14 +281,7 @@ def test_weights_of_another_network_are_refused_with_the_tensor(
 
 
 def test_without_onnx_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = builtins.__import__
-
-    def no_onnx(name: str, *arguments: Any) -> Any:
-        if name.split(".")[0] == "onnx":
-            raise ImportError(name)
-        return original(name, *arguments)
-
-    monkeypatch.setattr(builtins, "__import__", no_onnx)
+    without_package(monkeypatch, "onnx")
     with pytest.raises(ModelError, match="onnx") as refusal:
         write_network(PLAIN, random_weights(PLAIN))
     assert refusal.value.hint == Hint(HintCode.INSTALL_PACKAGE, package="onnx")
