@@ -45,6 +45,9 @@ Find = Callable[[str], ModelDescription]
 LEAST_MR_RANGE, WIDENED_MR_RANGE = 20.0, 1000.0
 """An MR of a smaller range of values is multiplied to this one before fractions are cut off, as TotalSegmentator does
 with them: an image of 0 to 1 would become nothing. Its networks see z-scores, which are the same."""
+AFTERWARDS_SECONDS_PER_MILLION = 0.2
+"""What measuring and writing took for a million voxels of a scan, on one machine (``docs/performance.md``); networks
+take a hundred times as long."""
 LOWEST_MR = -500.0
 """A scan with values below this is hardly an MR."""
 
@@ -212,12 +215,19 @@ def segment_scan(
     # Only TotalSegmentator's way cuts fractions off; other networks may count on the values themselves.
     cut = all(each.model.preparation.is_totalsegmentators for each in asked)
     network_scan = _widened(scan, progress) if cut else scan
+    afterwards = AFTERWARDS_SECONDS_PER_MILLION * scan.voxels.size / 1e6
+
+    def on_seconds_left(seconds: float) -> None:
+        progress.expect(seconds + afterwards)
+
     if _is_plain(asked, options):
-        callbacks = RunCallbacks(on_window=progress.step, on_estimate=estimate)
+        callbacks = RunCallbacks(
+            on_window=progress.step, on_estimate=estimate, on_time_left=lambda left: on_seconds_left(left.seconds)
+        )
         segmentation = TaskSegmentation(network_scan, networks, find, lambda name: callbacks, progress.stage)
         return [segmentation.run(asked[0].model, asked[0].wanted, tasks, probabilities)]
     runs = planned_runs(scan, [(each.model, each.wanted) for each in asked], tasks, find)
-    shared = RunsProgress(runs, progress.step, estimate)
+    shared = RunsProgress(runs, progress.step, estimate, on_seconds_left)
     segmentation = TaskSegmentation(network_scan, networks, find, shared.callbacks, progress.timed)
     with progress.stage("infer"):
         return [segmentation.run(each.model, each.wanted, tasks, probabilities) for each in asked]
@@ -265,7 +275,7 @@ def _widened(scan: Volume, progress: Progress) -> Volume:
 def _report_estimate(progress: Progress, free_bytes: int | None, limit: MemoryLimit, estimate: Estimate) -> None:
     """Say what the run will take, with a way out if that is too much, and hold a network that is not known to it."""
     limit.tighten(estimate.further_bytes)
-    progress.estimate(estimate.windows, estimate.seconds, estimate.memory_bytes)
+    progress.estimate(estimate.model, estimate.windows, estimate.seconds, estimate.memory_bytes)
     way_out = "choose a model with larger voxels, such as 'fast', or crop the scan"
     if free_bytes is not None and estimate.further_bytes > free_bytes:
         progress.warn(

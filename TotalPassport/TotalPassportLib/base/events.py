@@ -112,6 +112,7 @@ class Progress:
         self.cancellation = cancellation
         self.seconds: dict[str, float] = {}
         """Wall time of each finished stage in seconds."""
+        self._expected_end: float | None = None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -152,15 +153,24 @@ class Progress:
     def _report(self, done: int, total: int) -> None:
         within = self._shares[self._stage] * done / max(total, 1)
         fraction = min((self._finished_share + within) / sum(self._shares.values()), 1.0)
-        self._callback(
-            {"event": "progress", "stage": self._stage, "done": done, "total": total, "fraction": round(fraction, 4)}
-        )
+        event = {
+            "event": "progress",
+            "stage": self._stage,
+            "done": done,
+            "total": total,
+            "fraction": round(fraction, 4),
+        }
+        left = self._expected_end - time.monotonic() if self._expected_end is not None else 0.0
+        self._callback({**event, "seconds_left": round(left, 1)} if left > 0 else event)
 
-    def estimate(self, windows: int, seconds: float, memory_bytes: int) -> None:
-        """Report what the network's windows will take altogether, and the highest memory of this process."""
-        self._callback(
-            {"event": "estimate", "windows": windows, "seconds": round(seconds, 1), "memory_bytes": memory_bytes}
-        )
+    def expect(self, seconds: float) -> None:
+        """Take it from now on that the whole run will end in so many seconds, and say so with the progress."""
+        self._expected_end = time.monotonic() + seconds
+
+    def estimate(self, model: str, windows: int, seconds: float, memory_bytes: int) -> None:
+        """Report what all windows of a model will take, and the highest memory of this process."""
+        event = {"event": "estimate", "model": model, "windows": windows}
+        self._callback({**event, "seconds": round(seconds, 1), "memory_bytes": memory_bytes})
 
     def warn(self, code: str, message: str) -> None:
         """Report something that the user should know but that does not stop the run."""

@@ -178,10 +178,11 @@ class ProgressBar:
             print(f"totalpassport: warning: {shown_name(event['message'], LONGEST_SENTENCE)}", file=sys.stderr)
         elif event["event"] == "estimate" and self._logged:
             windows = counted(event["windows"], "window")
-            print(f"  {windows} of the network will take about {event['seconds']:.0f} s", file=sys.stderr)
+            network = shown_name(event["model"])
+            print(f"  {windows} of '{network}' will take about {event['seconds']:.0f} s", file=sys.stderr)
         elif event["event"] == "progress":
             self._enter_stage(event["stage"])
-            self.draw(event["fraction"], f"{event['stage']}{self._seconds_left(event['fraction'])}")
+            self.draw(event["fraction"], f"{event['stage']}{self._time_left(event)}")
 
     def draw(self, fraction: float, text: str) -> None:
         """Draw the bar, on a terminal."""
@@ -205,8 +206,12 @@ class ProgressBar:
             print(f"  {done} in {now - self._stage_start:.1f} s", file=sys.stderr, flush=True)
         self._stage, self._stage_start = stage, now
 
-    def _seconds_left(self, fraction: float) -> str:
-        elapsed = time.monotonic() - self._start
-        if fraction < 0.1 or elapsed < 1:
-            return ""
-        return f", about {elapsed * (1 - fraction) / fraction:.0f} s left"
+    def _time_left(self, event: Event) -> str:
+        """Return the time left in words: what the run expects, else what follows from how far it has come."""
+        seconds = event.get("seconds_left")
+        if seconds is None:
+            fraction, elapsed = event["fraction"], time.monotonic() - self._start
+            if fraction < 0.1 or elapsed < 1:
+                return ""
+            seconds = elapsed * (1 - fraction) / fraction
+        return f", about {time_text(seconds)} left"

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..image.volume import Volume
 from ..models.description import ModelDescription
-from .estimate import Estimate
+from .estimate import Estimate, WindowsLeft, work_of
 from .segment import StepCallback
 from .task_options import TaskOptions
 from .task_segmentation import RunCallbacks, crop_of, models_needed
@@ -61,7 +61,7 @@ def _work(scan: Volume, model: ModelDescription) -> float:
     for part in model.parts:
         spacing_mm = part.spacing_mm or model.spacing_mm or tuple(scan.spacing_mm)
         window_mm3 = float(np.prod(part.patch_size_zyx) * np.prod(spacing_mm)) * part.step**3
-        work += max(extent_mm3 / window_mm3, 1.0) * (part.gigaflop_per_window or 1.0)
+        work += max(extent_mm3 / window_mm3, 1.0) * work_of(part)
     return work
 
 
@@ -76,22 +76,39 @@ class RunsProgress:
         Receives thousandths done and the thousand.
     on_estimate : callable
         Receives what each run will take.
+    on_seconds_left : callable
+        Receives, after each window, the seconds that those of all runs still take.
     """
 
-    def __init__(self, runs: Sequence[PlannedRun], step: StepCallback, on_estimate: Callable[[Estimate], None]) -> None:
+    def __init__(
+        self,
+        runs: Sequence[PlannedRun],
+        step: StepCallback,
+        on_estimate: Callable[[Estimate], None],
+        on_seconds_left: Callable[[float], None],
+    ) -> None:
         self._left = {run.name: run.work for run in runs}
-        self._step, self._on_estimate = step, on_estimate
-        self._done = 0.0
+        self._step, self._on_estimate, self._on_seconds_left = step, on_estimate, on_seconds_left
+        self._before, self._share = 0.0, 0.0
 
     def callbacks(self, name: str) -> RunCallbacks:
         """Return where a model reports to that is about to run."""
-        whole = sum(self._left.values())
-        # A part of what remains, so that the progress never goes back, however well the rest was guessed.
-        share = (1 - self._done) * (self._left.pop(name, 0.0) / whole if whole else 0.0)
-        before = self._done
-        self._done += share
+        self._before += self._share
+        self._share_of(self._left.pop(name, 0.0))
+        return RunCallbacks(
+            on_window=self._on_window,
+            on_estimate=self._on_estimate,
+            on_planned=self._share_of,
+            on_time_left=self._on_time_left,
+        )
 
-        def on_window(done: int, total: int) -> None:
-            self._step(round(THOUSAND * (before + share * done / max(total, 1))), THOUSAND)
+    def _share_of(self, work: float) -> None:
+        """Give the present run its part of what remains, so that the progress never goes back."""
+        whole = work + sum(self._left.values())
+        self._share = (1 - self._before) * (work / whole if whole else 0.0)
 
-        return RunCallbacks(on_window=on_window, on_estimate=self._on_estimate)
+    def _on_window(self, done: int, total: int) -> None:
+        self._step(round(THOUSAND * (self._before + self._share * done / max(total, 1))), THOUSAND)
+
+    def _on_time_left(self, left: WindowsLeft) -> None:
+        self._on_seconds_left(left.seconds + left.seconds_per_gigaflop * sum(self._left.values()))

@@ -13,7 +13,7 @@ from ..image.preparation import PreparedCT
 from ..models.description import ModelDescription, Part
 from .confidence import add_part
 from .engine_choice import NetworkOpener
-from .estimate import Estimate, WindowCost, estimate
+from .estimate import Estimate, WindowClock, WindowCost, WindowsLeft, estimate, work_of
 from .logits_collection import LogitsCollection
 from .part_plan import PartPlan
 from .part_run import LogitsKeeper, PartRun, value_type
@@ -57,6 +57,8 @@ def segment(
     on_window: StepCallback,
     wanted: Collection[int] = (),
     on_estimate: EstimateCallback = lambda estimate: None,
+    on_planned: Callable[[float], None] = lambda work: None,
+    on_time_left: Callable[[WindowsLeft], None] = lambda left: None,
     smooth: bool = False,
     with_confidence: bool = False,
     probabilities: ProbabilityCollection | LogitsCollection | None = None,
@@ -77,6 +79,10 @@ def segment(
         Label values to keep, all if empty; parts that have none of them do not run.
     on_estimate : callable
         Called once, when the first window has shown what a window takes.
+    on_planned : callable
+        Called once, before the first window, with the work of all of them, see `estimate.work_of`.
+    on_time_left : callable
+        Called after each window.
     smooth : bool
         Of networks that work at another voxel size: bring their labels back by `smooth_labels`.
     with_confidence : bool
@@ -90,7 +96,10 @@ def segment(
         See `NetworkOpener.open` and the callbacks.
     """
     plans = part_plans(ct, model, networks, wanted)
-    progress = WindowProgress(plans, prod(ct.grid.shape), on_window, on_estimate)
+    tell = WindowCallbacks(
+        on_window=on_window, on_estimate=on_estimate, on_planned=on_planned, on_time_left=on_time_left
+    )
+    progress = WindowProgress(model.name, plans, prod(ct.grid.shape), tell)
     labels_zyx = np.zeros(ct.shape_zyx, value_type(model.label_values))
     inside = labels_zyx[ct.box_zyx]
     confidence_zyx = np.full(ct.shape_zyx, np.nan, np.float16) if with_confidence else None
@@ -135,31 +144,48 @@ def part_plans(
     ]
 
 
-class WindowProgress:
-    """Counts the windows of all parts, and after the first one says what all of them will take."""
+@dataclass(frozen=True, kw_only=True)
+class WindowCallbacks:
+    """Who hears of windows, see `segment`."""
 
-    def __init__(
-        self, plans: Sequence[PartPlan], input_voxels: int, on_window: StepCallback, on_estimate: EstimateCallback
-    ) -> None:
-        self._plans, self._input_voxels = plans, input_voxels
-        self._on_window, self._on_estimate = on_window, on_estimate
+    on_window: StepCallback
+    on_estimate: EstimateCallback
+    on_planned: Callable[[float], None]
+    on_time_left: Callable[[WindowsLeft], None]
+
+
+class WindowProgress:
+    """Counts the windows of all parts, and says what all of them will take and how long those that are left."""
+
+    def __init__(self, model: str, plans: Sequence[PartPlan], input_voxels: int, tell: WindowCallbacks) -> None:
+        self._model, self._plans, self._input_voxels, self._tell = model, plans, input_voxels, tell
         self._resident_before = resident_bytes()
         self._done = 0
-        self._total = sum(plan.windows for plan in plans)
-        on_window(0, self._total)
+        works = [work_of(plan.part) for plan in plans for _window in range(plan.windows)]
+        self._total = len(works)
+        self._clock = WindowClock(works)
+        tell.on_planned(sum(works))
+        tell.on_window(0, self._total)
 
     def tick(self) -> None:
         """Tell again what is done, so that the work can be cancelled where no window runs."""
-        self._on_window(self._done, self._total)
+        self._tell.on_window(self._done, self._total)
 
     def window_done(self, cost: WindowCost) -> None:
         """Count a window that took this much."""
         self._done += 1
         if self._done == 1:
-            self._on_estimate(
-                estimate(self._plans, cost, input_voxels=self._input_voxels, resident_before=self._resident_before)
+            self._tell.on_estimate(
+                estimate(
+                    self._plans,
+                    cost,
+                    model=self._model,
+                    input_voxels=self._input_voxels,
+                    resident_before=self._resident_before,
+                )
             )
-        self._on_window(self._done, self._total)
+        self._tell.on_time_left(self._clock.left(self._done, cost.seconds))
+        self._tell.on_window(self._done, self._total)
 
 
 def _kept(labels: np.ndarray, wanted: Collection[int]) -> np.ndarray:

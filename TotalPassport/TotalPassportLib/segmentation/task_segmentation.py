@@ -26,7 +26,7 @@ from .after_work import after_work
 from .cleaning import remove_small_blobs, remove_small_pieces
 from .confidence import PERCENT_UNKNOWN, percent
 from .engine_choice import NetworkOpener
-from .estimate import Estimate
+from .estimate import Estimate, WindowsLeft
 from .logits_collection import LogitsCollection
 from .probabilities import ProbabilityCollection
 from .segment import ModelGridLabels, StepCallback, segment
@@ -73,10 +73,12 @@ class ScanLabels:
 
 @dataclass(frozen=True, kw_only=True)
 class RunCallbacks:
-    """What a run tells: windows done of all, and what all of them will take. Asked for anew for every network's run."""
+    """What a run tells of its windows, see `segment.segment`. Asked for anew for every network's run."""
 
     on_window: StepCallback
     on_estimate: Callable[[Estimate], None] = lambda estimate: None
+    on_planned: Callable[[float], None] = lambda work: None
+    on_time_left: Callable[[WindowsLeft], None] = lambda left: None
 
 
 class TaskSegmentation:
@@ -215,7 +217,10 @@ class TaskSegmentation:
         )  # fmt: skip
         if options.force_split:
             return _joined(prepared, run, callbacks, probabilities)
-        return run(prepared, on_window=callbacks.on_window, probabilities=probabilities)
+        return run(
+            prepared, on_window=callbacks.on_window, on_planned=callbacks.on_planned,
+            on_time_left=callbacks.on_time_left, probabilities=probabilities,
+        )  # fmt: skip
 
     def _tidied(
         self, found: ModelGridLabels, model: ModelDescription, prepared: PreparedCT, options: TaskOptions
@@ -336,10 +341,16 @@ def _joined(
     """Return the labels of three parts of a scan, put together."""
     thirds = prepared.thirds()
     results = []
+
+    def left_in_all(left: WindowsLeft, number: int) -> None:
+        others = (len(thirds) - 1 - number) * left.whole_seconds  # they are of one size, or nearly
+        callbacks.on_time_left(replace(left, seconds=left.seconds + others))
+
     for number, (third, kept) in enumerate(thirds):
         found = run(
             third,
             on_window=share_of(callbacks.on_window, number, len(thirds)),
+            on_time_left=partial(left_in_all, number=number),
             probabilities=probabilities if number == 0 else None,
         )
         confidence = None if found.confidence is None else found.confidence[:, :, kept]

@@ -58,8 +58,8 @@ class RunListener:
     def state_changed(self, state: State) -> None:
         """The run went into another state."""
 
-    def progressed(self, stage: str, fraction: float) -> None:
-        """The run is at this fraction (0..1) of the whole."""
+    def progressed(self, stage: str, fraction: float, seconds_left: float | None = None) -> None:
+        """The run is at this fraction (0..1) of the whole, and expects to end in so many seconds if it knows that."""
 
     def logged(self, line: str) -> None:
         """Something for the log."""

@@ -8,6 +8,7 @@ private folder is removed and its listener hears exactly one `Outcome`.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 import time
@@ -189,7 +190,8 @@ class JobRunner:
         if kind == "started":
             self._child_pid = _as_int(event.get("pid"))
         elif kind == "progress":
-            self.listener.progressed(str(event.get("stage", "")), _as_fraction(event.get("fraction")))
+            seconds_left = _as_seconds(event.get("seconds_left"))
+            self.listener.progressed(str(event.get("stage", "")), _as_fraction(event.get("fraction")), seconds_left)
         elif kind == "warning":
             self._log(_("Note: {message}").format(message=self._job.in_users_words(str(event.get("message", "")))))
         elif kind == "estimate":
@@ -335,12 +337,17 @@ def _estimate_text(event: Event) -> str:
         seconds, gigabytes = float(event["seconds"]), float(event["memory_bytes"]) / 1e9
     except (KeyError, TypeError, ValueError):
         return ""
-    text = _("The network will take about {duration}, and at most {size} GB of memory.")
-    return str(text.format(duration=duration_text(seconds), size=f"{gigabytes:.1f}"))
+    text = _("{model} will take about {duration}, and at most {size} GB of memory.")
+    name = str(event.get("model") or _("The network"))
+    return str(text.format(model=name, duration=duration_text(seconds), size=f"{gigabytes:.1f}"))
 
 
 def _as_int(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _as_seconds(value: Any) -> float | None:
+    return max(float(value), 0.0) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _as_fraction(value: Any) -> float:

@@ -63,10 +63,10 @@ class RunPanel(RunListener):
         """Packages begin to be changed, or are so no longer."""
         self._on_state()
 
-    def progressed(self, stage: str, fraction: float) -> None:
+    def progressed(self, stage: str, fraction: float, seconds_left: float | None = None) -> None:
         """Show how far the run has come."""
         self._set_percentage(int(100 * fraction))
-        parts = [stage_text(stage), self._time_left.text(fraction)]
+        parts = [stage_text(stage), self._time_left.text(fraction, seconds_left)]
         self.say(" · ".join(part for part in parts if part))
 
     def logged(self, line: str) -> None:

@@ -37,9 +37,9 @@ class TimeLeft:
             return None
         return elapsed * (1 - min(fraction, 1.0)) / fraction
 
-    def text(self, fraction: float) -> str:
-        """Return the time left in words, or an empty text while it is too early to tell."""
-        seconds = self.seconds(fraction)
+    def text(self, fraction: float, expected_s: float | None = None) -> str:
+        """Return the time left in words: what the run expects, else by its fraction; empty while it is too early."""
+        seconds = self.seconds(fraction) if expected_s is None else expected_s
         if seconds is None:
             return ""
         return _("about {duration} left").format(duration=duration_text(seconds))

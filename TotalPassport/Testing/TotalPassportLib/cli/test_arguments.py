@@ -161,7 +161,7 @@ def test_a_log_file_gets_a_line_a_stage_in_words_and_seconds(
         "the organs were measured",
         "the results were written",
     ]
-    assert any(re.fullmatch(r"  \d+ windows of the network will take about \d+ s", line) for line in lines)
+    assert any(re.fullmatch(r"  \d+ windows of '.+' will take about \d+ s", line) for line in lines)
 
 
 def test_quiet_says_nothing_but_warnings_and_errors(

@@ -14,8 +14,9 @@ from TotalPassportLib.models.network_files import NetworkFiles
 from TotalPassportLib.models.reading import read_model
 from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run
-from TotalPassportLib.segmentation.estimate import LONG_SECONDS, Estimate, WindowCost, estimate, measured
+from TotalPassportLib.segmentation.estimate import LONG_SECONDS, Estimate, WindowClock, WindowCost, estimate, measured
 from TotalPassportLib.segmentation.part_plan import PartPlan
+from TotalPassportLib.segmentation.runs_progress import PlannedRun, RunsProgress
 
 MEGABYTE = 2**20
 
@@ -113,3 +114,49 @@ def test_a_run_that_takes_too_much_warns_with_a_way_out(
     assert sentence in warning["message"]
     assert "choose a model with larger voxels" in warning["message"]
     assert LONG_SECONDS < 3000
+
+
+def test_the_time_left_follows_from_the_windows_that_are_done() -> None:
+    now = iter((100.0, 104.0, 109.0))
+    clock = WindowClock([10.0, 10.0, 10.0, 5.0], lambda: next(now))
+    first = clock.left(1, 6.0)
+    assert (first.seconds, first.whole_seconds) == (15.0, 21.0), "25 of 35 are left, at 0.6 s each"
+    second = clock.left(2, 4.0)
+    assert second.seconds == pytest.approx(6.0), "the first one paid for what is made once: 4 s for 10"
+    assert second.whole_seconds == pytest.approx(6 + 4 + 6)
+    third = clock.left(3, 3.0)
+    assert third.seconds == pytest.approx(2.25), "what passed between two windows counts too: 9 s for 20"
+    assert third.seconds_per_gigaflop == pytest.approx(0.45)
+
+
+def test_the_time_left_of_several_models_is_that_of_all_that_follow() -> None:
+    told: list[float] = []
+    runs = [PlannedRun(name="rough", work=2.0), PlannedRun(name="a", work=30.0), PlannedRun(name="b", work=50.0)]
+    steps: list[int] = []
+    progress = RunsProgress(runs, lambda done, _of: steps.append(done), lambda estimate: None, told.append)
+
+    def run_one(name: str, works: list[float]) -> None:
+        callbacks, clock = progress.callbacks(name), WindowClock(works, lambda: 0.0)
+        callbacks.on_planned(sum(works))
+        for done in range(1, 2):
+            callbacks.on_time_left(clock.left(done, 0.1 * works[0]))
+        callbacks.on_window(len(works), len(works))
+
+    run_one("rough", [2.0])
+    run_one("a", [10.0, 10.0])
+    run_one("b", [50.0])
+    assert told == pytest.approx([8.0, 1.0 + 5.0, 0.0]), "0.1 s for each unit of work"
+    assert steps[:2] == [round(1000 * 2 / 82), round(1000 * (2 / 82 + 80 / 82 * 20 / 70))], "a was 20, not 30"
+    assert steps[-1] == 1000
+
+
+def test_a_run_says_how_long_it_will_take_from_its_first_window_on(
+    phantom_ct: Path, threshold_model: Path, tmp_path: Path
+) -> None:
+    events = events_of(phantom_ct, threshold_model, tmp_path)
+    (position,) = (index for index, event in enumerate(events) if event["event"] == "estimate")
+    assert not any("seconds_left" in event for event in events[:position])
+    told = [event["seconds_left"] for event in events[position:] if event.get("stage") == "infer"]
+    assert told
+    assert min(told) >= 0
+    assert events[position]["model"] == read_model(threshold_model).name

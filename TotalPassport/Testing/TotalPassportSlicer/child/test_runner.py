@@ -18,14 +18,16 @@ class Recorder:
     def __init__(self) -> None:
         self.states: list[str] = []
         self.fractions: list[float] = []
+        self.seconds_left: list[float | None] = []
         self.lines: list[str] = []
         self.outcomes: list[Any] = []
 
     def state_changed(self, state: Any) -> None:
         self.states.append(state.value)
 
-    def progressed(self, stage: str, fraction: float) -> None:
+    def progressed(self, stage: str, fraction: float, seconds_left: float | None = None) -> None:
         self.fractions.append(fraction)
+        self.seconds_left.append(seconds_left)
 
     def logged(self, line: str) -> None:
         self.lines.append(line)
@@ -162,6 +164,12 @@ def test_events_with_nonsense_in_them_harm_nothing(run: Any, recorder: Recorder)
 def test_what_the_run_will_take_is_in_the_log(run: Any, recorder: Recorder) -> None:
     run('emit(event="estimate", windows=9, seconds=200.0, memory_bytes=1.26e9); emit(event="estimate"); ' + OK)
     assert recorder.lines == ["The network will take about 3 min, and at most 1.3 GB of memory."]
+
+
+def test_the_time_left_comes_from_the_child_if_it_knows(run: Any, recorder: Recorder) -> None:
+    texts = ["", ", seconds_left=9.5", ", seconds_left='soon'", ", seconds_left=float('nan')"]
+    run("; ".join(f"emit(event='progress', stage='infer', fraction=0.1{text})" for text in texts) + "; " + OK)
+    assert recorder.seconds_left == [None, 9.5, None, None]
 
 
 def test_warnings_and_the_standard_error_are_in_the_log(run: Any, recorder: Recorder) -> None:

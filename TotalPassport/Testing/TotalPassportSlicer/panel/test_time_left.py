@@ -49,3 +49,8 @@ def test_long_times_are_told_in_minutes(time_left: Any, clock: Clock) -> None:
 def test_at_the_end_it_is_nearly_over(time_left: Any, clock: Clock) -> None:
     clock.now += 600
     assert time_left.text(1.0) == "about 1 s left"
+
+
+def test_what_the_run_itself_expects_goes_before_what_its_fraction_says(time_left: Any, clock: Clock) -> None:
+    clock.now += 1
+    assert time_left.text(0.01, 240.0) == "about 4 min left"
