@@ -27,10 +27,11 @@ from TotalPassportSlicer.child.jobs import Outcome, RunListener, State, Status
 from TotalPassportSlicer.child.runner import JobRunner
 from TotalPassportSlicer.child.workspace import remove_stale
 from TotalPassportSlicer.install import installation, package_work
-from TotalPassportSlicer.nodes import alignment_nodes, comparison_nodes, mask_import, presentation, segmentations
+from TotalPassportSlicer.nodes import alignment_nodes, comparison_nodes, mask_import, presentation
 from TotalPassportSlicer.nodes.documents import save_passport, stored_passport
 from TotalPassportSlicer.nodes.sample_data import register_sample_data
 from TotalPassportSlicer.nodes.scan_nodes import ScanNodes
+from TotalPassportSlicer.nodes.surfaces import show_in_3d
 from TotalPassportSlicer.panel.buttons import update_buttons
 from TotalPassportSlicer.panel.compare_panel import ComparePanel
 from TotalPassportSlicer.panel.confidence_layer import ConfidenceLayer
@@ -344,7 +345,7 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
     def show(self, nodes: ScanNodes, surfaces: bool, centroids: bool, axes: bool, ellipsoids: bool = False) -> None:
         """Show or hide the parts of a scan's passport."""
         if nodes.segmentation is not None:
-            segmentations.show_in_3d(nodes.segmentation, surfaces)
+            show_in_3d(nodes.segmentation, surfaces, self.runner.listener.surfaces_made)
         presentation.show(nodes, centroids, axes, ellipsoids)
 
     def showSource(self, nodes: ScanNodes) -> None:

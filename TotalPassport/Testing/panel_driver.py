@@ -286,6 +286,15 @@ class Panel:
         view = self.ui.organTableView
         view.doubleClicked.emit(view.model().index(self.table_texts(0).index(name), 0))
 
+    def click_change(self, name: str) -> None:
+        """Click a row of the table of changes."""
+        self._click_row(self.ui.changesTableView, self.change_texts(0).index(name))
+
+    def open_change(self, name: str) -> None:
+        """Double-click a row of the table of changes."""
+        view = self.ui.changesTableView
+        view.doubleClicked.emit(view.model().index(self.change_texts(0).index(name), 0))
+
     def check_organ(self, name: str, shown: bool) -> None:
         """Check or uncheck the box before an organ's name."""
         import qt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -136,6 +137,14 @@ class ThreeDOffscreenView(OffscreenView):
         camera_node.SetViewUp(*view_up)
         self.renderer.ResetCameraClippingRange()
 
+    def frame_seconds(self, degrees: float = 3.0) -> float:
+        """Turn the camera a little, draw once, and return how long the drawing took."""
+        self.renderer.GetActiveCamera().Azimuth(degrees)
+        start = time.perf_counter()
+        self.window.Render()
+        self.window.WaitForCompletion()
+        return time.perf_counter() - start
+
     def _look_from(self, camera_node: Any, name: str) -> None:
         if name not in _STANDPOINTS:
             raise ValueError(f"no standpoint is called {name!r}; there are {', '.join(_STANDPOINTS)}")
@@ -161,24 +170,34 @@ class SliceOffscreenView(OffscreenView):
         super().__init__(factory, self.logic.GetSliceNode())
 
     def prepare_renderer(self) -> None:
-        """Put the blended image behind everything else."""
+        """Put the blended image behind everything else, into a layer of its own as the application does.
+
+        In the managers' own renderer translucent segments would be blended with black instead of with the image.
+        """
         self._mapper = vtk.vtkImageMapper()
         self._mapper.SetColorWindow(255)
         self._mapper.SetColorLevel(127.5)
         self._actor = vtk.vtkActor2D()
         self._actor.SetMapper(self._mapper)
-        self._actor.SetLayerNumber(0)
-        self._actor.GetProperty().SetDisplayLocationToBackground()
+        self._behind = vtk.vtkRenderer()
+        self.window.SetNumberOfLayers(2)
+        self.window.AddRenderer(self._behind)
+        self.renderer.SetLayer(1)
         self.renderer.GetActiveCamera().ParallelProjectionOn()
 
     def before_render(self, size: Sequence[int]) -> None:
         """Let the slice logic make an image of the right size."""
         self.logic.ResizeSliceNode(*size)
         connection = self.logic.GetImageDataConnection()
-        self.renderer.RemoveViewProp(self._actor)
+        self._behind.RemoveViewProp(self._actor)
         if connection is not None:
             self._mapper.SetInputConnection(connection)
-            self.renderer.AddViewProp(self._actor)
+            self._behind.AddViewProp(self._actor)
+
+    def close(self) -> None:
+        """Release the image's layer, too."""
+        super().close()
+        self.window.RemoveRenderer(self._behind)
 
 
 def three_d_view(views: dict[str, Any], bundle: Any) -> ThreeDOffscreenView:

@@ -265,6 +265,14 @@ class SlicerHost:
             view.logic.SetSliceOffset(offset)
         view.save(path, size)
 
+    def three_d_frames(self, count: int, size: Sequence[int] = (800, 600)) -> list[float]:
+        """Return how many seconds each of some frames of the 3-D view takes, while the camera goes round."""
+        from . import rendering
+
+        view = rendering.three_d_view(self._views, self._bundle)
+        view.window.SetSize(*size)
+        return [view.frame_seconds() for _ in range(count)]
+
     def grab_widget(self, widget: Any, path: str | os.PathLike[str]) -> None:
         """Write a PNG of a widget, such as ``module_widget.parent``; its size is kept if it has been shown."""
         if not widget.visible:

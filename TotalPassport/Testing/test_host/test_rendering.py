@@ -59,6 +59,18 @@ def test_a_slice_view_shows_volume_segment_and_point(rendering: Any, shown: Any,
     assert 0 < fraction_of(image, is_green) < 0.1
 
 
+def test_translucent_segments_let_the_scan_shine_through_in_slices(rendering: Any, shown: Any, tmp_path: Path) -> None:
+    for opacity in (1.0, 0.5):
+        shown.GetDisplayNode().SetOpacity2DFill(opacity)
+        rendering.render_slice_view("Red", tmp_path / f"{opacity}.png", (160, 120))
+    opaque, translucent = (pixels(tmp_path / f"{opacity}.png").astype(float) for opacity in (1.0, 0.5))
+    inside = is_red(*np.moveaxis(opaque, -1, 0)) & (np.abs(opaque - translucent).max(axis=2) > 10)
+    assert inside.mean() > 0.02
+    assert np.median(opaque[inside], axis=0).tolist() == [255, 0, 0]
+    # Half of the red, and half of the light grey box; not of black.
+    np.testing.assert_allclose(np.median(translucent[inside], axis=0), [191, 64, 64], atol=3)
+
+
 def test_left_of_the_patient_is_right_in_the_picture(rendering: Any, volume: Any, tmp_path: Path) -> None:
     import slicer
 

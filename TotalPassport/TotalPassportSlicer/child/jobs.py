@@ -64,6 +64,9 @@ class RunListener:
     def logged(self, line: str) -> None:
         """Something for the log."""
 
+    def surfaces_made(self, done: int, total: int) -> None:
+        """So many of the surfaces are made for the 3D view; nothing else happens until all are."""
+
     def finished(self, outcome: Outcome) -> None:
         """The run is over: its process is gone and its folder removed."""
 

@@ -45,6 +45,8 @@ class Column:
         Numbers stand at the right, and as numbers in table nodes.
     is_whole : bool
         Whether table nodes hold whole numbers.
+    if_known : bool
+        Whether the panel leaves it out where no row has a value.
     """
 
     value: Callable[[Any], Any]
@@ -59,6 +61,7 @@ class Column:
     bold: Callable[[Any], bool] | None = None
     is_number: bool = False
     is_whole: bool = False
+    if_known: bool = False
 
 
 def fill_table_node(node: Any, columns: Sequence[Column], rows: Sequence[Any]) -> None:

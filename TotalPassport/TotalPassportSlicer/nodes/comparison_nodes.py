@@ -67,6 +67,7 @@ def change_columns() -> tuple[Column, ...]:
     return (
         Column(
             title=_("Organ"),
+            meaning=_("Organs that both scans have. Left and right of a pair stand together."),
             node_title=_("Organ"),
             value=lambda organ: name_and_color(organ.first)[0],
             sort_key=lambda organ: sort_name(name_and_color(organ.first)[0]),
@@ -95,8 +96,8 @@ def change_columns() -> tuple[Column, ...]:
         _node_number(_("Mean, first (HU)"), lambda organ: organ.first.hu_mean),
         _node_number(_("Mean, second (HU)"), lambda organ: organ.second.hu_mean),
         _change(_("HU"), _("Change of mean (HU)"), "", "{:+.1f}", lambda organ: organ.hu_change),
-        _panel_number(_("First ml"), lambda organ: organ.first.volume_mm3 / 1000),
-        _panel_number(_("Second ml"), lambda organ: organ.second.volume_mm3 / 1000),
+        _panel_number(_("First ml"), _("Volume in the first scan"), lambda organ: organ.first.volume_mm3 / 1000),
+        _panel_number(_("Second ml"), _("Volume in the second scan"), lambda organ: organ.second.volume_mm3 / 1000),
     )
 
 
@@ -104,14 +105,21 @@ def _node_number(title: str, value: Callable[[OrganChange], float | None]) -> Co
     return Column(node_title=title, value=value, is_number=True)
 
 
-def _panel_number(title: str, value: Callable[[OrganChange], float]) -> Column:
-    return Column(title=title, value=value, text=lambda organ: f"{value(organ):.1f}", is_number=True)
+def _panel_number(title: str, meaning: str, value: Callable[[OrganChange], float]) -> Column:
+    return Column(title=title, meaning=meaning, value=value, text=lambda organ: f"{value(organ):.1f}", is_number=True)
 
 
 def _change(title: str, node_title: str, kind: str, form: str, value: Callable[[OrganChange], float | None]) -> Column:
     """Return a column that stands out where a change of this kind is more than the grids can do."""
+    meanings = {
+        "volume": _("Change of the volume, in percent of the first scan's"),
+        "position": _("How far the centre has moved if the scans lie on one another"),
+        "shape": _("The greatest change of a semi-axis, in percent"),
+        "": _("Change of the mean, in Hounsfield units"),
+    }
     return Column(
         title=title,
+        meaning=meanings[kind],
         node_title=node_title,
         value=value,
         text=lambda organ: _text(value(organ), form),
@@ -119,6 +127,7 @@ def _change(title: str, node_title: str, kind: str, form: str, value: Callable[[
         color=lambda organ: _CHANGED_CELL if kind in organ.beyond_floor else None,
         bold=lambda organ: kind in organ.beyond_floor,
         is_number=True,
+        if_known=True,
     )
 
 

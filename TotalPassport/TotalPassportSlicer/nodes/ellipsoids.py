@@ -19,7 +19,10 @@ OPACITY = 0.5
 """The axes lie inside and are to be seen."""
 LEAST_PART = 0.02
 """No semi-axis is drawn shorter than this part of the longest one: what is flat or a line would not be seen."""
-_MERIDIANS, _PARALLELS = 24, 16
+_MANY = 30
+"""Of more ellipsoids than this each is small, and all of them have to be drawn anew for each move of the camera."""
+_FINE, _COARSE = (24, 16), (16, 10)
+"""Meridians and parallels of each."""
 
 
 def fill_ellipsoids(node: Any, organs: Sequence[OrganPassport], colors: Mapping[int, tuple[int, int, int]]) -> None:
@@ -52,7 +55,7 @@ def ellipsoids_polydata(organs: Sequence[OrganPassport], colors: Mapping[int, tu
 
     The semi-axes are sqrt(5 lambda) of the covariance's eigenvalues. A single voxel has none and is left out.
     """
-    sphere, triangles = _unit_sphere()
+    sphere, triangles = _unit_sphere(*(_FINE if len(organs) <= _MANY else _COARSE))
     points: list[np.ndarray] = []
     normals: list[np.ndarray] = []
     faces: list[np.ndarray] = []
@@ -81,12 +84,12 @@ def right_handed(axes: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _unit_sphere() -> tuple[np.ndarray, np.ndarray]:
+def _unit_sphere(meridians: int, parallels: int) -> tuple[np.ndarray, np.ndarray]:
     """Return points ``[n, 3]`` of the unit sphere, and triangles ``[m, 3]`` counter-clockwise from outside."""
     source = vtk.vtkSphereSource()
     source.SetRadius(1.0)
-    source.SetThetaResolution(_MERIDIANS)
-    source.SetPhiResolution(_PARALLELS)
+    source.SetThetaResolution(meridians)
+    source.SetPhiResolution(parallels)
     source.SetOutputPointsPrecision(vtk.vtkAlgorithm.DOUBLE_PRECISION)
     source.Update()
     output = source.GetOutput()

@@ -83,6 +83,7 @@ def organ_columns() -> tuple[Column, ...]:
         ),
         Column(node_title=_("Label"), value=lambda row: row.label, is_number=True, is_whole=True),
         _number(_("ml"), _("Volume (ml)"), lambda row: row.organ.volume_mm3 / 1000, _("Volume in millilitres")),
+        _confidence_column(),
         *_position_columns(),
         Column(
             title=_("Semi-axes"),
@@ -94,9 +95,9 @@ def organ_columns() -> tuple[Column, ...]:
         _number("", _("Major semi-axis (mm)"), lambda row: float(row.organ.semi_axes_mm[2])),
         _number("", _("Middle semi-axis (mm)"), lambda row: float(row.organ.semi_axes_mm[1])),
         _number("", _("Least semi-axis (mm)"), lambda row: float(row.organ.semi_axes_mm[0])),
-        Column(node_title=_("Confidence"), value=lambda row: row.organ.confidence, is_number=True),
         Column(
             title=_("Found by the checks"),
+            meaning=_("What speaks against the numbers, in short; the tooltips have whole sentences"),
             node_title=_("Checks"),
             value=lambda row: row.checks_text,
             tip=lambda row: "\n".join(row.findings),
@@ -108,11 +109,24 @@ def organ_columns() -> tuple[Column, ...]:
 def _name_column() -> Column:
     return Column(
         title=_("Organ"),
+        meaning=_("The box shows or hides the organ, the colour is its segment's. Left and right stand together."),
         node_title=_("Organ"),
         value=lambda row: row.name,
         sort_key=lambda row: sort_name(row.name),
         tip=lambda row: row.name,
         swatch=lambda row: row.color_rgb,
+    )
+
+
+def _confidence_column() -> Column:
+    return Column(
+        title=_("Sure"),
+        meaning=_("Confidence: how sure the networks are of this organ's voxels, on average; not how right they are"),
+        node_title=_("Confidence"),
+        value=lambda row: row.organ.confidence,
+        text=lambda row: "–" if row.organ.confidence is None else f"{100 * row.organ.confidence:.0f} %",
+        is_number=True,
+        if_known=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""Segmentation nodes: filled from label voxels, read into label voxels, shown in 3-D."""
+"""Segmentation nodes: filled from label voxels, read into label voxels."""
 
 from __future__ import annotations
 
@@ -113,17 +113,6 @@ def _terminology_text(terminology: Any) -> str:
         *fields(terminology.modifier),
         *([""] * 7),  # no anatomic region
     )
-
-
-def show_in_3d(node: Any, shown: bool) -> None:
-    """Show or hide the closed surfaces; they are made when they are first wanted."""
-    if shown and not node.GetSegmentation().ContainsRepresentation(
-        slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
-    ):
-        node.CreateClosedSurfaceRepresentation()
-    display = node.GetDisplayNode()
-    if display is not None:
-        display.SetVisibility3D(shown)
 
 
 @dataclass(frozen=True)

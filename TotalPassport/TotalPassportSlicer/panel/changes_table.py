@@ -41,8 +41,8 @@ class ChangesTable:
         self.fill(())
 
     def fill(self, organs: Sequence[OrganChange]) -> None:
-        """Show these organs in place of those before, in the order of their labels."""
-        self._table.fill(organs)
+        """Show these organs in place of those before, by their names: left and right of a pair stand together."""
+        self._table.fill(organs, sort_column=0)
 
     def _clicked(self, index: Any) -> None:
         organ = self._table.row_at(index)

@@ -11,7 +11,9 @@ from slicer.i18n import tr as _
 from TotalPassportLib.base.labels import load_label_table
 
 from ..child.jobs import State
+from ..nodes import organ_segments
 from ..nodes.scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
+from ..nodes.surfaces import show_in_3d
 from .buttons import allow, why_wait
 from .changes_table import ChangesTable
 from .dialogs import Dialogs
@@ -19,6 +21,7 @@ from .run_panel import ErrorsShown, RunPanel
 
 if TYPE_CHECKING:
     from TotalPassportLib.comparison.changes import Comparison, OrganChange
+    from TotalPassportLib.passport import OrganPassport, Passport
 
 
 class ComparePanel:
@@ -117,12 +120,27 @@ class ComparePanel:
             self._show(self._logic.compare(*self._pair))
         self.update()
 
-    def _on_organ(self, organ: OrganChange) -> None:
-        self._logic.showOrgan(ScanNodes(self._pair[0]), organ.first)
+    def _on_organ(self, organ: OrganChange, close: bool = False) -> None:
+        """Go to an organ of the first scan, and let it stand out in both."""
+        for nodes, passport, same in self._scans_of(organ):
+            organ_segments.highlight(nodes, passport, [same.label])
+        self._logic.showOrgan(ScanNodes(self._pair[0]), organ.first, close)
 
     def _on_organ_opened(self, organ: OrganChange) -> None:
-        self._parameters.show3D = True
-        self._logic.showOrgan(ScanNodes(self._pair[0]), organ.first, close=True)
+        """Show an organ of both scans in 3D, from near."""
+        with slicer.util.WaitCursor():  # surfaces may have to be made
+            for nodes, passport, same in self._scans_of(organ):
+                organ_segments.show_organs(nodes, passport, {same.label}, shown=True)
+                if nodes.segmentation is not None:
+                    show_in_3d(nodes.segmentation, True, self._panel.surfaces_made)
+        if self._parameters.passport in self._pair:
+            self._parameters.show3D = True
+        self._on_organ(organ, close=True)
+
+    def _scans_of(self, organ: OrganChange) -> list[tuple[ScanNodes, Passport, OrganPassport]]:
+        passports = (self._logic.passportOf(node) for node in self._pair)
+        scans = (ScanNodes(node) for node in self._pair)
+        return list(zip(scans, passports, (organ.first, organ.second), strict=True))
 
     def _on_plot(self) -> None:
         self._logic.showPlot(*self._pair)

@@ -40,6 +40,7 @@ class RunPanel(RunListener):
         self._on_finished = on_finished
         self._time_left = TimeLeft()
         self._note = ""
+        self._before = ("", "")
         ui.logText.maximumBlockCount = _MAX_LOG_LINES
         self._show_progress(False)
         self.show_found(None)
@@ -83,6 +84,18 @@ class RunPanel(RunListener):
         self.say(f"{sentence} {note}".strip(), _OF_ENDS.get(outcome.status))
         self.logged(sentence)
         self._on_finished(outcome)
+
+    def surfaces_made(self, done: int, total: int) -> None:
+        """Say how many surfaces there are, drawn at once: no event is delivered until there are all."""
+        label = self._ui.statusLabel
+        if done == 0:
+            self._before = (label.text, label.styleSheet)
+        self.say(_("Making surfaces: {done} of {total}").format(done=done, total=total))
+        label.repaint()
+        if done == total:
+            text, style = self._before
+            self.say(text)
+            label.styleSheet = style
 
     def show_found(self, found: Found | None) -> None:
         """Show below the end of a run, in its colour, what the checks found in what it made; None shows nothing."""

@@ -27,7 +27,7 @@ class TableView:
     view : Any
         A QTableView.
     columns : Sequence[Column]
-        Those without a title are left out.
+        Those without a title are left out, and those that are shown `if_known` while no row has a value.
     search_text : Callable[[Any], str] | None
         What a row is searched by, see `search`.
     background : Callable[[Any], Any] | None
@@ -48,7 +48,7 @@ class TableView:
         on_checked: Callable[[Any, bool], None] | None = None,
     ) -> None:
         self.view = view
-        self._columns = [column for column in columns if column.title]
+        self._all_columns = self._columns = [column for column in columns if column.title]
         self._search_text, self._background = search_text, background
         self._checked, self._on_checked = checked, on_checked
         self._filling = False
@@ -72,6 +72,7 @@ class TableView:
         self.view.setSortingEnabled(False)
         self._filling = True
         self._rows = rows
+        self._columns = [column for column in self._all_columns if _has_something_to_show(column, rows)]
         self._model.clear()
         self._model.setHorizontalHeaderLabels([column.title for column in self._columns])
         for section, column in enumerate(self._columns):
@@ -143,6 +144,10 @@ class TableView:
             fill_cell(self._model, index, column, row)
             if behind is not None:
                 self._model.setData(index, qt.QColor(*behind), qt.Qt.BackgroundRole)
+
+
+def _has_something_to_show(column: Column, rows: Sequence[Any]) -> bool:
+    return not column.if_known or any(column.value(row) is not None for row in rows)
 
 
 def fill_cell(model: Any, index: Any, column: Column, row: Any) -> None:

@@ -67,6 +67,7 @@ def test_a_slice_shows_the_scan_and_the_organ_that_was_clicked(shown: Any, tmp_p
 
     slicer.util.setSliceViewerLayers(background=shown.phantom)
     shown.click_organ("Liver")
+    shown.nodes().segmentation.GetDisplayNode().SetOpacity2DFill(1.0)  # else the scan shines through
     path = tmp_path / "slice.png"
     shown.host.render_slice_view("Red", path, SIZE)
     picture = pixels(path)

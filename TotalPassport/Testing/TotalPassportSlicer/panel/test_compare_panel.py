@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,19 @@ def cell(panel: Any, organ: str, column: int, role: Any) -> Any:
     return panel.ui.changesTableView.model().index(row, column).data(role)
 
 
+def titles_of(panel: Any) -> list[str]:
+    """Return the titles of the table of changes."""
+    import qt
+
+    model = panel.ui.changesTableView.model()
+    return [model.headerData(section, qt.Qt.Horizontal) for section in range(model.columnCount())]
+
+
 def test_what_has_changed_is_named_and_marked_and_the_rest_is_not(compared: Any) -> None:
     import qt
 
-    assert compared.change_texts(0) == ["Spleen", "Right kidney", "Liver"]
-    assert compared.change_texts(1) == ["+0.0 %", "+0.0 %", "-18.2 %"]
+    assert compared.change_texts(0) == ["Right kidney", "Liver", "Spleen"], "by name, sides apart"
+    assert compared.change_texts(1) == ["+0.0 %", "-18.2 %", "+0.0 %"]
     changed = dict(zip(compared.change_texts(0), compared.change_texts(2), strict=True))
     assert changed["Liver"] == "volume, shape", "a slice is less than the grid may move it"
     assert changed["Right kidney"] == ""
@@ -55,9 +64,64 @@ def test_name_change_and_reason_are_seen_without_scrolling(compared: Any) -> Non
     import qt
 
     model = compared.ui.changesTableView.model()
-    titles = [model.headerData(section, qt.Qt.Horizontal) for section in range(model.columnCount())]
-    assert titles[:3] == ["Organ", "Volume", "Changed"]
+    assert titles_of(compared)[:3] == ["Organ", "Volume", "Changed"]
     assert "why nothing can be said" in model.headerData(2, qt.Qt.Horizontal, qt.Qt.ToolTipRole)
+
+
+def test_left_and_right_of_a_pair_stand_together_and_what_neither_scan_has_takes_no_column(compared: Any) -> None:
+    from TotalPassportLib.comparison.changes import compare
+    from TotalPassportSlicer.nodes.comparison_nodes import change_columns
+
+    assert titles_of(compared) == ["Organ", "Volume", "Changed", "Moved", "Shape", "First ml", "Second ml"], (
+        "no HU without a CT"
+    )
+    key = next(column.sort_key for column in change_columns() if column.title == "Organ")
+    passport = compared.logic.passportOf(compared.pair[0])
+    organ = replace(passport.organs[1], name="kidney_left", label=3)
+    pair = replace(passport, organs={1: passport.organs[1], 2: passport.organs[2], 3: organ})
+    names = [change.first.name for change in sorted(compare(pair, pair).organs, key=key)]
+    assert names == ["kidney_left", "kidney_right", "spleen"]
+
+
+def opacities(panel: Any, passport: Any) -> dict[str, float]:
+    """Return how opaque each segment of a scan is in 3D."""
+    from TotalPassportSlicer.nodes.scan_nodes import ScanNodes
+
+    node = ScanNodes(passport).segmentation
+    return {name: node.GetDisplayNode().GetSegmentOpacity3D(name) for name in node.GetSegmentation().GetSegmentIDs()}
+
+
+def test_a_click_on_a_row_goes_to_the_organ_and_lets_it_stand_out_in_both_scans(compared: Any) -> None:
+    import slicer
+
+    compared.click_change("Right kidney")
+    centre = compared.logic.passportOf(compared.pair[0]).organs[2].centroid_ras_mm
+    for position in compared.slice_positions():
+        np.testing.assert_allclose(position, centre, atol=1e-6)
+    camera = slicer.app.layoutManager().threeDWidget(0).threeDView().cameraNode()
+    np.testing.assert_allclose(camera.GetFocalPoint(), centre, atol=1e-6)
+    for passport in compared.pair:
+        assert opacities(compared, passport) == {"spleen": 0.3, "kidney_right": 1.0, "liver": 0.3}
+
+
+@pytest.mark.slow
+def test_a_double_click_on_a_row_shows_the_organ_of_both_scans_from_near_in_3d(compared: Any) -> None:
+    import slicer
+    from TotalPassportSlicer.nodes.scan_nodes import ScanNodes
+
+    displays = [ScanNodes(passport).segmentation.GetDisplayNode() for passport in compared.pair]
+    for display in displays:
+        display.SetVisibility3D(False)
+        display.SetSegmentVisibility("spleen", False)
+    compared.open_change("Spleen")
+    for display in displays:
+        assert display.GetVisibility3D()
+        assert display.GetSegmentVisibility("spleen")
+    camera = slicer.app.layoutManager().threeDWidget(0).threeDView().cameraNode()
+    distance = np.linalg.norm(np.subtract(camera.GetPosition(), camera.GetFocalPoint()))
+    organ = compared.logic.passportOf(compared.pair[0]).organs[1]
+    assert distance == pytest.approx(max(5 * organ.semi_axes_mm[2], 60))
+    assert compared.ui.show3DCheckBox.checked
 
 
 def test_positions_are_compared_as_if_the_scans_lay_on_one_another(compared: Any) -> None:
@@ -100,7 +164,7 @@ def test_hounsfield_units_are_compared_where_both_passports_have_them(ready: Any
     second = run(ready, second_volume)
     ready.choose_pair(first, second)
     ready.ui.compareButton.click()
-    assert ready.change_texts(5) == ["+0.0", "+0.0", "+40.0"]
+    assert ready.change_texts(5) == ["+0.0", "+40.0", "+0.0"]
     ready.pair = first, second
     assert table_of(ready).GetTable().GetValueByName(2, "Change of mean (HU)").ToDouble() == pytest.approx(40)
 
@@ -140,7 +204,7 @@ def test_comparing_again_replaces_the_nodes_and_another_pair_has_its_own(compare
     compared.choose_pair(*compared.pair[::-1])
     assert compared.change_texts(0) == []
     compared.ui.compareButton.click()
-    assert compared.change_texts(1) == ["+0.0 %", "+0.0 %", "+22.2 %"]
+    assert compared.change_texts(1) == ["+0.0 %", "+22.2 %", "+0.0 %"]
     assert compared.count("vtkMRMLPlotChartNode") == 2
 
 
@@ -180,7 +244,7 @@ def test_organs_that_only_one_scan_has_are_told(ready: Any) -> None:
     text = ready.ui.comparisonLabel.text
     assert "Only in the first scan: Liver." in text
     assert "Positions were not compared." in text
-    assert ready.change_texts(3) == ["–", "–"]
+    assert titles_of(ready) == ["Organ", "Volume", "Changed", "Shape", "First ml", "Second ml"]
 
 
 def test_passports_without_a_common_organ_are_a_sentence(ready: Any) -> None:

@@ -95,6 +95,29 @@ def test_the_checks_stand_beside_the_name_as_a_sign_and_titles_say_what_they_mea
     assert view.columnViewportPosition(2) < 300, "seen without scrolling"
 
 
+def test_every_column_of_every_table_says_what_it_means(application: Any) -> None:
+    from TotalPassportSlicer.nodes.comparison_nodes import change_columns
+    from TotalPassportSlicer.nodes.organs import organ_columns
+
+    for columns in (organ_columns(), change_columns()):
+        assert [column.title for column in columns if column.title and not column.meaning] == []
+
+
+def test_confidence_has_a_column_where_a_run_has_measured_it_and_none_where_not(application: Any) -> None:
+    import qt
+    from TotalPassportSlicer.nodes.organs import organ_columns, organ_rows
+    from TotalPassportSlicer.panel.table_view import TableView
+
+    table = TableView(qt.QTableView(), organ_columns())
+    for confidence, titles in ((None, ["ml", "R"]), (0.934, ["ml", "Sure"])):
+        table.fill(organ_rows(passport_of_one(confidence=confidence)))
+        model = table.view.model()
+        shown = [model.headerData(section, qt.Qt.Horizontal) for section in range(model.columnCount())]
+        assert shown[2:4] == titles
+    assert model.index(0, 3).data() == "93 %"
+    assert table.as_text().splitlines()[1].split("\t")[3] == "93 %"
+
+
 @pytest.mark.slow
 def test_left_and_right_of_a_pair_stand_together(panel: Any) -> None:
     from TotalPassportSlicer.nodes.organs import sort_name
@@ -148,13 +171,13 @@ def test_searching_finds_organs_by_what_the_checks_say(ready: Any) -> None:
     ready.ui.searchLineEdit.text = ""
 
 
-def test_a_passport_that_has_only_codes_is_coloured_by_the_rules(application: Any) -> None:
+def passport_of_one(**values: Any) -> Any:
+    """Return a passport of a spleen with these values."""
     from dataclasses import replace
 
     import numpy as np
     from TotalPassportLib.passport import Passport
     from TotalPassportLib.passport.organ import OrganPassport
-    from TotalPassportSlicer.nodes.organs import organ_rows
 
     zeros = np.zeros((3, 3))
     organ = OrganPassport(
@@ -169,6 +192,12 @@ def test_a_passport_that_has_only_codes_is_coloured_by_the_rules(application: An
         boundary_points_ras_mm=zeros,
         touches_border=False,
     )
+    return Passport(organs={1: replace(organ, **values)}, shape=(1, 1, 1), affine=np.eye(4))
+
+
+def test_a_passport_that_has_only_codes_is_coloured_by_the_rules(application: Any) -> None:
+    from TotalPassportSlicer.nodes.organs import organ_rows
+
     for checks, severity in {("islands", "few_voxels"): "warning", ("of_tomorrow",): "", (): ""}.items():
-        (row,) = organ_rows(Passport(organs={1: replace(organ, checks=checks)}, shape=(1, 1, 1), affine=np.eye(4)))
+        (row,) = organ_rows(passport_of_one(checks=checks))
         assert row.severity == severity
