@@ -1,10 +1,9 @@
-"""The files that a scan is made of, and a hash of all of them, without reading it as an image."""
+"""The files that a scan is made of, without reading it as an image."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ..base.files import sha256_of_files
 from . import itk_reader, nifti
 
 
@@ -21,8 +20,3 @@ def files_of_scan(path: Path) -> list[Path]:
     if path.name.lower().endswith((*itk_reader.NRRD_SUFFIXES, *itk_reader.META_SUFFIXES)):
         return itk_reader.files_of_itk(path)
     return [path]
-
-
-def sha256_of_scan(path: Path) -> str:
-    """Return the SHA-256 of all files of a scan that is no DICOM; see `sha256_of_files` for the rest."""
-    return sha256_of_files(files_of_scan(path))

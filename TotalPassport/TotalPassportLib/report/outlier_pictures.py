@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.errors import BadInput
+from ..base.errors import BadInput, TotalPassportError
 from ..base.labels import LabelTable
 from ..image.formats import read_image
 from ..image.grid import canonical_grid, to_canonical
@@ -17,7 +17,7 @@ from ..image.organ_picture import organ_picture, view_box
 from ..image.same_grid import grid_difference
 from .named_structures import NamedStructures, joint_box, load_structures
 from .report_outliers import Outlier
-from .result_files import BatchEntry
+from .result_files import BatchEntry, RecordedScan
 from .subject_files import SubjectFiles
 
 
@@ -108,16 +108,18 @@ def _view(
             truth = load_structures(truths.of(result.subject), table=table)
             truth = None if grid_difference(found.grid, truth.grid) else truth
     scan = None
-    with suppress(BadInput):
+    with suppress(TotalPassportError, OSError, ValueError):
         if images is not None:
             scan = _scan_on(found, images.of(result.subject))
-        elif result.scan is not None and result.scan.is_there():
-            scan = _scan_on(found, result.scan.path, result.scan.series)
+        elif result.scan is not None:
+            scan = _scan_on(found, result.scan.path, result.scan)
     return _View(found=found, truth=truth, scan=scan)
 
 
-def _scan_on(found: NamedStructures, path: Path, series: str = "") -> np.ndarray | None:
-    """Return a scan's voxels in canonical order; None where it lies on another grid."""
-    image = read_image(path, series)
+def _scan_on(found: NamedStructures, path: Path, recorded: RecordedScan | None = None) -> np.ndarray | None:
+    """Return a scan's voxels in canonical order; None where it lies on another grid or is not the recorded one."""
+    image = read_image(path, recorded.series if recorded is not None else "")
+    if recorded is not None and image.sha256 != recorded.sha256:
+        return None
     grid = canonical_grid(image.affine, image.voxels.shape)
     return None if grid_difference(found.grid, grid) else to_canonical(image.voxels, grid)

@@ -13,7 +13,6 @@ from typing import Any
 
 from ..base.errors import BadInput
 from ..base.files import read_json, validate
-from ..image.scan_files import sha256_of_scan
 
 RESULT_FILES = ("results.json", "benchmark_results.json")
 """Names of the document, ours first."""
@@ -30,19 +29,13 @@ class RecordedScan:
     series : str
         Which series of the folder.
     sha256 : str
-        Of all bytes of its files. Nothing else than what the batch has seen is to be read from a path that is told.
+        Of all bytes of its files, as an image that is read has it. Nothing else than what the batch has seen is to be
+        shown from a path that is told.
     """
 
     path: Path
     series: str
     sha256: str
-
-    def is_there(self) -> bool:
-        """Whether the very same files are there."""
-        try:
-            return sha256_of_scan(self.path) == self.sha256
-        except (BadInput, OSError, ValueError):
-            return False
 
 
 @dataclass(frozen=True, kw_only=True)

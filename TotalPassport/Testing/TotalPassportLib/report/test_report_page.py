@@ -11,16 +11,18 @@ from typing import Any
 from xml.etree import ElementTree
 
 import jsonschema
+import nibabel
 import numpy as np
 import pytest
 from support.batches import write_batch, write_labels
 from support.browser import open_page
+from support.dicom_files import write_slices
 from support.missing_packages import without_package
 from support.scans import save_nifti
 from TotalPassportLib.base.errors import BadInput, Cancelled
 from TotalPassportLib.base.events import Cancellation
 from TotalPassportLib.base.files import DATA_FOLDER
-from TotalPassportLib.image.scan_files import sha256_of_scan
+from TotalPassportLib.image.formats import read_image
 from TotalPassportLib.pages.frame import html_page
 from TotalPassportLib.pages.text_tables import SORTING
 from TotalPassportLib.report.report_building import BatchReport, ReportSettings, build_report
@@ -198,13 +200,20 @@ def test_a_report_can_be_stopped(folder: Path) -> None:
         build_report(ReportSettings(folder=folder / "batch"), cancellation=cancellation)
 
 
-def test_scans_are_shown_from_where_the_batch_read_them_if_they_are_the_same(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["nifti", "dicom"])
+def test_scans_are_shown_from_where_the_batch_read_them_if_they_are_the_same(
+    kind: str, folder: Path, tmp_path: Path
+) -> None:
     results = json.loads((folder / "batch" / "results.json").read_text(encoding="utf-8"))
     (entry,) = (each for each in results if each["subject"] == "case_04.nii.gz")
     (tmp_path / "masks").mkdir()
     (tmp_path / "masks" / "case_04_mask.nii.gz").write_bytes((folder / "batch" / entry["mask_path"]).read_bytes())
     scan = folder / "scans" / "case_04.nii.gz"
-    recorded = entry | {"scan_path": str(scan), "scan_sha256": sha256_of_scan(scan)}
+    if kind == "dicom":
+        image = nibabel.load(scan)
+        scan = tmp_path / "series"
+        write_slices(scan, np.asanyarray(image.dataobj), np.diag([-1, -1, 1, 1]) @ image.affine)
+    recorded = entry | {"scan_path": str(scan), "scan_sha256": read_image(scan).sha256}
 
     def brightest(*entries: dict[str, Any]) -> int:
         (tmp_path / "results.json").write_text(json.dumps(entries), encoding="utf-8")
