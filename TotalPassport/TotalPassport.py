@@ -5,7 +5,7 @@ Nothing is installed, and no package that Slicer does not bring is imported, whe
 """
 
 # No "from __future__ import annotations" here: the parameter node wrapper needs the types themselves.
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,11 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
-from TotalPassportLib.models import store
-from TotalPassportLib.options import DEFAULT_OPTIONS, RunOptions
-from TotalPassportSlicer.child import tasks
-from TotalPassportSlicer.child.jobs import Outcome, RunListener, State, Status
+from TotalPassportLib.options import RunOptions
+from TotalPassportSlicer.child.jobs import Outcome, Status
 from TotalPassportSlicer.child.runner import JobRunner
 from TotalPassportSlicer.child.workspace import remove_stale
-from TotalPassportSlicer.install import installation, package_work
-from TotalPassportSlicer.nodes import alignment_nodes, comparison_nodes, mask_import, presentation
+from TotalPassportSlicer.nodes import alignment_nodes, comparison_nodes, presentation
 from TotalPassportSlicer.nodes.documents import save_passport, stored_passport
 from TotalPassportSlicer.nodes.sample_data import register_sample_data
 from TotalPassportSlicer.nodes.scan_nodes import ScanNodes
@@ -43,9 +40,11 @@ from TotalPassportSlicer.panel.models_panel import ModelsPanel
 from TotalPassportSlicer.panel.parameters import TotalPassportParameterNode, run_options
 from TotalPassportSlicer.panel.passport_panel import PassportPanel
 from TotalPassportSlicer.panel.run_panel import RunPanel
+from TotalPassportSlicer.panel.scans_panel import ScansPanel
 from TotalPassportSlicer.panel.starter import Starter
 from TotalPassportSlicer.panel.support_panel import SupportPanel
 from TotalPassportSlicer.panel.what_to_find import WhatToFind
+from TotalPassportSlicer.run_logic import RunLogic
 from TotalPassportSlicer.self_test import run_or_say_why_not, run_story
 
 
@@ -99,13 +98,17 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.compare = ComparePanel(self.ui, self.logic, self.panel, self.dialogs)
         self.engine = EnginePanel(self.ui, self.logic, self.panel, self.dialogs, self._updateButtons)
         self.passport = PassportPanel(self.ui, self.logic, self.panel, self.dialogs)
+        self.scans = ScansPanel(self.ui, self.logic, self.panel, self.dialogs, self.models)
         self.confidence = ConfidenceLayer()
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
-        for section in (self.ui.segmentCollapsibleButton, self.ui.compareCollapsibleButton):
+        for name in ("segment", "compare", "scans"):
+            section = getattr(self.ui, f"{name}CollapsibleButton")
             section.connect("contentsCollapsed(bool)", self._onSectionOpened)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         for event in (slicer.mrmlScene.EndCloseEvent, slicer.mrmlScene.EndImportEvent):
             self.addObserver(slicer.mrmlScene, event, self.onSceneChanged)
+        for event in (slicer.mrmlScene.NodeAddedEvent, slicer.mrmlScene.NodeRemovedEvent):
+            self.addObserver(slicer.mrmlScene, event, self.onNodesChanged)
         self.initializeParameterNode()
         remove_stale(self.logic.runner.temporary_root)  # what a Slicer which crashed has left
 
@@ -133,6 +136,11 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.modelChoice.follow(None)  # what a loaded scene has kept is nobody's choice of a scan
         if self.parent.isEntered:
             self.initializeParameterNode()
+
+    def onNodesChanged(self, caller: Any, event: Any) -> None:
+        """Scans came or went."""
+        if not slicer.mrmlScene.IsBatchProcessing():  # its end is heard of
+            self.scans.look_at_scene()
 
     def initializeParameterNode(self) -> None:
         """Show the parameters of the present scene, with its first CT as the default input."""
@@ -175,11 +183,11 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onFinished(self, outcome: Outcome) -> None:
         """Show what a run has found, or why it failed."""
-        if outcome.status is Status.FAILED:
+        if outcome.status is Status.FAILED and not outcome.heard:
             self.dialogs.error(outcome.sentence)
         self.engine.refresh()
-        ofModels = self.models.finished(outcome)
-        if ofModels or outcome.status is not Status.DONE or self._parameterNode is None:
+        ofModels, ofScans = self.models.finished(outcome), self.scans.finished(outcome)
+        if ofModels or ofScans or outcome.status is not Status.DONE or self._parameterNode is None:
             return
         nodes = outcome.value
         firstTime = self._parameterNode.passport is not nodes.document
@@ -197,8 +205,8 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onSectionOpened(self, _collapsed: bool) -> None:
         """Hide again what is empty: a section that opens shows all that it holds."""
-        self.target.show_again()
-        self.compare.show_again()
+        for each in (self.target, self.compare, self.scans):
+            each.show_again()
 
     def _onParametersChanged(self, caller: Any = None, event: Any = None) -> None:
         """Bring the panel and the views in line with the parameters."""
@@ -210,6 +218,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.confidence.follow(parameters)
         self.describe.follow(parameters)
         self.compare.follow(parameters)
+        self.scans.follow(parameters)
         self.engine.follow(parameters)
         self._updateButtons()
 
@@ -217,27 +226,27 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         update_buttons(self.ui, self.target.update(), self.logic.state, self.passport.organ_count)
         self.describe.update(self.logic.state)
         self.compare.update()
+        self.scans.update(self.target.why_not)
         self.models.update()
         self.engine.update()
         self.support.update()
 
 
-class TotalPassportLogic(ScriptedLoadableModuleLogic):
+class TotalPassportLogic(ScriptedLoadableModuleLogic, RunLogic):
     """What the module can do, for the panel and for scripts; it opens no dialogs.
 
     What cannot be done raises a TotalPassportError, whose text says why and what to do.
 
-    A script runs it like this::
+    A script runs it like this (docs/scripting.md)::
 
-        logic = TotalPassportLogic()
-        logic.process(volumeNode, RunOptions(model="demo"))
-        outcome = logic.waitForFinished()
-        print(outcome.sentence, outcome.value.table)
+        logic = slicer.util.getModuleLogic("TotalPassport")
+        result = logic.run(volumeNode, task="total", fast=True)
+        print(result.passport["liver"].volume_ml)
     """
 
     def __init__(self, runner: JobRunner | None = None) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
-        self.runner = runner or JobRunner()
+        RunLogic.__init__(self, runner)
         self._parameters: Any = None
 
     def getParameterNode(self) -> Any:
@@ -253,86 +262,6 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic):
             for _reading in range(2):  # VTK calls the observer of the first value last, after the panel's
                 self._parameters.Modified()
         return self._parameters
-
-    def setListener(self, listener: RunListener) -> None:
-        """Set who hears the states, the progress, the log and the end of a run."""
-        self.runner.listener = listener
-
-    @property
-    def state(self) -> State:
-        """Where the run stands, or that packages are being changed."""
-        return State.INSTALLING if package_work.is_under_way() else self.runner.state
-
-    @property
-    def busy(self) -> bool:
-        """Whether a run is under way, or packages are being changed."""
-        return self.state is not State.IDLE
-
-    def process(
-        self, inputVolume: Any, options: RunOptions = DEFAULT_OPTIONS, outputSegmentation: Any | None = None
-    ) -> None:
-        """Start to segment a CT and to make its passport; returns at once.
-
-        Parameters
-        ----------
-        inputVolume : vtkMRMLScalarVolumeNode
-            The CT, in Hounsfield units.
-        options : RunOptions
-            The model, where and how it runs, what is kept; see `TotalPassportLib.options`.
-        outputSegmentation : vtkMRMLSegmentationNode, optional
-            Receives the organs; the one of an earlier run or a new one if None.
-        """
-        installation.require()
-        log = self.runner.listener.logged
-        self.runner.start(tasks.segment_volume_job(inputVolume, options, outputSegmentation, log))
-
-    def processSegmentation(self, segmentation: Any, numberedSegments: bool = False) -> None:
-        """Start to make the passport of an existing segmentation; returns at once.
-
-        Parameters
-        ----------
-        segmentation : vtkMRMLSegmentationNode
-            It is not changed.
-        numberedSegments : bool
-            Segments called "Segment_5" are surely TotalSegmentator's label 5; else they are if that is plausible.
-        """
-        installation.require()
-        self.runner.start(tasks.describe_segmentation_job(segmentation, numberedSegments, self.runner.listener.logged))
-
-    def importMasks(self, folder: str | Path) -> Any:
-        """Load a folder of binary masks, which may overlap, into a new segmentation node and return that."""
-        installation.require()
-        return mask_import.load_masks(Path(folder), self.runner.listener.logged)
-
-    def downloadModel(self, *names: str) -> None:
-        """Start to bring models of the catalogue, with what they need, into the user's store; returns at once."""
-        installation.require(conversion=True)
-        self.runner.start(tasks.download_models_job(names))
-
-    def importModels(self, paths: Iterable[str | Path]) -> None:
-        """Start to bring models from files or folders into the user's store; returns at once.
-
-        Those are zips or folders of official weights, or one model; none means TotalSegmentator's own folder.
-        """
-        sources = [Path(path) for path in paths]
-        installation.require(tasks.needs_conversion(sources))
-        self.runner.start(tasks.import_models_job(sources))
-
-    def removeModel(self, name: str) -> None:
-        """Delete a model from the user's store."""
-        store.remove_model(name)
-
-    def waitForFinished(self, timeoutSeconds: float = 3600.0) -> Outcome | None:
-        """Keep Slicer alive until the run is over and return how it ended; None if it is not over in time."""
-        return self.runner.wait(timeoutSeconds)
-
-    def cancel(self) -> None:
-        """Ask the run to stop; it is ended by force if it does not within a few seconds."""
-        self.runner.cancel()
-
-    def shutdown(self) -> None:
-        """End a run at once and leave nothing behind."""
-        self.runner.shutdown()
 
     def passportOf(self, textNode: Any) -> Any:
         """Return the TotalPassportLib.passport.Passport that a text node holds."""

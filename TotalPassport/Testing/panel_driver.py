@@ -105,6 +105,12 @@ class Panel:
         """Return the passport that is shown."""
         return self.logic.passportOf(self.parameters.passport)
 
+    def passport_named(self, name: str) -> Any:
+        """Return the passport of a text node, by its name."""
+        import slicer
+
+        return self.logic.passportOf(slicer.util.getNode(name))
+
     def table_texts(self, column: int) -> list[str]:
         """Return what a column of the organ table shows, from top to bottom."""
         return self._column(self.ui.organTableView, column)

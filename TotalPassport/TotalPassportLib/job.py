@@ -6,7 +6,6 @@ Started as a script by the Slicer module: ``python -X utf8 .../TotalPassportLib/
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -16,7 +15,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 if __package__ in (None, ""):
     # Run as a script, Python puts this file's folder first, where our `labels` or `files` could hide other modules.
@@ -29,7 +28,7 @@ from TotalPassportLib.base.files import read_json, validate
 from TotalPassportLib.base.hints import hint_fields
 from TotalPassportLib.base.memory import require_room_for_libraries
 from TotalPassportLib.base.outputs import results_written
-from TotalPassportLib.base.streams import open_standard_streams, quiet_libraries
+from TotalPassportLib.base.streams import claim_standard_output, line_writer, open_standard_streams, quiet_libraries
 from TotalPassportLib.options import RunOptions
 
 OWNER_FILE = "owner.json"
@@ -107,26 +106,6 @@ def run_job_file(arguments: list[str] | None = None) -> int:
             watch.remove_scratch()
 
 
-def claim_standard_output() -> TextIO:
-    """Keep standard output for events: whatever else a library prints goes to standard error, the log."""
-    sys.stdout.flush()
-    events = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
-    os.dup2(2, 1)
-    return events
-
-
-def line_writer(stream: TextIO) -> EventCallback:
-    """Return what writes an event as one line of JSON."""
-
-    def emit(event: Event) -> None:
-        # A parent that is gone breaks the pipe, and its watch ends the run; a full disk behind it loses no results.
-        with contextlib.suppress(OSError):
-            stream.write(json.dumps(event) + "\n")
-            stream.flush()
-
-    return emit
-
-
 def _scratch_folder(job: Mapping[str, Any], job_path: Path) -> Path | None:
     """Return the folder to remove when the parent is gone: only one that was made for this, and for this job.
 
@@ -162,6 +141,8 @@ def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation
             cancellation=cancellation,
         )
         return {"event": "result", "passport": job["output"], "n_organs": len(passport.organs)}
+    if job["action"] == "batch":
+        return _run_batch(job, emit, cancellation)
     options = RunOptions.from_entries(job)
     result = pipeline.run(job["ct"], job["output_folder"], options, on_event=emit, cancellation=cancellation)
     return {
@@ -176,6 +157,22 @@ def _run(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation
         "provider": result.provider,
         "precision": result.precision,
         "arithmetic": result.arithmetic,
+    }
+
+
+def _run_batch(job: Mapping[str, Any], emit: EventCallback, cancellation: Cancellation) -> Event:
+    """Run many scans, as the command ``batch`` does; scans that fail are told of, and fail no other."""
+    from TotalPassportLib.batches.batch_run import batch
+
+    options = RunOptions.from_entries(job)
+    done = batch(job["inputs"], job["output_folder"], options, on_event=emit, cancellation=cancellation)
+    return {
+        "event": "result",
+        "results": str(done.results_path),
+        "table": str(done.table),
+        "scans": len(done.subjects),
+        "run": done.n_run,
+        "failed": [entry["name"] for entry in done.failed],
     }
 
 

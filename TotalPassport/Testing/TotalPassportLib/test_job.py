@@ -53,6 +53,32 @@ def test_a_run_reports_itself_and_ends_with_its_result(
     assert all(line.endswith("\n") and line.count("\n") == 1 for line in child.lines)
 
 
+def test_many_scans_are_run_as_a_batch_and_each_is_told_of(
+    scratch: Path, threshold_model: Path, phantom_ct: Path, children: list[Child]
+) -> None:
+    (scratch / "scans").mkdir()
+    (scratch / "scans" / "a.nii.gz").write_bytes(phantom_ct.read_bytes())
+    (scratch / "scans" / "b.nii.gz").write_bytes(b"no scan")
+    job = run_job(scratch, phantom_ct, threshold_model) | {"action": "batch", "inputs": [str(scratch / "scans")]}
+    del job["ct"]
+    child = Child(job, scratch)
+    children.append(child)
+    assert child.finish() == 0, child.log
+    subjects = next(event for event in child.events if event["event"] == "subjects")
+    assert (subjects["names"], subjects["finished"]) == (["a", "b"], [])
+    told = {event["result"]["name"]: event["result"] for event in child.events if event["event"] == "scan"}
+    assert told["a"]["num_organs"] == 3
+    assert "b.nii.gz" in told["b"]["error"]
+    progress = [event for event in child.events if event["event"] == "progress" and event["stage"] == "scans"]
+    assert progress[-1]["fraction"] == 1.0
+    assert progress[-1]["running"] == {}
+    assert set().union(*(event["running"] for event in progress)) <= {"a", "b"}
+    result = child.events[-1]
+    assert (result["scans"], result["run"], result["failed"]) == (2, 2, ["b"])
+    assert Path(result["table"]) == scratch / "out" / "organs.csv"
+    assert len(read_passport(scratch / "out" / told["a"]["passport_path"])) == 3
+
+
 def test_an_existing_segmentation_is_described(shared: Path, scratch: Path, children: list[Child]) -> None:
     job = {
         "schema": "totalpassport-job/1",

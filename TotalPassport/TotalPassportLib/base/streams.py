@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from .events import Event, EventCallback
 from .text import visible
 
 DEBUG_VARIABLE = "TOTALPASSPORT_DEBUG"
@@ -35,6 +37,26 @@ def open_standard_streams() -> frozenset[int]:
                 if getattr(sys, name) is None:
                     setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", errors="backslashreplace"))
     return frozenset(closed)
+
+
+def claim_standard_output() -> TextIO:
+    """Keep standard output for events: whatever else a library prints goes to standard error, the log."""
+    sys.stdout.flush()
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+    return events
+
+
+def line_writer(stream: TextIO) -> EventCallback:
+    """Return what writes an event as one line of JSON."""
+
+    def emit(event: Event) -> None:
+        # A parent that is gone breaks the pipe, and its watch ends the run; a full disk behind it loses no results.
+        with contextlib.suppress(OSError):
+            stream.write(json.dumps(event) + "\n")
+            stream.flush()
+
+    return emit
 
 
 @contextmanager

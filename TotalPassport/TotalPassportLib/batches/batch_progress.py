@@ -81,6 +81,7 @@ class BatchProgress:
                 "done": self._n_done,
                 "total": self._n_scans,
                 "fraction": round(self.fraction, 4),
+                "running": {n: round(f, 3) for n, f in self._fractions.items() if n not in self._ended},
                 "seconds_left": None if left is None else round(left, 1),
             }
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,6 +17,7 @@ from .batch_folder import BatchFolder
 from .scan_record import StoredRecord
 
 SUBJECT_COLUMN = "subject"
+TABLE_COLUMNS = (SUBJECT_COLUMN, *(column.name for column in COLUMNS))
 
 
 def write_results(folder: BatchFolder, records: Mapping[str, StoredRecord]) -> None:
@@ -44,16 +45,27 @@ def read_results(path: Path) -> list[dict[str, Any]]:
 
 def write_table(folder: BatchFolder, records: Mapping[str, StoredRecord]) -> None:
     """Write ``organs.csv``: the columns of a passport's table behind that of the subject, one organ a row."""
-    names = [column.name for column in COLUMNS]
     finished = [records[name] for name in sorted(records) if not records[name].failed]
     with atomic_write(folder.table) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [SUBJECT_COLUMN, *names], restval="", extrasaction="ignore")
-        writer.writeheader()
-        for record in finished:
-            subject = csv_cell(str(record.result["subject"]))
-            with folder.rows(record.name).open(encoding="utf-8", newline="") as rows:
-                writer.writerows({SUBJECT_COLUMN: subject, **row} for row in _rows(rows))
+        write_organ_rows(file, ((str(record.result["subject"]), _lines_of(folder, record)) for record in finished))
 
 
-def _rows(file: TextIO) -> Iterable[dict[str, str]]:
-    return csv.DictReader(file)
+def write_organ_rows(file: TextIO, scans: Iterable[tuple[str, Iterable[str]]]) -> None:
+    """Write the table of several scans: the columns of a passport's CSV table behind that of the subject.
+
+    Parameters
+    ----------
+    file : text file
+        Opened with ``newline=""``.
+    scans : iterable of (str, iterable of str)
+        What each scan is called, and the lines of its own table.
+    """
+    writer = csv.DictWriter(file, TABLE_COLUMNS, restval="", extrasaction="ignore")
+    writer.writeheader()
+    for subject, lines in scans:
+        writer.writerows({SUBJECT_COLUMN: csv_cell(subject), **row} for row in csv.DictReader(lines))
+
+
+def _lines_of(folder: BatchFolder, record: StoredRecord) -> Iterator[str]:
+    with folder.rows(record.name).open(encoding="utf-8", newline="") as rows:
+        yield from rows

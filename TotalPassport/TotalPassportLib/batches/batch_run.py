@@ -35,6 +35,7 @@ from .subject_names import Subject, key_of, name_subjects
 WRITE_AGAIN_SECONDS = 10.0
 """How often ``results.json`` is brought up to date while a batch runs, if that itself takes little of the time."""
 MOST_JOBS = 256
+SUBJECTS_AN_EVENT = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ def batch(
     scheduler : str, optional
         Address of a Dask scheduler whose workers run the scans instead of this machine.
     on_event : callable
-        Receives ``started``, ``progress``, ``warning`` and ``scan`` events, see ``docs/batch.md``.
+        Receives ``started``, ``subjects``, ``progress``, ``warning`` and ``scan`` events, see ``docs/formats.md``.
     cancellation : Cancellation, optional
         Lets another thread stop the batch; what is finished stays, and the next call continues.
 
@@ -205,6 +206,7 @@ class _BatchRun:
         """Run what is not finished, and write what is said of all scans, also if it is stopped."""
         self._on_event({"event": "started", "pid": os.getpid(), "stages": ["check", "scans"], "scans": len(subjects)})
         todo = self._unfinished(subjects)
+        self._tell_what_is_finished(subjects, todo)
         weights = {subject.name: float(max(subject.source.bytes, 1)) for subject in todo}
         self._progress.begin(weights, len(subjects))
         try:
@@ -247,6 +249,14 @@ class _BatchRun:
         for subject in todo:  # its former results are none of its present content or settings
             self._records.pop(subject.name, None)
         return todo
+
+    def _tell_what_is_finished(self, subjects: Sequence[Subject], todo: Sequence[Subject]) -> None:
+        """Tell the names of all scans, and which of them need not be run."""
+        names = {subject.name for subject in todo}
+        for begin in range(0, len(subjects), SUBJECTS_AN_EVENT):
+            part = [subject.name for subject in subjects[begin : begin + SUBJECTS_AN_EVENT]]
+            finished = [name for name in part if name not in names]
+            self._on_event({"event": "subjects", "names": part, "finished": finished})
 
     def _try_again_alone(self, todo: Sequence[Subject]) -> None:
         """Run those again for which there was not enough memory beside others, one at a time."""

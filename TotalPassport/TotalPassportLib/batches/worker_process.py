@@ -32,10 +32,9 @@ from TotalPassportLib.base.errors import Cancelled, TotalPassportError, user_err
 from TotalPassportLib.base.events import Cancellation, Event, EventCallback
 from TotalPassportLib.base.hints import hint_fields
 from TotalPassportLib.base.memory import require_room_for_libraries
-from TotalPassportLib.base.streams import open_standard_streams, quiet_libraries
+from TotalPassportLib.base.streams import claim_standard_output, line_writer, open_standard_streams, quiet_libraries
 from TotalPassportLib.base.supervision import end_with_parent
 from TotalPassportLib.base.temporaries import forget, in_use
-from TotalPassportLib.job import claim_standard_output, line_writer
 from TotalPassportLib.options import RunOptions
 
 GRACE_SECONDS = 0.6

@@ -22,8 +22,8 @@ if __package__ in (None, ""):
     __package__ = "TotalPassportLib.benchmark"
 
 from TotalPassportLib.base.events import Cancellation
-from TotalPassportLib.base.streams import open_standard_streams
-from TotalPassportLib.job import ParentWatch, claim_standard_output, line_writer, report_failure
+from TotalPassportLib.base.streams import claim_standard_output, line_writer, open_standard_streams
+from TotalPassportLib.job import ParentWatch, report_failure
 
 
 def main() -> int:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from TotalPassportLib.base.errors import Cancelled, TotalPassportError
+
 Event = dict[str, Any]
 
 _TEMPORARY_FILE = re.compile(r"'[^']*\b(?:(?:ct|segmentation)\.nii|segments)'")
@@ -45,11 +47,33 @@ class Outcome:
     """What the job's ``load`` made of the result, such as the nodes of a scan."""
     engine: str = ""
     """What ran the network, in words; empty if none ran."""
+    heard: bool = False
+    """Whether a script hears of it, so that no dialog need tell of a failure."""
 
     @property
     def sentence(self) -> str:
         """Message and hint together, as shown to the user."""
         return f"{self.message} {self.hint}".strip()
+
+    def result(self) -> Any:
+        """Return the value of a run that is done.
+
+        Raises
+        ------
+        Cancelled
+            The run was cancelled.
+        TotalPassportError
+            It has failed; the text says why and what to do next.
+        """
+        if self.status is Status.CANCELLED:
+            raise Cancelled(self.message, self.hint)
+        if self.status is Status.FAILED:
+            raise TotalPassportError(self.message, self.hint)
+        return self.value
+
+
+Finished = Callable[[Outcome], None]
+"""Called with the end of a run."""
 
 
 class RunListener:
@@ -81,6 +105,10 @@ class Job:
 
     prepare: Callable[[Path], dict[str, Any]]
     load: Callable[[Event], Any]
+    hear: Callable[[Event], None] | None = None
+    """Gets the events that only this kind of job has, and its progress."""
+    summary: Callable[[], str] | None = None
+    """Returns how it ended when it is done; None where there is nothing to say but that it is."""
     subject: str = ""
     cancelled_hint: str = ""
     """What a user who cancelled should know."""

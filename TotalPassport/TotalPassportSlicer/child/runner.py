@@ -13,6 +13,7 @@ import shutil
 import sys
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from ..panel.engine_titles import engine_text
 from ..panel.time_left import duration_text
 from ..panel.wording import hint_in_the_window
 from . import process_table as processes
-from .jobs import Event, Job, Outcome, RunListener, State, Status
+from .jobs import Event, Finished, Job, Outcome, RunListener, State, Status
 from .lifetime import Lifetime
 from .protocol import LineReader, parse_event
 from .workspace import Workspace
@@ -58,7 +59,8 @@ class JobRunner:
         self._root = temporary_root
         self.script = script or Path(TotalPassportLib.__file__).with_name("job.py")
         self._process: Any = None
-        self._ended_process: Any = None
+        self._ended_processes: deque[Any] = deque(maxlen=3)
+        """A process object outlives its own signal, in which a script may start the next run, and that one fail."""
         self._workspace: Workspace | None = None
         self._lifetime = Lifetime(self.shutdown)
         self._grace_timer = qt.QTimer()
@@ -75,8 +77,17 @@ class JobRunner:
         """Whether a run is under way."""
         return self.state is not State.IDLE
 
-    def start(self, job: Job) -> None:
+    def start(self, job: Job, finished: Finished | None = None, heard: bool | None = None) -> None:
         """Prepare the private folder and start the child; everything after that is told to the listener.
+
+        Parameters
+        ----------
+        job : Job
+            What to run.
+        finished : callable, optional
+            Hears the end, too, after the listener.
+        heard : bool, optional
+            Whether it tells a script or a user, so that no dialog need; by default it does.
 
         Raises
         ------
@@ -86,6 +97,8 @@ class JobRunner:
         if self.busy:
             raise TotalPassportError(_("Another run is still under way."), _("Wait for it or cancel it."))
         self._reset(job)
+        self._finished = finished
+        self._heard = finished is not None if heard is None else heard
         self._set_state(State.STARTING)
         try:
             self._workspace = Workspace(self.temporary_root)
@@ -187,6 +200,8 @@ class JobRunner:
             self._log(line)
             return
         kind = event["event"]
+        if self._job.hear is not None:
+            self._job.hear(event)
         if kind == "started":
             self._child_pid = _as_int(event.get("pid"))
         elif kind == "progress":
@@ -239,11 +254,14 @@ class JobRunner:
         cancelled = self.state is State.CANCELLING
         self._grace_timer.stop()
         self._set_state(State.FINISHING)
-        outcome = self._cancelled() if cancelled else self._outcome()
+        finished = self._finished
+        outcome = replace(self._cancelled() if cancelled else self._outcome(), heard=self._heard)
         self._clean_up()
         self.last_outcome = outcome
         self._set_state(State.IDLE)
         self.listener.finished(outcome)
+        if finished is not None:
+            finished(outcome)
 
     def _outcome(self) -> Outcome:
         if self._start_failure:
@@ -253,7 +271,9 @@ class JobRunner:
         if self._result is None or self._exit_code() != 0:
             return self._unexpected_end()
         try:
-            return Outcome(status=Status.DONE, value=self._job.load(self._result), engine=engine_text(self._result))
+            value = self._job.load(self._result)
+            message = self._job.summary() if self._job.summary is not None else ""
+            return Outcome(status=Status.DONE, message=message, value=value, engine=engine_text(self._result))
         except Exception as error:
             self._log(f"{type(error).__name__}: {error}")
             shown = user_error(error)
@@ -290,10 +310,11 @@ class JobRunner:
 
     def _clean_up(self) -> None:
         self._lifetime.release()
-        # The process object outlives its own signal: deleting it inside would crash, so the next run drops it.
-        self._ended_process, self._process = self._process, None
-        if self._ended_process is not None:
-            self._ended_process.closeWriteChannel()
+        # The process object outlives its own signal: deleting it inside would crash, so later runs drop it.
+        ended, self._process = self._process, None
+        if ended is not None:
+            ended.closeWriteChannel()
+            self._ended_processes.append(ended)
         workspace, self._workspace = self._workspace, None
         if workspace is not None and not workspace.remove():
             self._log(_("The temporary folder {path} could not be removed.").format(path=workspace.folder))

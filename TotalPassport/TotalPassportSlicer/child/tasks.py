@@ -54,28 +54,33 @@ def segment_volume_job(volume_node: Any, options: RunOptions, segmentation_node:
 
     def prepare(folder: Path) -> dict[str, Any]:
         _log_transform(volume_node, log)
-        path = folder / "ct.nii"
-        volumes.export_volume(volume_node, path)
-        output = folder / "out"
-        output.mkdir()
-        return {
-            "schema": JOB_SCHEMA,
-            "action": "run",
-            "ct": str(path),
-            "output_folder": str(output),
-            # The one image of several tasks has no voxel twice; here each structure is to stay whole.
-            **replace(options, task_labels=len(options.task) > 1).entries(),
-        }
+        return run_document(volume_node, options, folder)
 
     def load(result: Event) -> ScanNodes:
-        _require_in_scene(volume_node)
-        layers = _layers(result, options)
+        require_in_scene(volume_node)
+        layers = found_layers(result, options)
         nodes = _load_run(volume_node, segmentation_node, layers, Path(result["passport"]))
         if "confidence" in result:
             store_confidence(nodes, volumes.read_labels(Path(result["confidence"])), volume_node)
         return nodes
 
     return Job(prepare=prepare, load=load, subject=volume_node.GetName())
+
+
+def run_document(volume_node: Any, options: RunOptions, folder: Path) -> dict[str, Any]:
+    """Write a volume into a private folder, and return what the child is to do with it."""
+    path = folder / "ct.nii"
+    volumes.export_volume(volume_node, path)
+    output = folder / "out"
+    output.mkdir()
+    return {
+        "schema": JOB_SCHEMA,
+        "action": "run",
+        "ct": str(path),
+        "output_folder": str(output),
+        # The one image of several tasks has no voxel twice; here each structure is to stay whole.
+        **replace(options, task_labels=len(options.task) > 1).entries(),
+    }
 
 
 def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) -> Job:
@@ -101,7 +106,7 @@ def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) 
         }
 
     def load(result: Event) -> ScanNodes:
-        _require_in_scene(segmentation_node)
+        require_in_scene(segmentation_node)
         nodes = ScanNodes.for_source(segmentation_node)
         nodes.segmentation = segmentation_node
         return _present(nodes, Path(result["passport"]))
@@ -146,7 +151,7 @@ def _bring_in_job(fields: dict[str, Any], cancelled_hint: str) -> Job:
     )
 
 
-def _layers(result: Event, options: RunOptions) -> list[SegmentLayer]:
+def found_layers(result: Event, options: RunOptions) -> list[SegmentLayer]:
     """Return what each task has found, or the one model."""
     files = {name: Path(result.get("task_labels", "")) / f"{name}.nii.gz" for name in options.task}
     # A task that finds none of the structures that were asked for did not run.
@@ -201,7 +206,8 @@ def _segmentation_in_scene(node: Any | None) -> Any | None:
     return node if node is not None and node.GetScene() is not None else None
 
 
-def _require_in_scene(node: Any) -> None:
+def require_in_scene(node: Any) -> None:
+    """Make sure that nobody has removed a node; else raise a `BadInput`."""
     if node.GetScene() is None:
         raise BadInput(
             _("'{name}' was removed from the scene while it was being worked on.").format(name=node.GetName()),

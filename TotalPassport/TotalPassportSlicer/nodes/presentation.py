@@ -140,6 +140,15 @@ def show(nodes: ScanNodes, centroids: bool, axes: bool, ellipsoids: bool) -> Non
             node.GetDisplayNode().SetVisibility(shown)
 
 
+def show_all_of(nodes: ScanNodes, shown: bool) -> None:
+    """Show or hide everything that was made of a scan, but not the scan itself."""
+    own = [nodes.segmentation, nodes.centroids, nodes.axes, nodes.ellipsoids, *nodes.selected_axes]
+    for node in own:
+        display = node.GetDisplayNode() if node is not None else None
+        if display is not None:
+            display.SetVisibility(shown)
+
+
 def show_parts_of(nodes: ScanNodes, passport: Passport, labels: Collection[int]) -> None:
     """Let centroids, axes and ellipsoids be those of some organs only; whether they are shown stays as it is."""
     organs = [organ for label, organ in passport.organs.items() if label in labels]

@@ -6,10 +6,15 @@ and loaded still knows what belongs together. Nodes are reused and hidden, never
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.i18n import tr as _
+
+from .documents import stored_passport
+
+if TYPE_CHECKING:
+    from TotalPassportLib.passport import Passport
 
 PASSPORT_ATTRIBUTE = "TotalPassport.Passport"
 _ROLE = "TotalPassport."
@@ -51,6 +56,11 @@ class ScanNodes:
         slicer.mrmlScene.AddNode(document)
         document.SetNodeReferenceID(_ROLE + "source", source.GetID())
         return cls(document)
+
+    @property
+    def passport(self) -> Passport:
+        """The passport that the text node holds; a `BadInput` if there is none, or no valid one."""
+        return stored_passport(self.document)
 
     @property
     def source(self) -> Any | None:

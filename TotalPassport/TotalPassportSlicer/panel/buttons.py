@@ -70,9 +70,11 @@ def why_not_apply(parameters: Any | None, tasks: TaskPanel, catalogue_problem: s
         return _("Choose an input volume: a CT that is loaded in Slicer, or TotalPassportDemoCT from Sample Data.")
     if volume_node.GetImageData() is None:
         return _("The volume '{name}' has no voxels; choose another one.").format(name=volume_node.GetName())
-    unsuitable = why_not_this_scan(volume_node, tasks.selection)
-    if unsuitable:
-        return unsuitable
+    return why_not_this_scan(volume_node, tasks.selection) or why_not_find(tasks, catalogue_problem)
+
+
+def why_not_find(tasks: TaskPanel, catalogue_problem: str = "") -> str:
+    """Return why nothing can be found, whatever the scan, in a sentence; an empty text when something can."""
     for model in tasks.entries:
         if model is None:
             return _("Choose what to find.")

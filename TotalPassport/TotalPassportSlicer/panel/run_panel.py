@@ -16,9 +16,9 @@ from .time_left import TimeLeft
 from .wording import error_in_the_window
 
 _MAX_LOG_LINES = 2000
-_GOOD = (38, 127, 64)
+GOOD = (38, 127, 64)
 """Green of what went well; readable on light and on dark backgrounds, as `SEVERITY_COLORS` are."""
-_OF_ENDS = {Status.DONE: _GOOD, Status.FAILED: SEVERITY_COLORS["error"]}
+_OF_ENDS = {Status.DONE: GOOD, Status.FAILED: SEVERITY_COLORS["error"]}
 
 
 class RunPanel(RunListener):
@@ -41,6 +41,8 @@ class RunPanel(RunListener):
         self._time_left = TimeLeft()
         self._note = ""
         self._before = ("", "")
+        self.which_scan = ""
+        """Which of several scans is run, in words; empty for a single one."""
         ui.logText.maximumBlockCount = _MAX_LOG_LINES
         self._show_progress(False)
         self.show_found(None)
@@ -67,7 +69,7 @@ class RunPanel(RunListener):
     def progressed(self, stage: str, fraction: float, seconds_left: float | None = None) -> None:
         """Show how far the run has come."""
         self._set_percentage(int(100 * fraction))
-        parts = [stage_text(stage), self._time_left.text(fraction, seconds_left)]
+        parts = [self.which_scan, stage_text(stage), self._time_left.text(fraction, seconds_left)]
         self.say(" · ".join(part for part in parts if part))
 
     def logged(self, line: str) -> None:
@@ -77,7 +79,7 @@ class RunPanel(RunListener):
     def finished(self, outcome: Outcome) -> None:
         """Say how the run ended."""
         if outcome.status is Status.DONE:
-            sentence = _done_text(self._time_left.elapsed_s, outcome.engine)
+            sentence = f"{outcome.message} {_done_text(self._time_left.elapsed_s, outcome.engine)}".strip()
         else:
             sentence = outcome.sentence
         note, self._note = self._note, ""
@@ -102,7 +104,7 @@ class RunPanel(RunListener):
         label = self._ui.foundLabel
         label.visible = found is not None
         label.text = found.text if found is not None else ""
-        label.styleSheet = _style(SEVERITY_COLORS.get(found.severity, _GOOD)) if found is not None else ""
+        label.styleSheet = _style(SEVERITY_COLORS.get(found.severity, GOOD)) if found is not None else ""
         if found is not None:
             self.logged(found.text)
 
@@ -144,6 +146,7 @@ def stage_text(stage: str) -> str:
         "restore": _("Putting labels on the scan's grid"),
         "describe": _("Measuring organs"),
         "write": _("Writing the results"),
+        "scans": _("Running all scans"),
         "download": _("Downloading"),
         "unpack": _("Unpacking"),
         "check": _("Checking"),

@@ -32,8 +32,8 @@ class TableView:
         What a row is searched by, see `search`.
     background : Callable[[Any], Any] | None
         Colour (red, green, blue, opacity) behind a row; None for none.
-    checked : Callable[[Any], bool] | None
-        Whether a row is checked; without it the rows have no check boxes.
+    checked : Callable[[Any], bool | None] | None
+        Whether a row is checked; None for a row without a check box. Without it no row has one.
     on_checked : Callable[[Any, bool], None] | None
         Called with a row that the user has checked or unchecked.
     """
@@ -44,7 +44,7 @@ class TableView:
         columns: Sequence[Column],
         search_text: Callable[[Any], str] | None = None,
         background: Callable[[Any], tuple[int, int, int, int] | None] | None = None,
-        checked: Callable[[Any], bool] | None = None,
+        checked: Callable[[Any], bool | None] | None = None,
         on_checked: Callable[[Any, bool], None] | None = None,
     ) -> None:
         self.view = view
@@ -91,6 +91,12 @@ class TableView:
         if self.view.columnWidth(0) > _WIDEST_NAME:
             self.view.setColumnWidth(0, _WIDEST_NAME)
 
+    def refresh(self, row: Any) -> None:
+        """Show what a row is now."""
+        self._filling = True
+        self._fill_row(self._rows.index(row), row)
+        self._filling = False
+
     def selected(self) -> list[Any]:
         """Return the rows that are selected, from top to bottom."""
         indices = self.view.selectionModel().selectedRows()
@@ -102,8 +108,8 @@ class TableView:
         if self._checked is not None:
             self._filling = True
             for number, row in enumerate(self._rows):
-                state = qt.Qt.Checked if self._checked(row) else qt.Qt.Unchecked
-                self._model.item(number, 0).setCheckState(state)
+                if (checked := self._checked(row)) is not None:
+                    self._model.item(number, 0).setCheckState(qt.Qt.Checked if checked else qt.Qt.Unchecked)
             self._filling = False
 
     def as_text(self) -> str:
@@ -134,10 +140,11 @@ class TableView:
         self._model.setData(first, number, _ROW_ROLE)
         if self._search_text is not None:
             self._model.setData(first, self._search_text(row), _SEARCH_ROLE)
-        if self._checked is not None:
+        checked = self._checked(row) if self._checked is not None else None
+        if checked is not None:
             item = self._model.item(number, 0)
             item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable | qt.Qt.ItemIsUserCheckable)
-            item.setCheckState(qt.Qt.Checked if self._checked(row) else qt.Qt.Unchecked)
+            item.setCheckState(qt.Qt.Checked if checked else qt.Qt.Unchecked)
         behind = self._background(row) if self._background is not None else None
         for place, column in enumerate(self._columns):
             index = self._model.index(number, place)

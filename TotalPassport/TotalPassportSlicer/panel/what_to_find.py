@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .buttons import note_on_models, why_not_apply
+from .buttons import note_on_models, why_not_apply, why_not_find
 from .concerns import ConcernsShown
 from .model_list import ModelList
 from .structure_panel import StructurePanel
@@ -38,6 +38,11 @@ class WhatToFind:
         """The name of the model that runs first; empty while the scene closes."""
         selection = self._tasks.selection
         return selection.models[0] if selection.tasks else selection.model
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing can be found, whatever the scan; empty if something can."""
+        return why_not_find(self._tasks, self._models.problem) or self._structures.reason
 
     def follow(self, parameters: Any | None) -> None:
         """Bring the widgets in line with the parameters; None while the scene closes."""

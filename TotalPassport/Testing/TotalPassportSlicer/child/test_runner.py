@@ -352,3 +352,42 @@ def assert_dead(pid: int) -> None:
     while is_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not is_alive(pid)
+
+
+def test_a_callback_hears_the_end_after_the_listener_and_may_start_the_next_run(
+    application: Any, scripted_child: Any, recorder: Recorder, tmp_path: Path
+) -> None:
+    from TotalPassportLib.base.errors import TotalPassportError
+    from TotalPassportSlicer.child.runner import Job, JobRunner
+
+    runner = JobRunner(recorder, tmp_path, scripted_child(f'sys.exit(3) if job["fail"] else None\n{OK}'))
+    heard: list[tuple[str, int, bool]] = []
+
+    def start(fail: bool) -> None:
+        runner.start(Job(prepare=lambda folder: {"fail": fail}, load=lambda event: event["n_organs"]), ended)
+
+    def ended(outcome: Any) -> None:
+        heard.append((outcome.status.value, len(recorder.outcomes), outcome.heard))
+        if len(heard) == 1:
+            with pytest.raises(TotalPassportError, match="no such"):
+                runner.start(Job(prepare=lambda folder: {}["no such"], load=lambda event: event))
+            start(True)
+
+    start(False)
+    wait_for(lambda: len(heard) == 2, application)
+    assert heard == [("done", 1, True), ("failed", 2, True)]
+    assert recorder.outcomes[0].result() == 1
+    with pytest.raises(TotalPassportError, match="ended unexpectedly"):
+        recorder.outcomes[1].result()
+
+
+def test_a_cancelled_run_has_no_result_and_says_so(run: Any, recorder: Recorder, application: Any) -> None:
+    from TotalPassportLib.base.errors import Cancelled
+
+    runner = run("wait_for_cancel()", wait=False)
+    wait_for(lambda: "running" in recorder.states, application)
+    runner.cancel()
+    assert runner.wait(10) is not None
+    assert not recorder.outcomes[0].heard
+    with pytest.raises(Cancelled, match="Cancelled"):
+        recorder.outcomes[0].result()

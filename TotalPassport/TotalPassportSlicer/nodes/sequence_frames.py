@@ -1,0 +1,149 @@
+"""A sequence of volumes (4-D): what is found in each frame, as a sequence of segmentations and passports.
+
+The segmentations are a sequence of their own that is browsed together with the volumes; each frame's passport is a text
+node of the scene, so that the frames can be compared and followed as scans are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+from TotalPassportLib.base.errors import BadInput
+
+from . import segmentations
+from .documents import store_passport
+from .scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
+from .segmentations import SegmentLayer
+
+FRAME_ATTRIBUTE = "TotalPassport.Frame"
+"""Of a passport's text node: the index value of its frame in the sequence that it refers to."""
+_SEQUENCE, _SEGMENTATIONS = "TotalPassport.sequence", "TotalPassport.segmentations"
+
+
+def volume_sequences() -> list[Any]:
+    """Return the scene's sequences of volumes with one value a voxel, at least two frames each."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLSequenceNode")
+    return [node for node in nodes if node.GetNumberOfDataNodes() > 1 and _is_volume(node.GetNthDataNode(0))]
+
+
+def _is_volume(node: Any) -> bool:
+    return node is not None and node.GetClassName() == "vtkMRMLScalarVolumeNode"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a sequence of volumes, by its number."""
+
+    sequence: Any
+    number: int
+
+    @property
+    def volume(self) -> Any:
+        """The volume node, which is in no scene that a user sees; None if the frame has gone."""
+        return self.sequence.GetNthDataNode(self.number)
+
+    @property
+    def value(self) -> str:
+        """Its place in the sequence, such as a time."""
+        return str(self.sequence.GetNthIndexValue(self.number))
+
+    @property
+    def title(self) -> str:
+        """What it is called: the sequence's name with its place in it."""
+        unit = self.sequence.GetIndexUnit() or ""
+        return f"{self.sequence.GetName()} ({self.value}{unit and f' {unit}'})"
+
+
+class FrameNodes:
+    """What is made of the frames of a sequence.
+
+    Parameters
+    ----------
+    sequence : vtkMRMLSequenceNode
+        Of volumes.
+    """
+
+    def __init__(self, sequence: Any) -> None:
+        self.sequence = sequence
+
+    @property
+    def all(self) -> list[Frame]:
+        """The frames in their order."""
+        return [Frame(self.sequence, number) for number in range(self.sequence.GetNumberOfDataNodes())]
+
+    def add(self, frame: Frame, layers: Sequence[SegmentLayer], passport_file: Path) -> ScanNodes:
+        """Keep what was found in a frame, in place of what was found in it before.
+
+        Raises
+        ------
+        BadInput
+            The frame has gone, or the labels do not fit it.
+        """
+        if frame.volume is None:
+            raise BadInput(
+                _("The sequence '{name}' has no frame {number} any more.").format(
+                    name=self.sequence.GetName(), number=frame.number + 1
+                ),
+                _("Run it again."),
+            )
+        shown = self._segmentation_shown()
+        segmentations.fill_segmentation(shown, layers, frame.volume)
+        self._segmentations().SetDataNodeAtValue(shown, frame.value)
+        document = self._document(frame)
+        store_passport(document, passport_file)
+        return ScanNodes(document)
+
+    def show(self, number: int) -> None:
+        """Let a frame be the one that the browser of the sequence shows."""
+        browser = self._browser()
+        browser.SetSelectedItemNumber(number)
+        slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+
+    def _browser(self) -> Any:
+        """Return the browser of the sequence, made if there is none."""
+        for browser in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode"):
+            if browser.IsSynchronizedSequenceNodeID(self.sequence.GetID(), True):
+                return browser
+        name = _("{name} browser").format(name=self.sequence.GetName())
+        browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", name)
+        browser.SetAndObserveMasterSequenceNodeID(self.sequence.GetID())
+        return browser
+
+    def _segmentations(self) -> Any:
+        """Return the sequence of segmentations, made and browsed with the volumes if there is none."""
+        node = self.sequence.GetNodeReference(_SEGMENTATIONS)
+        if node is None:
+            name = _("{name} segmentations").format(name=self.sequence.GetName())
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
+            for attribute in ("IndexName", "IndexUnit", "IndexType"):
+                getattr(node, f"Set{attribute}")(getattr(self.sequence, f"Get{attribute}")())
+            self.sequence.SetNodeReferenceID(_SEGMENTATIONS, node.GetID())
+        return node
+
+    def _segmentation_shown(self) -> Any:
+        """Return the segmentation node in which the browser shows the frame of the moment."""
+        browser, node = self._browser(), self._segmentations()
+        shown = browser.GetProxyNode(node)
+        if shown is None:
+            name = _("{name} segmentation").format(name=self.sequence.GetName())
+            shown = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+            browser.AddSynchronizedSequenceNode(node)
+            browser.AddProxyNode(shown, node, False)
+        return shown
+
+    def _document(self, frame: Frame) -> Any:
+        for node in slicer.util.getNodesByClass("vtkMRMLTextNode"):
+            if node.GetAttribute(FRAME_ATTRIBUTE) == frame.value and node.GetNodeReference(_SEQUENCE) is self.sequence:
+                return node
+        document = slicer.vtkMRMLTextNode()
+        document.SetName(_("{name} passport").format(name=frame.title))
+        document.SetAttribute(PASSPORT_ATTRIBUTE, "1")
+        document.SetAttribute(FRAME_ATTRIBUTE, frame.value)
+        slicer.mrmlScene.AddNode(document)
+        document.SetNodeReferenceID(_SEQUENCE, self.sequence.GetID())
+        return document
