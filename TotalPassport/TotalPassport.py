@@ -5,7 +5,6 @@ Nothing is installed, and no package that Slicer does not bring is imported, whe
 """
 
 # No "from __future__ import annotations" here: the parameter node wrapper needs the types themselves.
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,8 @@ from TotalPassportLib.options import RunOptions
 from TotalPassportSlicer.child.jobs import Outcome, Status
 from TotalPassportSlicer.child.runner import JobRunner
 from TotalPassportSlicer.child.workspace import remove_stale
-from TotalPassportSlicer.nodes import alignment_nodes, comparison_nodes, presentation
-from TotalPassportSlicer.nodes.documents import save_passport, stored_passport
 from TotalPassportSlicer.nodes.sample_data import register_sample_data
-from TotalPassportSlicer.nodes.scan_nodes import ScanNodes
-from TotalPassportSlicer.nodes.surfaces import show_in_3d
+from TotalPassportSlicer.nodes.scan_nodes import ScanNodes, latest_passport
 from TotalPassportSlicer.panel.buttons import update_buttons
 from TotalPassportSlicer.panel.compare_panel import ComparePanel
 from TotalPassportSlicer.panel.confidence_layer import ConfidenceLayer
@@ -39,12 +35,14 @@ from TotalPassportSlicer.panel.model_choice import ModelChoice
 from TotalPassportSlicer.panel.models_panel import ModelsPanel
 from TotalPassportSlicer.panel.parameters import TotalPassportParameterNode, run_options
 from TotalPassportSlicer.panel.passport_panel import PassportPanel
+from TotalPassportSlicer.panel.passport_reader import PassportFileReader
 from TotalPassportSlicer.panel.run_panel import RunPanel
 from TotalPassportSlicer.panel.scans_panel import ScansPanel
 from TotalPassportSlicer.panel.starter import Starter
 from TotalPassportSlicer.panel.support_panel import SupportPanel
 from TotalPassportSlicer.panel.what_to_find import WhatToFind
 from TotalPassportSlicer.run_logic import RunLogic
+from TotalPassportSlicer.scene_logic import SceneLogic
 from TotalPassportSlicer.self_test import run_or_say_why_not, run_story
 
 
@@ -150,6 +148,8 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
             scans = [node for node in volumes if node.GetClassName() == "vtkMRMLScalarVolumeNode"]
             self._parameterNode.inputVolume = scans[0] if scans else None
+        if self._parameterNode.passport is None:  # one may have been opened before the panel was there
+            self._parameterNode.passport = latest_passport()
 
     def setParameterNode(self, parameterNode: Any | None) -> None:
         """Connect the panel to a parameter node, or to none."""
@@ -191,17 +191,21 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         nodes = outcome.value
         firstTime = self._parameterNode.passport is not nodes.document
-        self.passport.forget()
-        self.confidence.forget()
-        self.compare.forget()
-        with slicer.util.NodeModify(self._parameterNode):
-            self._parameterNode.passport = nodes.document
-            if nodes.source.IsA("vtkMRMLScalarVolumeNode"):
-                self._parameterNode.outputSegmentation = nodes.segmentation
-        self._onParametersChanged()
-        self.panel.show_found(self.passport.found)
+        self.showPassport(nodes, nodes.segmentation if nodes.source.IsA("vtkMRMLScalarVolumeNode") else None)
         if firstTime:  # later runs leave the views as the user has set them
             self.logic.showSource(nodes)
+
+    def showPassport(self, nodes: ScanNodes, outputSegmentation: Any | None = None) -> None:
+        """Show a passport that was made or opened, and let later runs put their organs where this one's are."""
+        self.initializeParameterNode()  # a file may be opened while another module is shown
+        for section in (self.passport, self.confidence, self.compare):
+            section.forget()
+        with slicer.util.NodeModify(self._parameterNode):
+            self._parameterNode.passport = nodes.document
+            if outputSegmentation is not None:
+                self._parameterNode.outputSegmentation = outputSegmentation
+        self._onParametersChanged()
+        self.panel.show_found(self.passport.found)
 
     def _onSectionOpened(self, _collapsed: bool) -> None:
         """Hide again what is empty: a section that opens shows all that it holds."""
@@ -232,7 +236,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.support.update()
 
 
-class TotalPassportLogic(ScriptedLoadableModuleLogic, RunLogic):
+class TotalPassportLogic(ScriptedLoadableModuleLogic, RunLogic, SceneLogic):
     """What the module can do, for the panel and for scripts; it opens no dialogs.
 
     What cannot be done raises a TotalPassportError, whose text says why and what to do.
@@ -263,54 +267,9 @@ class TotalPassportLogic(ScriptedLoadableModuleLogic, RunLogic):
                 self._parameters.Modified()
         return self._parameters
 
-    def passportOf(self, textNode: Any) -> Any:
-        """Return the TotalPassportLib.passport.Passport that a text node holds."""
-        return stored_passport(textNode)
 
-    def exportPassport(self, textNode: Any, path: str | Path) -> None:
-        """Write a stored passport to a file, whole or not at all: JSON, or what its ending says (.csv, .mrk.json)."""
-        save_passport(textNode, Path(path))
-
-    def show(self, nodes: ScanNodes, surfaces: bool, centroids: bool, axes: bool, ellipsoids: bool = False) -> None:
-        """Show or hide the parts of a scan's passport."""
-        if nodes.segmentation is not None:
-            show_in_3d(nodes.segmentation, surfaces, self.runner.listener.surfaces_made)
-        presentation.show(nodes, centroids, axes, ellipsoids)
-
-    def showSource(self, nodes: ScanNodes) -> None:
-        """Show the scan in the slice views, and all of it in the 3D view."""
-        presentation.show_source(nodes.source)
-
-    def showOrgan(self, nodes: ScanNodes, organ: Any | None, close: bool = False) -> None:
-        """Center the views on an organ, if asked for from near in 3D, and show its principal axes; None hides them."""
-        presentation.show_organ(nodes, organ)
-        if organ is not None:
-            presentation.center_slices(nodes, organ)
-            presentation.aim_cameras(nodes, organ, close)
-
-    def showParts(self, nodes: ScanNodes, passport: Any, labels: Collection[int]) -> None:
-        """Let centroids, axes and ellipsoids be those of some organs, by their label values."""
-        presentation.show_parts_of(nodes, passport, labels)
-
-    def compare(self, first: Any, second: Any) -> Any:
-        """Compare two passports' text nodes and make a table and a plot of the changes; return the Comparison."""
-        return comparison_nodes.compare_scans(first, second)
-
-    def showPlot(self, first: Any, second: Any) -> None:
-        """Show the plot of a comparison in the views; the layout changes if it has none for plots."""
-        comparison_nodes.show_plot(first, second)
-
-    def align(self, fixed: Any, moving: Any, kind: str = "rigid", surfaces: bool = True) -> Any:
-        """Lay the scan of one passport's text node onto that of another; return the Alignment."""
-        return alignment_nodes.align_scans(ScanNodes(fixed), ScanNodes(moving), kind, surfaces)
-
-    def undoAlignment(self, moving: Any) -> bool:
-        """Put a scan that was laid onto another one back to where it was; return whether it was."""
-        return alignment_nodes.undo(ScanNodes(moving))
-
-    def alignmentVerdict(self, moving: Any) -> str:
-        """Return how well a scan lies on the one it was laid onto; an empty text if it is not aligned."""
-        return alignment_nodes.verdict(ScanNodes(moving))
+class TotalPassportFileReader(PassportFileReader):
+    """Opens passports that are dropped onto Slicer or added as data; Slicer finds it by its name."""
 
 
 class TotalPassportTest(ScriptedLoadableModuleTest):

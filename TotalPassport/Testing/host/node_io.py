@@ -9,29 +9,22 @@ import os
 from typing import Any
 
 import slicer
+import vtk
 
-#: File type by extension, longest extension first; the names are those of the application.
-_FILE_TYPES = (
-    (".seg.nrrd", "SegmentationFile"),
-    (".mrk.json", "MarkupsFile"),
-    (".fcsv", "MarkupsFile"),
-    (".nii.gz", "VolumeFile"),
-    (".nii", "VolumeFile"),
-    (".nrrd", "VolumeFile"),
-    (".nhdr", "VolumeFile"),
-    (".mha", "VolumeFile"),
-    (".vtk", "ModelFile"),
-    (".vtp", "ModelFile"),
-    (".stl", "ModelFile"),
-    (".ply", "ModelFile"),
-    (".obj", "ModelFile"),
-    (".h5", "TransformFile"),
-    (".tfm", "TransformFile"),
-    (".csv", "TableFile"),
-    (".tsv", "TableFile"),
-    (".mrb", "SceneFile"),
-    (".mrml", "SceneFile"),
+from .file_readers import BuiltInReader, ScriptedFileReader
+
+#: What the application reads and the host too: type, description, extensions with the longest first.
+_BUILT_IN = (
+    ("SegmentationFile", "Segmentation", (".seg.nrrd",)),
+    ("MarkupsFile", "Markups", (".mrk.json", ".fcsv", ".json")),
+    ("VolumeFile", "Volume", (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha")),
+    ("ModelFile", "Model", (".vtk", ".vtp", ".stl", ".ply", ".obj")),
+    ("TransformFile", "Transform", (".h5", ".tfm")),
+    ("TableFile", "Table", (".csv", ".tsv")),
+    ("TextFile", "Text file", (".txt", ".xml", ".json")),
+    ("SceneFile", "Slicer scene", (".mrb", ".mrml")),
 )
+_EXTENSIONS = sorted((each for _type, _title, every in _BUILT_IN for each in every), key=len, reverse=True)
 
 _LABELMAP, _CENTER, _SINGLE_FILE, _AUTO_WINDOW_LEVEL, _DISCARD_ORIENTATION = 1, 2, 4, 8, 16
 
@@ -41,13 +34,41 @@ class CoreIOManager:
 
     def __init__(self, bundle: Any) -> None:
         self._bundle = bundle
+        self._built_in = [
+            BuiltInReader(kind, title, *(f"*{extension}" for extension in extensions))
+            for kind, title, extensions in _BUILT_IN
+        ]
+        self._scripted: list[ScriptedFileReader] = []
 
     # Questions --------------------------------------------------------------------------------------------------
 
+    def registerIO(self, reader: ScriptedFileReader) -> None:
+        """Take the reader of a scripted module."""
+        self._scripted.append(reader)
+
+    def host_unregister(self) -> None:
+        """Forget the readers of scripted modules."""
+        self._scripted.clear()
+
+    def _readers(self, filename: str) -> list[Any]:
+        """Return who can read a file, the surest first; of equally sure ones the one that came last."""
+        latest_first = (*reversed(self._scripted), *reversed(self._built_in))
+        sure = [(reader.confidence(str(filename)), reader) for reader in latest_first]
+        return [reader for confidence, reader in sorted(sure, key=lambda pair: -pair[0]) if confidence > 0]
+
     def fileType(self, filename: str) -> str:
-        """The type of a file by its name; "NoFile" when there is no reader."""
-        name = str(filename).lower()
-        return next((kind for extension, kind in _FILE_TYPES if name.endswith(extension)), "NoFile")
+        """The type of a file, by the reader that is surest of it; "NoFile" when there is none."""
+        readers = self._readers(filename)
+        return readers[0].fileType() if readers else "NoFile"
+
+    def fileDescriptions(self, filename: str) -> list[str]:
+        """What a file may be read as, in the order of the list in the dialog Add data."""
+        return [reader.description() for reader in self._readers(filename)]
+
+    def fileTypeFromDescription(self, description: str) -> str:
+        """The type of the reader that is described so."""
+        readers = (*self._built_in, *self._scripted)
+        return next((reader.fileType() for reader in readers if reader.description() == description), "NoFile")
 
     def fileWriterFileType(self, node: Any) -> str:
         """The type under which a node is written."""
@@ -64,8 +85,18 @@ class CoreIOManager:
 
     # Loading ----------------------------------------------------------------------------------------------------
 
-    def loadNodes(self, file_type: str, properties: dict, loaded: Any = None, messages: Any = None) -> bool:
-        """Load a file; every node it made is added to the collection ``loaded``."""
+    def loadNodes(self, file_type: Any, properties: Any = None, loaded: Any = None, messages: Any = None) -> bool:
+        """Load a file; every node it made is added to the collection ``loaded``.
+
+        The other form takes a list of the properties of several files, which have their types in them.
+        """
+        if isinstance(file_type, list):
+            files, loaded, messages = file_type, properties, loaded or messages
+            done = [self.loadNodes(each["fileType"], dict(each), loaded, messages) for each in files]  # all are tried
+            return all(done)
+        scripted = [reader for reader in self._scripted if reader.fileType() == file_type]
+        if scripted:
+            return self._load_scripted(scripted, properties, loaded, messages)
         readers = {
             "VolumeFile": self._load_volume,
             "SegmentationFile": self._load_segmentation,
@@ -73,6 +104,7 @@ class CoreIOManager:
             "ModelFile": self._load_model,
             "TransformFile": self._load_transform,
             "TableFile": self._load_table,
+            "TextFile": self._load_text,
             "SceneFile": self._load_scene,
         }
         if file_type not in readers:
@@ -86,6 +118,22 @@ class CoreIOManager:
         if result is not None and loaded is not None:
             loaded.AddItem(result)
         return result is not None
+
+    def _load_scripted(self, readers: list[ScriptedFileReader], properties: dict, loaded: Any, messages: Any) -> bool:
+        path = properties["fileName"]
+        for reader in readers:
+            if not reader.confidence(path):
+                continue
+            done = reader.load(properties)
+            if messages is not None:
+                messages.AddMessages(reader.userMessages(), f"Loading {path} - ")
+            if done:
+                for identifier in reader.loadedNodes if loaded is not None else ():
+                    loaded.AddItem(self._node(identifier))
+                return True
+        if messages is not None and not messages.GetNumberOfMessages():
+            messages.AddMessage(vtk.vtkCommand.ErrorEvent, f"Loading {path} -  load failed.")
+        return False
 
     def _node(self, node_id: str | None) -> Any:
         return self._bundle.scene.GetNodeByID(node_id) if node_id else None
@@ -126,6 +174,13 @@ class CoreIOManager:
     def _load_table(self, path: str, properties: dict) -> Any:
         return self._bundle.logics["tables"].AddTable(path, properties.get("name") or self._base_name(path))
 
+    def _load_text(self, path: str, _properties: dict) -> Any:
+        node = self._bundle.scene.AddNewNodeByClass("vtkMRMLTextNode", self._base_name(path))
+        storage = self._bundle.scene.AddNewNodeByClass("vtkMRMLTextStorageNode")
+        node.SetAndObserveStorageNodeID(storage.GetID())
+        storage.SetFileName(path)
+        return node if storage.ReadData(node) else None
+
     def _load_scene(self, path: str, properties: dict) -> bool:
         clear, scene = properties.get("clear", False), self._bundle.scene
         if path.lower().endswith(".mrb"):
@@ -135,7 +190,7 @@ class CoreIOManager:
 
     def _base_name(self, path: str) -> str:
         name = os.path.basename(path)
-        extension = next((e for e, _ in _FILE_TYPES if name.lower().endswith(e)), os.path.splitext(name)[1])
+        extension = next((each for each in _EXTENSIONS if name.lower().endswith(each)), os.path.splitext(name)[1])
         return name[: len(name) - len(extension)]
 
     # Saving -----------------------------------------------------------------------------------------------------

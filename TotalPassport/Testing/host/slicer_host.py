@@ -21,6 +21,7 @@ from . import (
     conversions,
     environment,
     errors,
+    file_readers,
     launcher,
     packages,
     parameter_node,
@@ -146,6 +147,9 @@ class SlicerHost:
         name = Path(path).stem
         module = modules.qSlicerScriptedLoadableModule(name, str(Path(path).resolve()))
         slicer.modules.add_scripted(module, getattr(file, name)(module))
+        reader = file_readers.reader_of_module(name)
+        if reader is not None:
+            self.app.ioManager().registerIO(reader)
         self.app.startupCompleted.emit()
         self.process_events()
         panel = modules.qSlicerScriptedLoadableModuleWidget(module)
@@ -192,6 +196,27 @@ class SlicerHost:
         """Run a module's own test class, as "Reload and Test" does."""
         file = self._import(Path(path).resolve())
         getattr(file, f"{Path(path).stem}Test")().runTest()
+
+    def drop_files(self, *paths: str | os.PathLike[str]) -> bool:
+        """Let the user drop files onto the application, or choose them in File > Add data, and click OK.
+
+        Each is read as what is listed first for it. What was reported is shown as the application does: not at all if
+        all went well, else as "warning" or "error" among what `answers` has recorded.
+        """
+        import slicer
+
+        manager, messages = self.app.ioManager(), slicer.vtkMRMLMessageCollection()
+        known = {os.path.abspath(path): manager.fileDescriptions(os.path.abspath(path)) for path in paths}
+        files = [
+            {"fileName": path, "fileType": manager.fileTypeFromDescription(readers[0])}
+            for path, readers in known.items()
+            if readers
+        ]
+        done = manager.loadNodes(files, None, messages)
+        if not done or messages.GetNumberOfMessages():
+            self.answers.tell("warning" if done else "error", messages.GetAllMessagesAsString())
+        self.process_events()
+        return done
 
     # Time -------------------------------------------------------------------------------------------------------
 
@@ -320,6 +345,7 @@ class SlicerHost:
             slicer.modules.remove_scripted(panel.module().name)
             shiboken6.delete(panel)
         self._panels.clear()
+        self.app.ioManager().host_unregister()
         signals.disconnect_everything(self.app, "startupCompleted")
 
     def _check_leftovers(self) -> None:

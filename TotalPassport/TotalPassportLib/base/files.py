@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import BadInput, TotalPassportError, os_error
+from .plain_schema import first_violation
 
 DATA_FOLDER = Path(__file__).parents[1] / "data"
 
@@ -199,22 +200,39 @@ def _number_readers(boundless: list[float]) -> tuple[Callable[[str], float], Cal
 
 def validate(document: Any, schema: str, what: str, failure: type[TotalPassportError] = BadInput) -> None:
     """Check a document against ``data/schemas/<schema>.schema.json``; ``what`` names it in the error."""
-    import fastjsonschema  # lazily: Slicer may only be about to install it
+    reason = _violation(document, schema)
+    if reason:
+        reason = reason.replace("data", "it", 1) if reason.startswith("data ") else reason
+        raise failure(f"{what} is not a valid {schema} document: {reason[:300]}.", "Correct or replace it.")
 
+
+def _violation(document: Any, schema: str) -> str:
+    """Say what is not as the schema wants it; an empty text where all is."""
+    try:
+        import fastjsonschema  # lazily: Slicer may only be about to install it
+    except ModuleNotFoundError:
+        try:
+            return first_violation(document, _schema(schema))
+        except NotImplementedError:
+            pass  # only what is read before anything is installed is checked without it
+        raise
     try:
         _validator(schema)(document)
     except fastjsonschema.JsonSchemaValueException as error:
-        reason = error.message.replace("data", "it", 1) if error.message.startswith("data ") else error.message
-        raise failure(f"{what} is not a valid {schema} document: {reason[:300]}.", "Correct or replace it.") from error
+        return str(error.message)
+    return ""
 
 
 @cache
 def _validator(schema: str) -> Callable[[Any], Any]:
     import fastjsonschema
 
-    text = (DATA_FOLDER / "schemas" / f"{schema}.schema.json").read_text(encoding="utf-8")
-    compiled: Callable[[Any], Any] = fastjsonschema.compile(json.loads(text), use_default=False)
+    compiled: Callable[[Any], Any] = fastjsonschema.compile(_schema(schema), use_default=False)
     return compiled
+
+
+def _schema(name: str) -> Any:
+    return json.loads((DATA_FOLDER / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
 
 
 def sha256_of(path: Path) -> str:

@@ -44,6 +44,7 @@ def write_slicer_segmentation(path: Path, layers: Sequence[LabelLayer], affine: 
         "Segmentation_SourceRepresentation": REPRESENTATION,
         "Segmentation_MasterRepresentation": REPRESENTATION,  # of Slicer before 5.2
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
+        "Segmentation_ConversionParameters": _reference_geometry(affine, layers[0].voxels.shape),
     }
     number = 0
     for place, layer in enumerate(layers):
@@ -55,6 +56,13 @@ def write_slicer_segmentation(path: Path, layers: Sequence[LabelLayer], affine: 
     kind = np.result_type(*(layer.voxels.dtype for layer in layers))
     voxels = [layer.voxels.astype(kind, copy=False) for layer in layers]
     write_itk(path, itk_image(voxels[0] if len(voxels) == 1 else voxels, affine), fields)
+
+
+def _reference_geometry(affine: np.ndarray, shape: tuple[int, ...]) -> str:
+    """Return the grid on which the segments lie; Slicer cuts their images to what they hold, and would forget it."""
+    matrix = "".join(f"{value!r};" for value in np.asarray(affine, np.float64).ravel().tolist())
+    extent = "".join(f"0;{size - 1};" for size in shape)
+    return f"Reference image geometry|{matrix}{extent}|Image geometry of the labels&"
 
 
 def _segment_fields(number: int, label: Label, layer: int, box: tuple[slice, ...]) -> dict[str, str]:

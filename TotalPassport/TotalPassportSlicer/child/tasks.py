@@ -109,6 +109,7 @@ def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) 
         require_in_scene(segmentation_node)
         nodes = ScanNodes.for_source(segmentation_node)
         nodes.segmentation = segmentation_node
+        nodes.segments_know_numbers = False
         return _present(nodes, Path(result["passport"]))
 
     return Job(prepare=prepare, load=load, subject=segmentation_node.GetName())

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import slicer
-import vtk
 from TotalPassportLib.base.labels import numbered_label
 
 from .columns import RGB
 from .organs import name_and_color
 from .scan_nodes import ScanNodes
-from .segmentations import LABEL_TAG, color_of, labels_of, numbers_of
+from .segmentations import color_of, labels_of, numbers_of, tagged_number
 
 if TYPE_CHECKING:
     from TotalPassportLib.passport import Passport
@@ -33,9 +32,9 @@ def segments_of_organs(nodes: ScanNodes, passport: Passport) -> dict[int, str]:
     ids = list(segmentation.GetSegmentIDs())
     segments = [segmentation.GetSegment(identifier) for identifier in ids]
     found: dict[int, str] = {}
-    if nodes.source is not node:
+    if nodes.segments_know_numbers:
         for identifier, segment in zip(ids, segments, strict=True):
-            number = _tagged_number(segment)
+            number = tagged_number(segment)
             if number in passport.organs:
                 found[number] = identifier
         if found:
@@ -49,11 +48,6 @@ def segments_of_organs(nodes: ScanNodes, passport: Passport) -> dict[int, str]:
     own = numbers.keys() & passport.organs.keys()
     found |= {number: numbers[number] for number in own if passport.organs[number].name == numbered_label(number).name}
     return found
-
-
-def _tagged_number(segment: Any) -> int:
-    text = vtk.reference("")
-    return int(str(text)) if segment.GetTag(LABEL_TAG, text) and str(text).isdecimal() else 0
 
 
 def organ_colors(nodes: ScanNodes, passport: Passport) -> dict[int, RGB]:

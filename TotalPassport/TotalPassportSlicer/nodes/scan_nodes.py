@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from TotalPassportLib.passport import Passport
 
 PASSPORT_ATTRIBUTE = "TotalPassport.Passport"
+_NAME_ATTRIBUTE = "TotalPassport.Name"
+_NUMBERS_ATTRIBUTE = "TotalPassport.SegmentsKnowNumbers"
 _ROLE = "TotalPassport."
 _AXIS_ROLES = ("majorAxis", "middleAxis", "leastAxis")
 
@@ -49,12 +51,24 @@ class ScanNodes:
         existing = cls.of(source)
         if existing is not None:
             return existing
+        nodes = cls._new(source.GetName())
+        nodes.source = source
+        return nodes
+
+    @classmethod
+    def named(cls, name: str) -> ScanNodes:
+        """Return new nodes of a scan, of which nothing but its name is known."""
+        nodes = cls._new(name)
+        nodes.document.SetAttribute(_NAME_ATTRIBUTE, name)
+        return nodes
+
+    @classmethod
+    def _new(cls, name: str) -> ScanNodes:
         document = slicer.vtkMRMLTextNode()
-        document.SetName(slicer.mrmlScene.GenerateUniqueName(_("{name} passport").format(name=source.GetName())))
+        document.SetName(slicer.mrmlScene.GenerateUniqueName(_("{name} passport").format(name=name)))
         # Before it joins the scene, so that the panel's list of passports takes it in at once.
         document.SetAttribute(PASSPORT_ATTRIBUTE, "1")
         slicer.mrmlScene.AddNode(document)
-        document.SetNodeReferenceID(_ROLE + "source", source.GetID())
         return cls(document)
 
     @property
@@ -64,8 +78,12 @@ class ScanNodes:
 
     @property
     def source(self) -> Any | None:
-        """The volume, or the segmentation, that was measured."""
+        """The volume, or the segmentation, that was measured; None of a passport file that lies alone."""
         return self._reference("source")
+
+    @source.setter
+    def source(self, node: Any) -> None:
+        self.document.SetNodeReferenceID(_ROLE + "source", node.GetID())
 
     @property
     def segmentation(self) -> Any | None:
@@ -75,6 +93,15 @@ class ScanNodes:
     @segmentation.setter
     def segmentation(self, node: Any) -> None:
         self.document.SetNodeReferenceID(_ROLE + "segmentation", node.GetID())
+
+    @property
+    def segments_know_numbers(self) -> bool:
+        """Whether segments are tagged with their organs' numbers, as those of a run are; else their names tell."""
+        return self.source is not self.segmentation or self.document.GetAttribute(_NUMBERS_ATTRIBUTE) == "1"
+
+    @segments_know_numbers.setter
+    def segments_know_numbers(self, known: bool) -> None:
+        self.document.SetAttribute(_NUMBERS_ATTRIBUTE, "1" if known else None)
 
     @property
     def centroids(self) -> Any | None:
@@ -181,7 +208,7 @@ class ScanNodes:
 
     def _ensure(self, role: str, class_name: str, name: str) -> None:
         if self._reference(role) is None:
-            source_name = (self.source or self.document).GetName()
+            source_name = self.document.GetAttribute(_NAME_ATTRIBUTE) or (self.source or self.document).GetName()
             node = slicer.mrmlScene.AddNewNodeByClass(class_name, name.format(name=source_name))
             self.document.SetNodeReferenceID(_ROLE + role, node.GetID())
 
@@ -192,3 +219,8 @@ class ScanNodes:
 def is_passport(node: Any) -> bool:
     """Whether a text node holds a passport of ours."""
     return node is not None and node.GetAttribute(PASSPORT_ATTRIBUTE) == "1"
+
+
+def latest_passport() -> Any | None:
+    """Return the text node of the passport that came into the scene last; None if it has none."""
+    return next((node for node in reversed(slicer.util.getNodesByClass("vtkMRMLTextNode")) if is_passport(node)), None)

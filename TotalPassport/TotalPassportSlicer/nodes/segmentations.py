@@ -102,6 +102,12 @@ def segment_of(label: Label, image: Any, value: int | None = None) -> Any:
     return segment
 
 
+def tagged_number(segment: Any) -> int:
+    """Return the number of a segment's organ in its passport; 0 where no run of ours says so."""
+    text = vtk.reference("")
+    return int(str(text)) if segment.GetTag(LABEL_TAG, text) and str(text).isdecimal() else 0
+
+
 def _terminology_text(terminology: Any) -> str:
     def fields(code: Any) -> tuple[str, str, str]:
         return (code.code, code.scheme, code.meaning) if code is not None else ("", "", "")

@@ -80,3 +80,17 @@ def test_the_grid_is_the_scans_and_the_passport_of_it_the_same(ending: str, expo
     assert again.organs.keys() == exported.passport.organs.keys()
     for label, organ in exported.passport.organs.items():
         assert np.allclose(again[label].centroid_ras_mm, organ.centroid_ras_mm, atol=1e-3)
+
+
+def test_slicer_knows_the_whole_grid_though_it_cuts_the_images_to_what_they_hold(exported: Exported) -> None:
+    slicer = pytest.importorskip("slicer")
+    import vtk
+
+    segmentation = opened(exported.path("_segmentation.seg.nrrd")).GetSegmentation()
+    name = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
+    matrix, extent = vtk.vtkMatrix4x4(), [0] * 6
+    text = segmentation.GetConversionParameter(name)
+    assert slicer.vtkSegmentationConverter.DeserializeImageGeometry(text, matrix, extent)
+    assert extent == [limit for size in exported.labels.shape for limit in (0, size - 1)]
+    affine = [[matrix.GetElement(row, column) for column in range(4)] for row in range(4)]
+    assert np.allclose(affine, RAS_FROM_LPS @ exported.affine_lps, atol=1e-9)
