@@ -56,7 +56,7 @@ class LabelFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._itk = optional_package("SimpleITK", "Reading a segmentation")  # Slicer brings it; it takes a second
+        self._itk = optional_package("SimpleITK", _("Reading a segmentation"))  # Slicer brings it; it takes a second
         self._reader = self._itk.ImageFileReader()
         self._reader.SetFileName(str(path))
         try:

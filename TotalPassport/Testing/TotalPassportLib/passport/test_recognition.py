@@ -27,7 +27,7 @@ PASSPORTS = {
 OTHERS = {
     "markups": markups_text(body((1, 2))),
     "the seed's format": seed_text(body((1, 2))),
-    "another program's": '{"@schema": "https://x/segment-context-schema.json#", "SegmentationCategoryTypeContextName": ""}',
+    "another program's": '{"@schema": "https://x/segment-context-schema.json#", "SegmentationCategory": ""}',
     "a list of them": f"[{TEXT}]",
     "one that has one inside": json.dumps({"first": json.loads(TEXT)}),
     "one that speaks of it": '{"about": "totalpassport-passport/1", "of": ["totalpassport-passport/1"]}',
