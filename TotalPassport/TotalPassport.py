@@ -5,7 +5,6 @@ Nothing is installed, and no package that Slicer does not bring is imported, whe
 """
 
 # No "from __future__ import annotations" here: the parameter node wrapper needs the types themselves.
-from pathlib import Path
 from typing import Any
 
 import slicer
