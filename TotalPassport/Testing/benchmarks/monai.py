@@ -23,13 +23,14 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from TotalPassportLib.benchmark.measured_process import ProcessUsage, run_measured
+from TotalPassportLib.segmentation.engines import PRECISIONS
 
 MONAIS_RUN = "import json, sys; from monai.bundle import run; run(**json.loads(sys.argv[1]))"
 """The function behind `python -m monai.bundle run`, which needs one package more."""
 
 
 def main() -> int:
-    """Run both and print a line for each, and the ratio."""
+    """Run MONAI, and ours in every precision; print a line for each, with the ratio and what labels are alike."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--monai-python", type=Path, required=True, metavar="PYTHON", help="of an environment with monai"
@@ -41,26 +42,31 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        ours, our_labels = run_ours(options, root)
+        ours = {precision: run_ours(options, root, precision) for precision in PRECISIONS}
         theirs, their_labels = run_monais(options, root)
-    print(f"{'':14} {'seconds':>8} {'processor s':>11} {'peak MiB':>9}")
-    for name, usage in (("MONAI", theirs), ("TotalPassport", ours)):
-        peak, busy = (usage.peak_bytes or 0) / 2**20, usage.processor_seconds or 0.0
-        print(f"{name:14} {usage.seconds:8.1f} {busy:11.1f} {peak:9.0f}")
-    same = float((our_labels == their_labels.reshape(our_labels.shape)).mean())
-    ratio = theirs.seconds / ours.seconds
-    print(f"{ratio:.2f} times as fast; {100 * same:.5f} % of {our_labels.size} voxels are the same")
+    print(f"{'':14} {'seconds':>8} {'processor s':>11} {'peak MiB':>9} {'as fast':>8} {'alike %':>10}")
+    print(f"{'MONAI':14} {_used(theirs)} {1:8.2f}")
+    for precision, (usage, labels) in ours.items():
+        same = float((labels == their_labels.reshape(labels.shape)).mean())
+        print(f"{precision:14} {_used(usage)} {theirs.seconds / usage.seconds:8.2f} {100 * same:10.5f}")
+    print(f"{their_labels.size} voxels")
     return 0
 
 
-def run_ours(options: argparse.Namespace, root: Path) -> tuple[ProcessUsage, np.ndarray]:
+def _used(usage: ProcessUsage) -> str:
+    peak, busy = (usage.peak_bytes or 0) / 2**20, usage.processor_seconds or 0.0
+    return f"{usage.seconds:8.1f} {busy:11.1f} {peak:9.0f}"
+
+
+def run_ours(options: argparse.Namespace, root: Path, precision: str) -> tuple[ProcessUsage, np.ndarray]:
     """Return the best run of ours and its labels; one more before it converts the weights and tries the engine."""
     model = "wholebody" if options.highres else "wholebody-lowres"
     environment = {**os.environ, "TOTALPASSPORT_HOME": str(root / "home")}
     runs = []
     for number in range(options.repeat + 1):
-        output = root / f"ours{number}"
+        output = root / f"{precision}{number}"
         words = ["run", options.scan, "-o", output, "--model", model, "--weights", options.bundle]
+        words += ["--precision", precision]
         runs.append(_measured([sys.executable, "-m", "TotalPassportLib", *map(str, words)], root, environment))
     (labels,) = output.glob("*_segmentation.nii.gz")
     return min(runs[1:], key=lambda usage: usage.seconds), np.asarray(nibabel.load(labels).dataobj)

@@ -287,18 +287,21 @@ def missing_organs(query: Query, selection: Selection, by_scan: bool) -> Answer:
     """
     check_selection(query, selection)
     where, parameters = replace(selection, with_cut=True).where()
+    # A scan's number instead of its name, and each of its organs once: joins and groups of these take half of the time.
     counts = (
-        "WITH totals AS (SELECT model, count(*) AS scans FROM scans GROUP BY model), "
-        "present AS (SELECT s.model, o.name, count(DISTINCT o.scan) AS present, "
-        "count(DISTINCT CASE WHEN o.touches_border THEN o.scan END) AS cut, min(o.label) AS label "
-        f"FROM organs o JOIN scans s USING (scan) WHERE {where} GROUP BY s.model, o.name), "
+        "WITH numbered AS MATERIALIZED (SELECT scan, model, row_number() OVER () AS number FROM scans), "
+        "own AS MATERIALIZED (SELECT s.number, s.model, o.name, bool_or(o.touches_border) AS cut, min(o.label) AS label "
+        f"FROM organs o JOIN numbered s USING (scan) WHERE {where} GROUP BY s.number, s.model, o.name), "
+        "totals AS (SELECT model, count(*) AS scans FROM scans GROUP BY model), "
+        "present AS (SELECT model, name, count(*) AS present, count(*) FILTER (cut) AS cut, min(label) AS label "
+        "FROM own GROUP BY model, name), "
         "counts AS (SELECT p.*, t.scans, 100.0 * (t.scans - p.present) / t.scans AS missing_percent "
         "FROM present p JOIN totals t USING (model)) "
     )
     if by_scan:
         sql = counts + (
-            "SELECT s.scan, c.name AS organ, s.model, 100 - c.missing_percent AS others_have_percent FROM scans s "
-            "JOIN counts c USING (model) ANTI JOIN organs o ON o.scan = s.scan AND o.name = c.name "
+            "SELECT s.scan, c.name AS organ, s.model, 100 - c.missing_percent AS others_have_percent FROM numbered s "
+            "JOIN counts c USING (model) ANTI JOIN own o ON o.number = s.number AND o.name = c.name "
             f"WHERE c.missing_percent <= {100 - USUAL_PERCENT} AND c.scans >= {FEWEST_SCANS} "
             "ORDER BY others_have_percent DESC, s.scan, c.label"
         )
