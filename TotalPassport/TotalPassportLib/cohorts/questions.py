@@ -291,7 +291,8 @@ def missing_organs(query: Query, selection: Selection, by_scan: bool) -> Answer:
     counts = (
         "WITH numbered AS MATERIALIZED (SELECT scan, model, row_number() OVER () AS number FROM scans), "
         "own AS MATERIALIZED (SELECT s.number, s.model, o.name, bool_or(o.touches_border) AS cut, "
-        f"min(o.label) AS label FROM organs o JOIN numbered s USING (scan) WHERE {where} GROUP BY s.number, s.model, o.name), "
+        f"min(o.label) AS label FROM organs o JOIN numbered s USING (scan) WHERE {where} "
+        "GROUP BY s.number, s.model, o.name), "
         "totals AS (SELECT model, count(*) AS scans FROM scans GROUP BY model), "
         "present AS (SELECT model, name, count(*) AS present, count(*) FILTER (cut) AS cut, min(label) AS label "
         "FROM own GROUP BY model, name), "
