@@ -1,7 +1,8 @@
 """Batches measured: ``python dev.py bench-batch PART [--scans N] ...``.
 
-    interrupted   a batch of phantoms and real scans, killed at random and continued, against one that was not:
-                  with one process and with two; prints the files that differ, and ends with 1 if any does
+    interrupted   a batch of phantoms (half of them in DICOM) and real scans, killed at random and continued, against
+                  one that was not: with one process and with two; prints the files that differ, and ends with 1 if any
+                  does
     throughput    small scans by 'batch' and by a loop of 'run', in turns; prints the ratio of their times
     memory        memory of a batch over many scans, as it goes on
     plan          what 'plan' says of a batch after its trial, and what the batch then takes
@@ -26,6 +27,7 @@ sys.path[:0] = [str(ROOT), str(TESTING.parent), str(TESTING)]
 
 import numpy as np  # noqa: E402
 from support.batch_runs import differences, run_killed  # noqa: E402
+from support.dicom_files import write_slices  # noqa: E402
 from support.processes import command_line, environment  # noqa: E402
 from TotalPassportLib.base.memory import tree_bytes  # noqa: E402
 
@@ -35,12 +37,16 @@ from training.phantom.scanner import grid_around  # noqa: E402
 from training.sample import write_image  # noqa: E402
 
 SPACING_MM = (5.0, 5.0, 5.0)
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 BASES = 3
 """Bodies that are made; more scans are these with other noise, which is quicker and no other work for a batch."""
 
 
-def make_scans(folder: Path, count: int, seed: int = 7) -> Path:
-    """Write small phantoms, each in a folder of its own, all under one file name, and return the folder."""
+def make_scans(folder: Path, count: int, seed: int = 7, *, dicom: bool = False) -> Path:
+    """Write small phantoms, each in a folder of its own, all under one file name, and return the folder.
+
+    Where ``dicom`` is asked for, every second one is a series of DICOM slices.
+    """
     dice = np.random.default_rng(seed)
     bodies = []
     for number in range(BASES):
@@ -54,7 +60,10 @@ def make_scans(folder: Path, count: int, seed: int = 7) -> Path:
         place = folder / f"s{number:03}"
         place.mkdir(parents=True)
         noisy = np.round(body.ct_hu + dice.normal(0, 3, body.ct_hu.shape)).astype(np.int16)
-        write_image(noisy, body.affine, place / "ct.nii.gz")
+        if dicom and number % 2:
+            write_slices(place / "series", noisy, RAS_TO_LPS @ body.affine)
+        else:
+            write_image(noisy, body.affine, place / "ct.nii.gz")
     return folder
 
 
@@ -76,7 +85,7 @@ def timed(*arguments: object) -> float:
 
 def interrupted(options: argparse.Namespace, folder: Path) -> int:
     """Kill batches and compare what they end with."""
-    inputs = [make_scans(folder / "scans", options.scans or 30), *real_scans()]
+    inputs = [make_scans(folder / "scans", options.scans or 30, dicom=True), *real_scans()]
     common = ["--model", options.model, "--precision", options.precision, "-q"]
     whole = timed("batch", *inputs, "-o", folder / "whole", *common)
     print(f"uninterrupted: {whole:.0f} s", flush=True)
