@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +67,10 @@ def torso_pictures(host: Any, folder: Path) -> None:
     slicer.util.loadVolume(str(SHARED_DATA / "example_ct.nii.gz"))
     host.enter(panel.widget)
     segmentation = slicer.util.loadSegmentation(str(SHARED_DATA / "example_seg_fast_force_split.nii.gz"))
-    color_segments(segmentation)  # before: the organ table takes over the segments' colours
     panel.parameters.segmentationToDescribe = segmentation
-    panel.parameters.numberedSegments = True
     panel.ui.describeButton.click()
     outcome = panel.wait(300)
     assert outcome.status.value == "done", outcome.sentence
-    name_segments(segmentation)
     panel.click_organ("Liver")
     panel.ui.showAllOrgansCheckBox.checked = True
     panel.ui.describeCollapsibleButton.collapsed = False
@@ -108,7 +105,6 @@ def alignment_pictures(host: Any, folder: Path) -> None:
         write_second_scan(first, second)
         for path in (first, second):
             panel.parameters.segmentationToDescribe = slicer.util.loadSegmentation(str(path))
-            panel.parameters.numberedSegments = True
             panel.ui.describeButton.click()
             assert panel.wait(300).status.value == "done"
     show_pair(panel)
@@ -154,33 +150,10 @@ def show_pair(panel: Any) -> None:
         scan = ScanNodes(node)
         panel.logic.show(scan, surfaces=True, centroids=False, axes=False, ellipsoids=False)
         scan.segmentation.GetDisplayNode().SetOpacity3D(SURFACE_OPACITY)
-        color_segments(scan.segmentation)
-        for segment, _label in segments_and_labels(scan.segmentation) if number else ():
-            segment.SetColor(0.1, 0.45, 1.0)
+        segmentation = scan.segmentation.GetSegmentation()
+        for identifier in segmentation.GetSegmentIDs() if number else ():
+            segmentation.GetSegment(identifier).SetColor(0.1, 0.45, 1.0)
     tidy_3d_view()
-
-
-def name_segments(segmentation: Any) -> None:
-    """Give the numbered segments of a TotalSegmentator file their names, for the picture's sake."""
-    for segment, label in segments_and_labels(segmentation):
-        segment.SetName(label.display_name)
-
-
-def color_segments(segmentation: Any) -> None:
-    """Give the numbered segments of a TotalSegmentator file their colours, for the picture's sake."""
-    for segment, label in segments_and_labels(segmentation):
-        segment.SetColor(*(channel / 255 for channel in label.color_rgb))
-
-
-def segments_and_labels(segmentation: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the numbered segments of a TotalSegmentator file, each with what its number means."""
-    from TotalPassportLib.base.labels import load_label_table
-
-    table = load_label_table("total")
-    segments = segmentation.GetSegmentation()
-    for identifier in segments.GetSegmentIDs():
-        segment = segments.GetSegment(identifier)
-        yield segment, table.describe(segment.GetLabelValue())
 
 
 def rest(host: Any) -> None:
