@@ -26,21 +26,21 @@ _BEFORE = "TotalPassport.BeforeNaming"
 _BEFORE_FORM = re.compile(3 * r"([0-9](?:\.[0-9]{1,20})?(?:e-[0-9]{1,3})?) " + "(.*)", re.DOTALL)
 
 
-class Naming(enum.Enum):
+class SegmentNaming(enum.Enum):
     """How the segments of a segmentation are called."""
 
     NAMED = "named"
     NUMBERED = "numbered"
-    NAMED_BY_NUMBERS = "named by numbers"
+    NAMED_BY_NUMBERS = "named_by_numbers"
     """They were only numbered, and got the names of TotalSegmentator's table."""
 
 
-def naming_of(node: Any) -> Naming:
+def naming_of(node: Any) -> SegmentNaming:
     """Return how the segments of a segmentation node are called."""
     segments = _segments(node)
     if any(_before(segment) for segment in segments):
-        return Naming.NAMED_BY_NUMBERS
-    return Naming.NUMBERED if segments and numbers_of(segments) else Naming.NAMED
+        return SegmentNaming.NAMED_BY_NUMBERS
+    return SegmentNaming.NUMBERED if segments and numbers_of(segments) else SegmentNaming.NAMED
 
 
 def name_numbered(node: Any, passport: Passport) -> None:

@@ -10,7 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..child.jobs import State
-from ..nodes.numbered_segments import Naming, naming_of, restore_numbers
+from ..nodes.numbered_segments import SegmentNaming, naming_of, restore_numbers
 from ..nodes.scan_nodes import ScanNodes
 from ..nodes.segmentations import Numbers
 from .buttons import allow, why_not_describe, why_wait
@@ -85,15 +85,15 @@ class DescribePanel:
         """Say what numbered segments are taken for, and offer the other way."""
         naming = naming_of(segmentation)
         texts = {
-            Naming.NAMED: ("", ""),
-            Naming.NUMBERED: (
+            SegmentNaming.NAMED: ("", ""),
+            SegmentNaming.NUMBERED: (
                 _(
                     "Its segments have only numbers. 'Make passport' takes them for TotalSegmentator's labels, and "
                     "names them so, if the organs lie and are as large as these say."
                 ),
                 _("They are TotalSegmentator's labels"),
             ),
-            Naming.NAMED_BY_NUMBERS: (
+            SegmentNaming.NAMED_BY_NUMBERS: (
                 _("Its segments had only numbers, which were taken for TotalSegmentator's labels."),
                 _("They are not: only numbers again"),
             ),
@@ -110,7 +110,7 @@ class DescribePanel:
     def _on_numbers(self) -> None:
         """The user knows better what the numbers are."""
         segmentation = self._parameters.segmentationToDescribe
-        if naming_of(segmentation) is Naming.NAMED_BY_NUMBERS:
+        if naming_of(segmentation) is SegmentNaming.NAMED_BY_NUMBERS:
             restore_numbers(segmentation)
             self._describe(Numbers.OWN)
         else:
