@@ -42,7 +42,7 @@ from TotalPassportSlicer.panel.support_panel import SupportPanel
 from TotalPassportSlicer.panel.what_to_find import WhatToFind
 from TotalPassportSlicer.run_logic import RunLogic
 from TotalPassportSlicer.scene_logic import SceneLogic
-from TotalPassportSlicer.self_test import run_or_say_why_not, run_story
+from TotalPassportSlicer.self_tests.all_tests import SelfTests, run_each
 
 
 class TotalPassport(ScriptedLoadableModule):
@@ -91,14 +91,14 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.modelChoice = ModelChoice(self.models.models)
         self.target = WhatToFind(self.ui, self.models.models, self.logic.runner.temporary_root)
         self.support = SupportPanel(self.ui, self.logic, self.panel, self.dialogs, self.models)
-        self.describe = DescribePanel(self.ui, self.logic, self.panel, self.dialogs, self.start, self.showPassport)
+        self.describe = DescribePanel(self.ui, self.logic, self.panel, self.dialogs, self.start)
         self.compare = ComparePanel(self.ui, self.logic, self.panel, self.dialogs)
         self.engine = EnginePanel(self.ui, self.logic, self.panel, self.dialogs, self._updateButtons)
         self.passport = PassportPanel(self.ui, self.logic, self.panel, self.dialogs)
         self.scans = ScansPanel(self.ui, self.logic, self.panel, self.dialogs, self.models)
         self.confidence = ConfidenceLayer()
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
-        for name in ("segment", "compare", "scans", "describe"):
+        for name in ("segment", "compare", "scans"):
             section = getattr(self.ui, f"{name}CollapsibleButton")
             section.connect("contentsCollapsed(bool)", self._onSectionOpened)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
@@ -208,7 +208,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onSectionOpened(self, _collapsed: bool) -> None:
         """Hide again what is empty: a section that opens shows all that it holds."""
-        for each in (self.target, self.compare, self.scans, self.describe):
+        for each in (self.target, self.compare, self.scans):
             each.show_again()
 
     def _onParametersChanged(self, caller: Any = None, event: Any = None) -> None:
@@ -271,17 +271,16 @@ class TotalPassportFileReader(PassportFileReader):
     """Opens passports that are dropped onto Slicer or added as data; Slicer finds it by its name."""
 
 
-class TotalPassportTest(ScriptedLoadableModuleTest):
-    """The whole story with the demo model; runs in Slicer and in the test host."""
+class TotalPassportTest(SelfTests, ScriptedLoadableModuleTest):
+    """The module's own tests, in Slicer and in the test host; their methods are in `TotalPassportSlicer.self_tests`."""
 
     def setUp(self) -> None:
         slicer.mrmlScene.Clear()
 
     def runTest(self) -> None:
-        """Run all tests."""
-        self.setUp()
-        run_or_say_why_not(self.test_story, self.delayDisplay)
+        """Run all tests, as "Reload and Test" does."""
+        run_each(self)
 
-    def test_story(self) -> None:
-        """The sample CT gives organs, a passport, and all their nodes."""
-        run_story(TotalPassportLogic(), self.delayDisplay)
+    def makeLogic(self) -> TotalPassportLogic:
+        """Return the logic that is tested."""
+        return TotalPassportLogic()

@@ -2,15 +2,15 @@
 
     python TotalPassport/Testing/screenshots.py
 
-writes ``Screenshots/*.png`` and the thumbnail of the sample CT. The 61-organ passport needs ``../shared``, the folder
-of real scans beside the project; without it the other pictures are made all the same.
+writes ``Screenshots/*`` and the thumbnail of the sample CT. The pictures of a real CT need ``../shared``, the folder of
+real scans beside the project; without it the others are made all the same. Nothing is staged: what is clicked is what a
+user would click, and names and colours are those that come with the results.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,17 @@ SCREENSHOTS = REPOSITORY / "Screenshots"
 MODULE_FILE = TESTING.parent / "TotalPassport.py"
 THUMBNAIL = TESTING.parent / "Resources" / "Icons" / "TotalPassportDemoCT.png"
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+REAL_CT = "example_ct.nii.gz"
+REAL_LABELS = "example_seg_fast_force_split.nii.gz"
+"""What TotalSegmentator has published of that CT."""
 
-SURFACE_OPACITY = 0.35
+CT_ABDOMEN_HU = (-135.0, 215.0)
+"""The preset *CT-abdomen* of the module Volumes."""
 BLADDER = 21
+BLUE = (26, 115, 255)
 VIEW_SIZE = (900, 900)
-PANEL_WIDTH = 460
+IN_THE_WAY = ("gluteus", "autochthon", "Iliopsoas", "iliopsoas", "Colon", "bowel", "lung")
+"""In the names of organs that lie before the others, or are mostly outside of the scan."""
 
 sys.path[:0] = [str(TESTING), str(TESTING.parent)]
 
@@ -38,56 +44,103 @@ def open_panel(host: Any) -> Any:
 
 
 def demo_pictures(host: Any, folder: Path) -> None:
-    """The main job on the sample CT: panel, 3-D view with centroids and axes, slice views."""
+    """A run on the sample CT: a film of it, and the panel at its end."""
     import SampleData
     import slicer
+    from picture_window import film_of_a_run, panel_picture, save_film, views_picture, window_picture
 
     panel = open_panel(host)
     volume = SampleData.downloadSample("TotalPassportDemoCT")
     panel.parameters.inputVolume = volume
-    outcome = panel.apply_and_wait(900)
-    assert outcome.status.value == "done", outcome.sentence
     make_thumbnail(host, volume)
-    panel.click_organ("Liver")
-    panel.ui.advancedCollapsibleButton.collapsed = False
-    grab_panel(host, panel, folder / "panel.png", 1180)
-    tidy_3d_view()
-    host.render_3d_view(folder / "organs_3d.png", VIEW_SIZE, "anterior", 1.1)
     slicer.util.setSliceViewerLayers(background=volume)
-    panel.nodes().centroids.GetDisplayNode().SetVisibility2D(True)
-    host.render_slice_view("Green", folder / "slice.png", VIEW_SIZE)
+    views_px, height = (340, 500), 2 * (500 + 8)
+    before = views_picture(host, views_px)
+
+    def take() -> Any:
+        return window_picture(panel_picture(host, panel.widget, height), before)
+
+    first = take()
+    panel.apply()
+    run = film_of_a_run(host, lambda: not panel.logic.busy, take)
+    assert panel.ui.statusLabel.text.startswith("Finished"), panel.ui.statusLabel.text
+
+    def seen(camera: Any = None) -> Any:
+        return window_picture(panel_picture(host, panel.widget, height), views_picture(host, views_px, 1.5, camera))
+
+    after = [seen("anterior")]
+    for organ in ("Liver", "Left kidney"):
+        panel.click_organ(organ)
+        after.append(seen())
+    pace = [(picture, 350) for picture in run]
+    save_film(folder / "run.gif", [(first, 1200), *pace, *((picture, 2200) for picture in after)], 900)
+    panel_picture(host, panel.widget).save(folder / "panel.png")
     host.reset()
 
 
-def torso_pictures(host: Any, folder: Path) -> None:
-    """The passport of a real segmentation of 61 organs."""
-    import slicer
+def describe_real_ct(host: Any, panel: Any, folder: Path) -> None:
+    """Make the passport of TotalSegmentator's example, as a user does who has its labels.
 
-    panel = open_panel(host)
-    slicer.util.loadVolume(str(SHARED_DATA / "example_ct.nii.gz"))
+    The command line turns the label file into a segmentation with names and colours; Slicer loads it beside the CT.
+    """
+    import slicer
+    from TotalPassportLib.cli.main import main
+
+    volume = slicer.util.loadVolume(str(SHARED_DATA / REAL_CT))
+    volume.GetDisplayNode().SetAutoWindowLevel(False)
+    volume.GetDisplayNode().SetWindowLevelMinMax(*CT_ABDOMEN_HU)
+    slicer.util.setSliceViewerLayers(background=volume)
     host.enter(panel.widget)
-    segmentation = slicer.util.loadSegmentation(str(SHARED_DATA / "example_seg_fast_force_split.nii.gz"))
+    named = folder / "example_ct.seg.nrrd"
+    assert main(["passport", str(SHARED_DATA / REAL_LABELS), "-o", str(folder), "--format", "seg.nrrd", "--quiet"]) == 0
+    next(folder.glob("*.seg.nrrd")).rename(named)
+    describe(panel, slicer.util.loadSegmentation(str(named)))
+
+
+def describe(panel: Any, segmentation: Any) -> None:
+    """Click *Make passport* for a segmentation."""
     panel.parameters.segmentationToDescribe = segmentation
     panel.ui.describeButton.click()
     outcome = panel.wait(300)
     assert outcome.status.value == "done", outcome.sentence
-    panel.click_organ("Liver")
-    panel.ui.showAllOrgansCheckBox.checked = True
-    panel.ui.describeCollapsibleButton.collapsed = False
+
+
+def show_only_what_is_not_in_the_way(panel: Any) -> None:
+    """Select the organs and skeleton of the abdomen, and click *Show only these*."""
+    panel.ui.organTableView.clearSelection()
+    for organ in panel.table_texts(0):
+        if not any(part in organ for part in IN_THE_WAY):
+            panel.click_organ(organ, add=True)
+    panel.ui.onlyTheseButton.click()
+    panel.ui.organTableView.clearSelection()
+
+
+def torso_pictures(host: Any, folder: Path) -> None:
+    """The passport of a real CT with 61 organs: the whole window, a slice, the organs and ellipsoids in 3D."""
+    from picture_window import panel_picture, rest, views_picture, window_picture
+
+    panel = open_panel(host)
+    with tempfile.TemporaryDirectory() as temporary:
+        describe_real_ct(host, panel, Path(temporary))
+    host.render_slice_view("Green", folder / "slice.png", VIEW_SIZE)
+    show_only_what_is_not_in_the_way(panel)
+    host.render_3d_view(folder / "organs_3d.png", VIEW_SIZE, "oblique", 1.5)
+    panel.click_organ("Left kidney")
     panel.ui.segmentCollapsibleButton.collapsed = True
-    panel.ui.organTableView.setMinimumHeight(320)
-    panel.nodes().segmentation.GetDisplayNode().SetOpacity3D(SURFACE_OPACITY)
-    tidy_3d_view()
-    grab_panel(host, panel, folder / "passport_61_organs_panel.png", 950)
-    view_size = (VIEW_SIZE[0], 950)
-    host.render_3d_view(folder / "passport_61_organs_3d.png", view_size, "anterior", 1.35)
-    rest(host)  # labels follow the camera when it stands still
-    host.render_3d_view(folder / "passport_61_organs_3d.png", view_size, None)
-    beside(
-        folder / "passport_61_organs.png", folder / "passport_61_organs_panel.png", folder / "passport_61_organs_3d.png"
-    )
-    panel.logic.show(panel.nodes(), surfaces=False, centroids=False, axes=True, ellipsoids=True)
-    host.render_3d_view(folder / "ellipsoids.png", VIEW_SIZE, "anterior", 1.35)
+    whole_panel = panel_picture(host, panel.widget)
+    views = views_picture(host, (480, whole_panel.height // 2 - 8), 1.7, "anterior")
+    window_picture(whole_panel, views).save(folder / "window.png")
+    panel.ui.organTableView.clearSelection()
+    panel.ui.showCentroidsCheckBox.checked = False
+    panel.ui.show3DCheckBox.checked = False
+    panel.ui.showEllipsoidsCheckBox.checked = panel.ui.showAllOrgansCheckBox.checked = True
+    host.render_3d_view(folder / "ellipsoids.png", VIEW_SIZE, "anterior", 1.45)
+    panel.ui.showAxesCheckBox.checked = False
+    panel.ui.showCentroidsCheckBox.checked = panel.ui.show3DCheckBox.checked = True
+    panel.ui.showEllipsoidsCheckBox.checked = False
+    host.render_3d_view(folder / "labels.png", VIEW_SIZE, "anterior", 1.45)
+    rest(host)
+    host.render_3d_view(folder / "labels.png", VIEW_SIZE, None)
     host.reset()
 
 
@@ -95,21 +148,23 @@ def alignment_pictures(host: Any, folder: Path) -> None:
     """Two scans before and after the click on Align, and the section of the panel that does it."""
     import qt
     import slicer
+    from picture_window import panel_picture
+    from TotalPassportSlicer.nodes.scan_nodes import PASSPORT_ATTRIBUTE
 
     panel = open_panel(host)
-    slicer.util.loadVolume(str(SHARED_DATA / "example_ct.nii.gz"))
-    host.enter(panel.widget)
-    first = SHARED_DATA / "example_seg_fast_force_split.nii.gz"
     with tempfile.TemporaryDirectory() as temporary:
+        describe_real_ct(host, panel, Path(temporary))
+        show_only_what_is_not_in_the_way(panel)
         second = Path(temporary, "second_scan.nii.gz")
-        write_second_scan(first, second)
-        for path in (first, second):
-            panel.parameters.segmentationToDescribe = slicer.util.loadSegmentation(str(path))
-            panel.ui.describeButton.click()
-            assert panel.wait(300).status.value == "done"
-    show_pair(panel)
+        write_second_scan(SHARED_DATA / REAL_LABELS, second)
+        panel.parameters.numberedSegments = True
+        describe(panel, slicer.util.loadSegmentation(str(second)))
+    show_only_what_is_not_in_the_way(panel)
+    paint_all_blue(panel)
+    nodes = slicer.util.getNodesByClass("vtkMRMLTextNode")
+    panel.choose_pair(*(node for node in nodes if node.GetAttribute(PASSPORT_ATTRIBUTE)))
     pictures = [folder / "alignment_before.png", folder / "alignment_after.png"]
-    host.render_3d_view(pictures[0], VIEW_SIZE, "anterior", 1.2)
+    host.render_3d_view(pictures[0], VIEW_SIZE, "anterior", 1.6)
     panel.ui.compareButton.click()
     panel.ui.alignButton.click()
     assert panel.ui.alignmentLabel.text.startswith("Good")
@@ -117,10 +172,8 @@ def alignment_pictures(host: Any, folder: Path) -> None:
     beside(folder / "alignment.png", *pictures)
     for section in (panel.ui.segmentCollapsibleButton, panel.ui.passportCollapsibleButton):
         section.collapsed = True
-    panel.ui.changesTableView.setMinimumHeight(300)
-    panel.ui.changesTableView.resizeColumnsToContents()
     panel.ui.changesTableView.sortByColumn(2, qt.Qt.AscendingOrder)
-    grab_panel(host, panel, folder / "compare_panel.png", 865)
+    panel_picture(host, panel.widget).save(folder / "compare_panel.png")
     host.reset()
 
 
@@ -138,38 +191,12 @@ def write_second_scan(source: Path, path: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(labels[:, :, :-12], affine), path)
 
 
-def show_pair(panel: Any) -> None:
-    """Choose both passports; the first scan is seen in the organs' colours, the second one in blue."""
-    import slicer
-    from TotalPassportSlicer.nodes.scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
-
-    nodes = slicer.util.getNodesByClass("vtkMRMLTextNode")
-    passports = [node for node in nodes if node.GetAttribute(PASSPORT_ATTRIBUTE)]
-    panel.choose_pair(*passports)
-    for number, node in enumerate(passports):
-        scan = ScanNodes(node)
-        panel.logic.show(scan, surfaces=True, centroids=False, axes=False, ellipsoids=False)
-        scan.segmentation.GetDisplayNode().SetOpacity3D(SURFACE_OPACITY)
-        segmentation = scan.segmentation.GetSegmentation()
-        for identifier in segmentation.GetSegmentIDs() if number else ():
-            segmentation.GetSegment(identifier).SetColor(0.1, 0.45, 1.0)
-    tidy_3d_view()
-
-
-def rest(host: Any) -> None:
-    """Keep the window alive for a moment, as a user who looks at it does."""
-    end = time.monotonic() + 0.5
-    while time.monotonic() < end:
-        host.process_events()
-
-
-def tidy_3d_view() -> None:
-    """Leave out the box around the scene and its letters."""
-    import slicer
-
-    for view in slicer.util.getNodesByClass("vtkMRMLViewNode"):
-        view.SetBoxVisible(False)
-        view.SetAxisLabelsVisible(False)
+def paint_all_blue(panel: Any) -> None:
+    """Select all organs of the passport that is shown, click *Colour…* and choose blue."""
+    panel.widget.dialogs.choose_color = lambda _present: BLUE
+    panel.ui.organTableView.selectAll()
+    panel.ui.colorButton.click()
+    panel.ui.organTableView.clearSelection()
 
 
 def make_thumbnail(host: Any, volume: Any) -> None:
@@ -182,26 +209,12 @@ def make_thumbnail(host: Any, volume: Any) -> None:
     qt.QImage(str(THUMBNAIL)).scaled(260, 280, qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation).save(str(THUMBNAIL))
 
 
-def grab_panel(host: Any, panel: Any, path: Path, height: int) -> None:
-    """Write a picture of the panel as it is in the application's left column."""
-    panel.widget.parent.resize(PANEL_WIDTH, height)
-    panel.widget.parent.show()
-    host.process_events()
-    host.grab_widget(panel.widget.parent, path)
-
-
 def beside(path: Path, left: Path, right: Path) -> None:
     """Put two pictures of the same height beside each other, and remove the two."""
-    import qt
+    from picture_window import window_picture
+    from PIL import Image
 
-    pictures = [qt.QImage(str(part)) for part in (left, right)]
-    both = qt.QImage(sum(p.width() for p in pictures), max(p.height() for p in pictures), qt.QImage.Format_RGB32)
-    both.fill(qt.QColor("white"))
-    painter = qt.QPainter(both)
-    painter.drawImage(0, 0, pictures[0])
-    painter.drawImage(pictures[0].width(), 0, pictures[1])
-    painter.end()
-    both.save(str(path))
+    window_picture(Image.open(left), Image.open(right)).save(path)
     for part in (left, right):
         part.unlink()
 
@@ -219,12 +232,14 @@ def main() -> int:
     if SHARED_DATA.is_dir():
         jobs += [torso_pictures, alignment_pictures]
     else:
-        print(f"{SHARED_DATA} is not there: the 61-organ passport is left as it is.")
+        print(f"{SHARED_DATA} is not there: the pictures of a real CT are left as they are.")
+    wanted = sys.argv[1:]
     host = SlicerHost.start()
     for job in jobs:
-        job(host, SCREENSHOTS)
-    for path in sorted(SCREENSHOTS.glob("*.png")):
-        print(path.relative_to(REPOSITORY))
+        if not wanted or job.__name__.removesuffix("_pictures") in wanted:
+            job(host, SCREENSHOTS)
+    for path in sorted(SCREENSHOTS.iterdir()):
+        print(path.relative_to(REPOSITORY), f"{path.stat().st_size / 1000:.0f} kB")
     return 0
 
 

@@ -62,6 +62,7 @@ class OffscreenView:
 
     def __init__(self, factory: Any, view_node: Any) -> None:
         self.view_node = view_node
+        self._drawn_size: tuple[int, ...] = ()
         self.renderer = vtk.vtkRenderer()
         self.window = vtk.vtkRenderWindow()
         self.window.SetOffScreenRendering(1)
@@ -81,6 +82,10 @@ class OffscreenView:
         self.window.SetSize(*size)
         self.before_render(size)
         self.window.Render()
+        if self._drawn_size != tuple(size):  # labels of points were placed for the size of the frame before
+            self._drawn_size = tuple(size)
+            self.view_node.Modified()
+            self.window.Render()
         grabber = vtk.vtkWindowToImageFilter()
         grabber.SetInput(self.window)
         grabber.SetInputBufferTypeToRGB()

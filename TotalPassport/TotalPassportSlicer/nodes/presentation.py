@@ -178,13 +178,15 @@ def show_organ(nodes: ScanNodes, organ: OrganPassport | None) -> None:
             line.GetDisplayNode().SetVisibility(False)
         return
     titles = (_("{organ}: major axis"), _("{organ}: middle axis"), _("{organ}: least axis"))
-    for line, ends, title in zip(nodes.selected_axes, axis_ends(organ), titles, strict=True):
+    # One label for all three, at the far end of the longest: labels at each would cover one another.
+    lengths_mm = " × ".join(f"{2 * length:.0f}" for length in organ.semi_axes_mm[::-1])
+    labels = (_("{lengths} mm").format(lengths=lengths_mm), "", "")
+    for line, ends, title, label in zip(nodes.selected_axes, axis_ends(organ), titles, labels, strict=True):
         with slicer.util.NodeModify(line):
             line.SetLocked(False)
             for index, end in enumerate(ends):
                 line.SetNthControlPointPosition(index, *end)
-            length_mm = float(np.linalg.norm(ends[1] - ends[0]))
-            line.SetNthControlPointLabel(1, _("{length:.0f} mm").format(length=length_mm))
+            line.SetNthControlPointLabel(1, label)
             line.SetName(title.format(organ=name_and_color(organ)[0]))
             line.SetLocked(True)
         line.GetDisplayNode().SetOpacity(2 * FAINT if has_unreliable_axes(organ) else 1.0)
@@ -232,7 +234,7 @@ def _prepare_line(line: Any, color: tuple[float, float, float]) -> None:
     display = line.GetDisplayNode()
     display.SetVisibility(False)
     display.SetSelectedColor(*color)
-    # All three middles are the centroid, where the lines' own labels would cover each other: label an end instead.
+    # All three middles are the centroid, where the lines' own labels would cover each other: see show_organ.
     display.SetPropertiesLabelVisibility(False)
     display.SetPointLabelsVisibility(True)
     display.SetTextScale(1.2 * _LABEL_SIZE)

@@ -68,7 +68,8 @@ class TestDirection:
         passports = []
         for path in (source, tmp_path / "moved.nii.gz"):
             panel.parameters.segmentationToDescribe = slicer.util.loadSegmentation(str(path))
-            panel.ui.numbersButton.click()
+            panel.ui.numberedCheckBox.checked = True
+            panel.ui.describeButton.click()
             assert panel.wait().status.value == "done"
             passports.append(panel.parameters.passport)
         for fixed, moving in (passports, passports[::-1]):
