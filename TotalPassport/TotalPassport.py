@@ -91,14 +91,14 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.modelChoice = ModelChoice(self.models.models)
         self.target = WhatToFind(self.ui, self.models.models, self.logic.runner.temporary_root)
         self.support = SupportPanel(self.ui, self.logic, self.panel, self.dialogs, self.models)
-        self.describe = DescribePanel(self.ui, self.logic, self.panel, self.dialogs, self.start)
+        self.describe = DescribePanel(self.ui, self.logic, self.panel, self.dialogs, self.start, self.showPassport)
         self.compare = ComparePanel(self.ui, self.logic, self.panel, self.dialogs)
         self.engine = EnginePanel(self.ui, self.logic, self.panel, self.dialogs, self._updateButtons)
         self.passport = PassportPanel(self.ui, self.logic, self.panel, self.dialogs)
         self.scans = ScansPanel(self.ui, self.logic, self.panel, self.dialogs, self.models)
         self.confidence = ConfidenceLayer()
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
-        for name in ("segment", "compare", "scans"):
+        for name in ("segment", "compare", "scans", "describe"):
             section = getattr(self.ui, f"{name}CollapsibleButton")
             section.connect("contentsCollapsed(bool)", self._onSectionOpened)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
@@ -208,7 +208,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onSectionOpened(self, _collapsed: bool) -> None:
         """Hide again what is empty: a section that opens shows all that it holds."""
-        for each in (self.target, self.compare, self.scans):
+        for each in (self.target, self.compare, self.scans, self.describe):
             each.show_again()
 
     def _onParametersChanged(self, caller: Any = None, event: Any = None) -> None:

@@ -157,7 +157,6 @@ def alignment_pictures(host: Any, folder: Path) -> None:
         show_only_what_is_not_in_the_way(panel)
         second = Path(temporary, "second_scan.nii.gz")
         write_second_scan(SHARED_DATA / REAL_LABELS, second)
-        panel.parameters.numberedSegments = True
         describe(panel, slicer.util.loadSegmentation(str(second)))
     show_only_what_is_not_in_the_way(panel)
     paint_all_blue(panel)

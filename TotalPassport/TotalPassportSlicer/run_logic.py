@@ -25,6 +25,7 @@ from .child.scan_list import ScanList
 from .child.scan_queue import ScanQueue
 from .install import installation, package_work
 from .nodes import mask_import
+from .nodes.segmentations import Numbers
 
 
 class RunLogic:
@@ -122,22 +123,23 @@ class RunLogic:
         self.runner.start(job, finished)
 
     def processSegmentation(
-        self, segmentation: Any, numberedSegments: bool = False, finished: Finished | None = None
+        self, segmentation: Any, numbers: Numbers = Numbers.ASSUMED, finished: Finished | None = None
     ) -> None:
         """Start to make the passport of an existing segmentation; returns at once.
 
         Parameters
         ----------
         segmentation : vtkMRMLSegmentationNode
-            It is not changed.
-        numberedSegments : bool
-            Segments called "Segment_5" are surely TotalSegmentator's label 5; else they are if that is plausible.
+            It is not changed, but for segments that are only numbered: they are named if they are known.
+        numbers : Numbers
+            What the numbers of segments called "Segment_5" or "5" are: TotalSegmentator's labels if that is plausible,
+            as by default, or surely, or surely not.
         finished : callable, optional
             As of `process`.
         """
         self._require_idle()
         installation.require()
-        job = tasks.describe_segmentation_job(segmentation, numberedSegments, self.queue.logged)
+        job = tasks.describe_segmentation_job(segmentation, numbers, self.queue.logged)
         self.runner.start(job, finished)
 
     def importMasks(self, folder: str | Path) -> Any:

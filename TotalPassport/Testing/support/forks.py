@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -49,12 +50,23 @@ class PreparedProcess:
                 stdout=subprocess.DEVNULL,
                 env=self._environment,
                 pass_fds=[theirs.fileno()],
+                start_new_session=True,
             )
         self._answers = self._orders.makefile("r", encoding="utf-8")
 
     def suits(self, environment: Mapping[str, str]) -> bool:
         """Tell whether a process of this environment would have started as this one has."""
         return _at_the_start(environment) == _at_the_start(self._environment)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, as it does with a command that took too long."""
+        return self._process.poll() is not None
+
+    def _end(self) -> None:
+        """End it and the half that runs a command."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def run(
         self,
@@ -79,7 +91,7 @@ class PreparedProcess:
             try:
                 code = int(self._answers.readline())
             except TimeoutError as error:
-                self._process.kill()
+                self._end()
                 raise subprocess.TimeoutExpired(list(arguments), timeout) from error
             out, err = (Path(path).read_text(encoding="utf-8") for path in outputs)
         return subprocess.CompletedProcess(list(arguments), code, out, err)

@@ -43,7 +43,11 @@ def command_line(*arguments: object) -> list[str]:
 
 
 def run_cli(
-    *arguments: object, cwd: Path | None = None, limits: Mapping[int, int] | None = None, fresh: bool = False
+    *arguments: object,
+    cwd: Path | None = None,
+    limits: Mapping[int, int] | None = None,
+    fresh: bool = False,
+    timeout: float = PATIENCE_SECONDS,
 ) -> subprocess.CompletedProcess[str]:
     """Run our command line to its end.
 
@@ -51,11 +55,12 @@ def run_cli(
     ----------
     limits : of the system's resources (`resource.RLIMIT_AS` ...) -> how much the process may take.
     fresh : start it in full where the loading of libraries matters, see `support.forks`.
+    timeout : after so many seconds it is ended, and the test fails.
     """
     variables = environment(PYTHONUTF8="1")
     given = list(map(str, arguments))
     if not fresh and hasattr(os, "fork") and (prepared := _prepared()).suits(variables):
-        return prepared.run(given, cwd, variables, PATIENCE_SECONDS, limits)
+        return prepared.run(given, cwd, variables, timeout, limits)
     return subprocess.run(
         command_line(*given),
         capture_output=True,
@@ -64,7 +69,7 @@ def run_cli(
         cwd=cwd,
         env=variables,
         stdin=subprocess.DEVNULL,
-        timeout=PATIENCE_SECONDS,
+        timeout=timeout,
         check=False,
         preexec_fn=partial(set_limits, limits) if limits else None,
     )
@@ -75,8 +80,15 @@ def sentences(stderr: str) -> list[str]:
     return [line for line in stderr.splitlines() if not line.startswith("  ")]
 
 
-@cache
 def _prepared() -> PreparedProcess:
+    prepared = _started()
+    if prepared.is_over:
+        _started.cache_clear()
+    return _started()
+
+
+@cache
+def _started() -> PreparedProcess:
     return PreparedProcess("TotalPassportLib", LOADED, environment(PYTHONUTF8="1"))
 
 

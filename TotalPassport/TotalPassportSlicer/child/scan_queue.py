@@ -155,6 +155,10 @@ class ScanQueue(RunListener):
                 seconds_left += seconds_each * sum(scan.entry.weight for scan in self._waiting)
         self.listener.progressed(stage, fraction, seconds_left)
 
+    def surfaces_made(self, done: int, total: int) -> None:
+        """Hand on how many surfaces there are."""
+        self.listener.surfaces_made(done, total)
+
     def logged(self, line: str) -> None:
         """Hand on a line of the log, with the scan that it is of."""
         title = self._current.entry.title if self.active and self._current is not None else ""

@@ -19,8 +19,9 @@ from TotalPassportLib.options import RunOptions
 from ..nodes import presentation, segmentations, volumes
 from ..nodes.confidence_map import store_confidence
 from ..nodes.documents import store_passport
+from ..nodes.numbered_segments import name_numbered
 from ..nodes.scan_nodes import ScanNodes
-from ..nodes.segmentations import SegmentLayer
+from ..nodes.segmentations import Numbers, SegmentLayer
 from .jobs import Event, Job
 
 Log = Callable[[str], None]
@@ -83,18 +84,19 @@ def run_document(volume_node: Any, options: RunOptions, folder: Path) -> dict[st
     }
 
 
-def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) -> Job:
+def describe_segmentation_job(segmentation_node: Any, numbers: Numbers, log: Log) -> Job:
     """Describe the segments of an existing segmentation; the job's value is its `ScanNodes`.
 
     Parameters
     ----------
-    numbered : bool
-        See `segmentations.export_segmentation`.
+    numbers : Numbers
+        What the numbers of segments are that have no names. Where they turn out to be TotalSegmentator's labels, the
+        segments are named by its table.
     """
 
     def prepare(folder: Path) -> dict[str, Any]:
         _log_transform(segmentation_node, log)
-        exported = segmentations.export_segmentation(segmentation_node, folder, numbered)
+        exported = segmentations.export_segmentation(segmentation_node, folder, numbers)
         if exported.note:
             log(exported.note)
         return {
@@ -110,7 +112,7 @@ def describe_segmentation_job(segmentation_node: Any, numbered: bool, log: Log) 
         nodes = ScanNodes.for_source(segmentation_node)
         nodes.segmentation = segmentation_node
         nodes.segments_know_numbers = False
-        return _present(nodes, Path(result["passport"]))
+        return _present(nodes, Path(result["passport"]), numbered=segmentation_node)
 
     return Job(prepare=prepare, load=load, subject=segmentation_node.GetName())
 
@@ -194,11 +196,13 @@ def _load_run(
     return _present(nodes, passport_file)
 
 
-def _present(nodes: ScanNodes, passport_file: Path) -> ScanNodes:
+def _present(nodes: ScanNodes, passport_file: Path, numbered: Any | None = None) -> ScanNodes:
     from TotalPassportLib.passport import read_passport  # lazily: see the package's note
 
     passport = read_passport(passport_file)
     store_passport(nodes.document, passport_file)
+    if numbered is not None:
+        name_numbered(numbered, passport)
     presentation.present(nodes, passport)
     return nodes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,18 @@ LABEL_TAG = "TotalPassport.Label"
 _MAX_LABEL = 32767
 """Slicer merges segments into signed 16-bit voxels."""
 
-_NUMBERED_NAME = re.compile(r"(?:segment|label)[ _]?(\d+)", re.IGNORECASE)
+_NUMBERED_NAME = re.compile(r"(?:(?:segment|label)[ _]?)?([0-9]{1,5})", re.IGNORECASE)
+
+
+class Numbers(enum.Enum):
+    """What the numbers of segments called "Segment_5" or "5" are."""
+
+    ASSUMED = "assumed"
+    """TotalSegmentator's labels if the organs lie and are as large as these, else nothing that is known."""
+    TOTAL = "total"
+    """TotalSegmentator's labels; the user says so."""
+    OWN = "own"
+    """Numbers of somebody's own; the user says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,14 +104,25 @@ def _present_labels(voxels: np.ndarray) -> list[int]:
 def segment_of(label: Label, image: Any, value: int | None = None) -> Any:
     """Return a segment with a label's name, colour and code, and an image that holds its value, or another one."""
     segment = slicer.vtkSegment()
-    segment.SetName(label.display_name)
-    segment.SetColor(*(channel / 255 for channel in label.color_rgb))
     segment.SetLabelValue(label.value if value is None else value)
     segment.AddRepresentation(slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName(), image)
+    dress(segment, label)
+    return segment
+
+
+def dress(segment: Any, label: Label) -> None:
+    """Give a segment a label's name, colour, code and number."""
+    segment.SetName(label.display_name)
+    segment.SetColor(*(channel / 255 for channel in label.color_rgb))
     segment.SetTag(LABEL_TAG, str(label.value))
     if label.terminology is not None:
         segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), _terminology_text(label.terminology))
-    return segment
+
+
+def undress(segment: Any) -> None:
+    """Take from a segment the code and the number that `dress` gave it."""
+    for tag in (LABEL_TAG, slicer.vtkSegment.GetTerminologyEntryTagName()):
+        segment.RemoveTag(tag)
 
 
 def tagged_number(segment: Any) -> int:
@@ -141,7 +164,7 @@ class ExportedSegmentation:
     note: str = ""
 
 
-def export_segmentation(node: Any, folder: Path, numbered: bool = False) -> ExportedSegmentation:
+def export_segmentation(node: Any, folder: Path, meant: Numbers = Numbers.ASSUMED) -> ExportedSegmentation:
     """Write all segments at the segmentation's own reference geometry.
 
     Segments keep their names. Where all are only numbered ("Segment_5", "Label 5"), as those of a file without names,
@@ -151,8 +174,8 @@ def export_segmentation(node: Any, folder: Path, numbered: bool = False) -> Expo
     ----------
     folder : Path
         Where everything is written.
-    numbered : bool
-        Numbered segments are surely those of TotalSegmentator's table with that value.
+    meant : Numbers
+        What the numbers of numbered segments are.
 
     Raises
     ------
@@ -167,13 +190,13 @@ def export_segmentation(node: Any, folder: Path, numbered: bool = False) -> Expo
         )
     _ensure_labelmap(node)
     segments = [segmentation.GetSegment(identifier) for identifier in ids]
-    labels = labels_of(segments, numbered)
+    labels = labels_of(segments, meant is Numbers.TOTAL)
     if _overlap(segmentation):
         path, note = _write_masks(node, ids, labels, folder), _("Some segments overlap; each is measured whole.")
         return ExportedSegmentation(path, str(_write_table(labels, folder)), note)
     numbers = numbers_of(segments)
     path = folder / "segmentation.nii"
-    if not numbered and _may_be_totalsegmentators(numbers):
+    if meant is Numbers.ASSUMED and _may_be_totalsegmentators(numbers):
         write_nifti(path, *_merged_voxels(node, ids, numbers))
         return ExportedSegmentation(path, "")
     write_nifti(path, *_merged_voxels(node, ids, [label.value for label in labels]))

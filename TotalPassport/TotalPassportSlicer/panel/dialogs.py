@@ -57,6 +57,12 @@ class Dialogs:
         name = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Load a folder of masks"))
         return Path(name) if name else None
 
+    def choose_passports(self) -> list[Path]:
+        """Ask for files of passports; none if the user thinks better of it."""
+        kinds = _("Passports (*.json);;All files (*)")
+        names = qt.QFileDialog.getOpenFileNames(slicer.util.mainWindow(), _("Open passports"), "", kinds)
+        return [Path(name) for name in names]
+
     def choose_export(self, suggestion: str) -> Path | None:
         """Ask where to write a passport; None if the user thinks better of it."""
         kinds = _("Passport (*.json);;Table (*.csv);;Slicer markups (*.mrk.json)")

@@ -22,8 +22,7 @@ class TotalPassportParameterNode:
     confidence - whether runs are to tell how sure the networks are, and whether that is shown over the scan
     showCentroids, showAxes, showEllipsoids - what is shown of the selected organs
     showAllOrgans - whether it is shown of all organs instead
-    segmentationToDescribe - input of "Passport from segmentation"
-    numberedSegments - whether its segments named by numbers are TotalSegmentator's labels
+    segmentationToDescribe - input of "Make passport"
     firstPassport, secondPassport - text nodes of what is compared; the second scan is laid onto the first
     alignmentKind - how it may be moved for that: rigid, similarity, affine
     alignSurfaces - whether the organs' surfaces refine the alignment
@@ -46,7 +45,6 @@ class TotalPassportParameterNode:
     confidence: bool = False
     showAllOrgans: bool = False
     segmentationToDescribe: vtkMRMLSegmentationNode
-    numberedSegments: bool = False
     firstPassport: vtkMRMLTextNode
     secondPassport: vtkMRMLTextNode
     alignmentKind: str = "rigid"

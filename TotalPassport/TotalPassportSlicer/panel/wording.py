@@ -117,10 +117,10 @@ def _texts_of_measures() -> dict[HintCode, str]:
             "administrator can raise."
         ),
         HintCode.MEASURE_AGAIN: _(
-            "Measure the segmentation again: 'Make passport' in the section Passport from segmentation."
+            "Measure the segmentation again: 'Make passport' in the section Passport from segmentation or file."
         ),
         HintCode.MEASURE_AGAIN_OR_OMIT_ICP: _(
-            "Measure the segmentation again: 'Make passport' in the section Passport from segmentation. Or untick "
-            "'Use surfaces (ICP)'."
+            "Measure the segmentation again: 'Make passport' in the section Passport from segmentation or file. Or "
+            "untick 'Use surfaces (ICP)'."
         ),
     }

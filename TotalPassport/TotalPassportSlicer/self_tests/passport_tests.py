@@ -68,6 +68,22 @@ class PassportTests(SelfTestGround):
             centres = [organ.centroid_ras_mm for organ in passport.organs.values()]
             assert min(np.linalg.norm(position - centre) for centre in centres) < 1e-3
 
+    def test_a_passport_file_opens_as_after_a_run(self) -> None:
+        """A file that was made elsewhere gives the passport and all its nodes in an empty scene; what lacks is told."""
+        logic = self.logicIfInstalled()
+        nodes = self.describedBoxes(logic, "Boxes")
+        passport = logic.passportOf(nodes.document)
+        with folder() as place:
+            path = place / "boxes_passport.json"
+            logic.exportPassport(nodes.document, path)
+            slicer.mrmlScene.Clear(0)
+            opened = logic.openPassport(path)
+            again = logic.openPassport(path)
+        assert logic.passportOf(opened.nodes.document) == passport
+        assert opened.nodes.centroids.GetNumberOfControlPoints() == opened.nodes.table.GetNumberOfRows() == len(BOXES)
+        assert opened.remarks, "its segmentation is not beside it"
+        assert again.nodes.document is opened.nodes.document, "opening it again makes nothing twice"
+
     def test_two_scans_are_compared_and_aligned(self) -> None:
         """A scan that lies elsewhere is laid onto the first one and put back; what only one scan has is told."""
         logic = self.logicIfInstalled()

@@ -10,6 +10,7 @@ import slicer
 from TotalPassportLib.options import RunOptions
 
 from ..child.jobs import Status
+from ..child.scan_list import ScanState
 from ..nodes.sample_data import SAMPLE_NAME, register_sample_data
 from .ground import SECONDS, SelfTestGround, Stage, ended_well, number_of_nodes, private_folders, refusal
 
@@ -80,6 +81,19 @@ class RunTests(SelfTestGround):
             assert "Traceback" not in sentence, sentence
             assert number_of_nodes() == before
             assert private_folders(logic) == []
+
+    def test_several_scans_run_one_after_another(self) -> None:
+        """A scan that fails does not stop the others, and one table has the organs of all that are done."""
+        logic = self.logicIfInstalled()
+        bad = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Bad one")
+        slicer.util.updateVolumeFromArray(bad, np.zeros((3, 3, 3), np.int16))
+        good = sample_ct()
+        table = logic.runScans([bad, good], model="demo")
+        assert [entry.state for entry in logic.scans.entries] == [ScanState.FAILED, ScanState.DONE]
+        failed, done = logic.scans.entries
+        assert failed.sentence
+        organs = logic.passportOf(done.document).organs
+        assert table.node.GetNumberOfRows() == len(organs) >= 15
 
     def test_an_unknown_model_says_what_there_is(self) -> None:
         """A mistyped name ends with a sentence, not with a traceback."""

@@ -68,8 +68,7 @@ class TestDirection:
         passports = []
         for path in (source, tmp_path / "moved.nii.gz"):
             panel.parameters.segmentationToDescribe = slicer.util.loadSegmentation(str(path))
-            panel.ui.numberedCheckBox.checked = True
-            panel.ui.describeButton.click()
+            panel.ui.numbersButton.click()
             assert panel.wait().status.value == "done"
             passports.append(panel.parameters.passport)
         for fixed, moving in (passports, passports[::-1]):

@@ -10,12 +10,12 @@ import pytest
 
 
 def describe(panel: Any, segmentation: Any, numbered: bool = False) -> Any:
-    """Click through "Passport from segmentation" and return the passport."""
+    """Click through "Passport from segmentation or file" and return the passport."""
     panel.parameters.segmentationToDescribe = segmentation
-    panel.ui.numberedCheckBox.checked = numbered
+    button = panel.ui.numbersButton if numbered else panel.ui.describeButton
     panel.ui.show3DCheckBox.checked = False  # the surfaces of 61 organs take seconds, and nothing here looks at them
-    assert panel.ui.describeButton.enabled
-    panel.ui.describeButton.click()
+    assert button.enabled
+    button.click()
     outcome = panel.wait()
     assert outcome.status.value == "done", outcome.sentence
     return panel.passport()
@@ -93,6 +93,64 @@ def test_numbers_that_plausibly_are_totalsegmentators_are_named_so_and_the_note_
     assert passport.organs[5].name == "liver"
     assert passport.model["names_from"] == "assumed"
     assert "Names assumed: The file does not name its labels" in panel.ui.findingsLabel.text
+
+
+def terminology(segment: Any) -> str:
+    import slicer
+    import vtk
+
+    text = vtk.reference("")
+    segment.GetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), text)
+    return str(text)
+
+
+class TestNumberedSegments:
+    """Segments that Slicer has numbered are recognised without being told, and the user has the last word."""
+
+    def test_they_are_named_and_coloured_and_it_is_said_where_they_are_looked_at(self, panel: Any, torso: Any) -> None:
+        segment = torso.GetSegmentation().GetSegment("Segment_5")
+        color = segment.GetColor()
+        panel.parameters.segmentationToDescribe = torso
+        assert panel.ui.numbersLabel.text.startswith("Its segments have only numbers.")
+        describe(panel, torso)
+        assert segment.GetName() == "Liver"
+        np.testing.assert_allclose(segment.GetColor(), np.array([221, 130, 101]) / 255, atol=1e-6)
+        assert "SCT^10200004^Liver" in terminology(segment)
+        assert panel.ui.numbersLabel.text == (
+            "Its segments had only numbers, which were taken for TotalSegmentator's labels."
+        )
+        panel.check_organ("Liver", False)
+        assert "Liver" not in panel.shown_segments()
+        assert panel.ui.numbersButton.text == "They are not: only numbers again"
+        passport = describe(panel, torso, numbered=True)
+        assert (segment.GetName(), segment.GetColor(), terminology(segment)) == ("Segment_5", color, "")
+        assert {organ.name for organ in passport.organs.values()} == {f"Segment_{n}" for n in self.numbers(torso)}
+        panel.check_organ("Segment_5", False)
+        assert "Segment_5" not in panel.shown_segments()
+        assert panel.ui.numbersButton.text == "They are TotalSegmentator's labels"
+
+    def numbers(self, node: Any) -> list[str]:
+        return [name.removeprefix("Segment_") for name in node.GetSegmentation().GetSegmentIDs()]
+
+    @pytest.mark.parametrize("form", ["{}", "Label {}", "segment{}", "LABEL_{}"])
+    def test_however_slicer_or_another_program_numbers_them(self, panel: Any, form: str) -> None:
+        node = panel.add_boxes({form.format(1): 1, form.format(5): 2})
+        passport = describe(panel, node, numbered=True)
+        assert sorted(passport.organs) == [1, 5]
+        assert panel.segment_names(node) == ["Spleen", "Liver"]
+
+    def test_a_number_that_the_table_lacks_stays_one(self, panel: Any) -> None:
+        node = panel.add_boxes({"Segment_5": 1, "Segment_700": 2})
+        describe(panel, node, numbered=True)
+        assert panel.segment_names(node) == ["Liver", "Segment_700"]
+        describe(panel, node, numbered=True)
+        assert panel.segment_names(node) == ["Segment_5", "Segment_700"]
+
+    def test_segments_with_names_are_asked_nothing(self, panel: Any) -> None:
+        panel.ui.describeCollapsibleButton.collapsed = False
+        panel.parameters.segmentationToDescribe = panel.add_boxes({"Segment_5": 1, "Tumour": 2})
+        assert panel.ui.numbersLabel.isHidden()
+        assert panel.ui.numbersButton.isHidden()
 
 
 def test_numbers_that_may_be_anybodys_stay_numbers(panel: Any) -> None:
@@ -176,8 +234,10 @@ def segment_statistics_mm3(node: Any) -> dict[str, float]:
 
 def test_slicers_segment_statistics_gives_the_same_volumes_for_all_61_organs(panel: Any, torso: Any) -> None:
     passport = describe(panel, torso, numbered=True)
-    by_number = {f"Segment_{organ.label}": organ.volume_mm3 for organ in passport.organs.values()}
-    assert by_number == pytest.approx(segment_statistics_mm3(torso), rel=1e-6)
+    from TotalPassportSlicer.nodes.organs import name_and_color
+
+    by_name = {name_and_color(organ)[0]: organ.volume_mm3 for organ in passport.organs.values()}
+    assert by_name == pytest.approx(segment_statistics_mm3(torso), rel=1e-6)
 
 
 @pytest.mark.parametrize("overlapping", [False, True], ids=["apart", "overlapping"])
@@ -321,3 +381,31 @@ class TestFolderOfMasks:
         (sentence,) = panel.error_dialogs()
         assert sentence.startswith("No mask in ")
         assert panel.count("vtkMRMLSegmentationNode") == 0
+
+
+class TestOpenPassports:
+    """A button opens what was made elsewhere."""
+
+    def test_several_at_once_and_what_is_wrong_with_one_does_not_stop_the_others(
+        self, panel: Any, tmp_path: Path
+    ) -> None:
+        from support.passports import body
+        from TotalPassportLib.passport import write_passport
+
+        paths = [tmp_path / f"{name}_passport.json" for name in ("a", "b", "c")]
+        for number, path in enumerate(paths):
+            write_passport(body((1, 2, 5), seed=number), path)
+        paths[1].write_text("{}", encoding="utf-8")
+        panel.host.answers.expect("open_files", [str(path) for path in paths], matching="Open passports")
+        panel.ui.openPassportButton.click()
+        (error,) = panel.error_dialogs()
+        assert "b_passport.json' is not a valid passport" in error
+        assert panel.parameters.passport.GetName() == "c passport"
+        assert panel.table_texts(0) == ["Right kidney", "Liver", "Spleen"]
+        assert panel.ui.statusLabel.text.startswith("Opened 2 passports. No segmentation of 'a' lies beside")
+        assert "No segmentation of 'c' lies beside the passport" in panel.ui.logText.toPlainText()
+
+    def test_changing_ones_mind_opens_nothing(self, panel: Any) -> None:
+        panel.host.answers.expect("open_files", [])
+        panel.ui.openPassportButton.click()
+        assert panel.parameters.passport is None

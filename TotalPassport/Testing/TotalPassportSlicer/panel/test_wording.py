@@ -47,9 +47,9 @@ def test_the_buttons_and_sections_that_are_named_are_on_the_panel(wording: Any) 
     shown = set(re.findall(r"<string>([^<]+)</string>", design.read_text(encoding="utf-8")))
     joined = " ".join(wording.window_texts().values())
     named = set(re.findall(r"'([A-Z][^'{}]*)'", joined))
-    sections = set(re.findall(r"the section ([A-Z]\w+(?: from segmentation)?)", joined))
+    sections = set(re.findall(r"the section ([A-Z]\w+(?: from segmentation or file)?)", joined))
     assert {"Download", "Import file…", "Make passport"} <= named
-    assert {"Models", "Advanced", "Passport from segmentation"} <= sections
+    assert {"Models", "Advanced", "Passport from segmentation or file"} <= sections
     assert named | sections <= shown
 
 
