@@ -30,6 +30,7 @@ from TotalPassportSlicer.panel.confidence_layer import ConfidenceLayer
 from TotalPassportSlicer.panel.describe_panel import DescribePanel
 from TotalPassportSlicer.panel.dialogs import Dialogs
 from TotalPassportSlicer.panel.engine_panel import EnginePanel
+from TotalPassportSlicer.panel.follow_up_panel import FollowUpPanel
 from TotalPassportSlicer.panel.model_choice import ModelChoice
 from TotalPassportSlicer.panel.models_panel import ModelsPanel
 from TotalPassportSlicer.panel.parameters import TotalPassportParameterNode, run_options
@@ -93,6 +94,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.support = SupportPanel(self.ui, self.logic, self.panel, self.dialogs, self.models)
         self.describe = DescribePanel(self.ui, self.logic, self.panel, self.dialogs, self.start, self.showPassport)
         self.compare = ComparePanel(self.ui, self.logic, self.panel, self.dialogs)
+        self.followUp = FollowUpPanel(self.ui, self.logic, self.panel, self.dialogs)
         self.engine = EnginePanel(self.ui, self.logic, self.panel, self.dialogs, self._updateButtons)
         self.passport = PassportPanel(self.ui, self.logic, self.panel, self.dialogs)
         self.scans = ScansPanel(self.ui, self.logic, self.panel, self.dialogs, self.models)
@@ -138,6 +140,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Scans came or went."""
         if not slicer.mrmlScene.IsBatchProcessing():  # its end is heard of
             self.scans.look_at_scene()
+            self.followUp.look_at_scene()
 
     def initializeParameterNode(self) -> None:
         """Show the parameters of the present scene, with its first CT as the default input."""
@@ -197,7 +200,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def showPassport(self, nodes: ScanNodes, outputSegmentation: Any | None = None) -> None:
         """Show a passport that was made or opened, and let later runs put their organs where this one's are."""
         self.initializeParameterNode()  # a file may be opened while another module is shown
-        for section in (self.passport, self.confidence, self.compare):
+        for section in (self.passport, self.confidence, self.compare, self.followUp):
             section.forget()
         with slicer.util.NodeModify(self._parameterNode):
             self._parameterNode.passport = nodes.document
@@ -208,7 +211,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onSectionOpened(self, _collapsed: bool) -> None:
         """Hide again what is empty: a section that opens shows all that it holds."""
-        for each in (self.target, self.compare, self.scans, self.describe):
+        for each in (self.target, self.compare, self.followUp, self.scans, self.describe):
             each.show_again()
 
     def _onParametersChanged(self, caller: Any = None, event: Any = None) -> None:
@@ -221,6 +224,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.confidence.follow(parameters)
         self.describe.follow(parameters)
         self.compare.follow(parameters)
+        self.followUp.follow(parameters)
         self.scans.follow(parameters)
         self.engine.follow(parameters)
         self._updateButtons()
@@ -229,6 +233,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         update_buttons(self.ui, self.target.update(), self.logic.state, self.passport.organ_count)
         self.describe.update(self.logic.state)
         self.compare.update()
+        self.followUp.update()
         self.scans.update(self.target.why_not)
         self.models.update()
         self.engine.update()

@@ -14,6 +14,7 @@ from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.suggestions import did_you_mean
 from TotalPassportLib.models import store
+from TotalPassportLib.models.catalogue import list_models
 from TotalPassportLib.options import DEFAULT_OPTIONS, RunOptions, option_names
 
 from .child import tasks
@@ -231,6 +232,35 @@ class RunLogic:
         self._of_folder = True
         self.runner.start(batch_job(paths, Path(outputFolder), options, scans), ended, heard=finished is not None)
 
+    # -- what a run needs -----------------------------------------------------------------------------------------
+
+    def missingPackages(self, conversion: bool = False) -> list[str]:
+        """Return the Python packages that are needed and not installed, such as ``nibabel>=5.2``.
+
+        Parameters
+        ----------
+        conversion : bool
+            Also those that `downloadModel` needs.
+        """
+        return [name for names in _missing_packages(conversion).values() for name in names]
+
+    def installPackages(self, conversion: bool = False) -> None:
+        """Install them, without asking, and without touching those that Slicer brings along.
+
+        Raises
+        ------
+        TotalPassportError
+            It went wrong.
+        """
+        with package_work.exclusively(self.queue.packages_changed):
+            for file, names in _missing_packages(conversion).items():
+                self.queue.logged(installation.install_missing(names, file))
+
+    def missingModels(self, **options: Any) -> list[str]:
+        """Return the models that a run with these options needs and that are not installed, for `downloadModel`."""
+        there = {entry.name: entry.installed for entry in list_models()}
+        return [name for name in options_named(**options).models() if not there.get(name, True)]
+
     # -- models ---------------------------------------------------------------------------------------------------
 
     def downloadModel(self, *names: str) -> None:
@@ -279,6 +309,11 @@ class RunLogic:
         if self.queue.active:  # between two of its scans, too
             raise BadInput(_("Another run is still under way."), _("Wait for it or cancel it."))
         self._of_folder = self._of_folder and self.runner.busy
+
+
+def _missing_packages(conversion: bool) -> dict[Path, list[str]]:
+    files = (installation.REQUIREMENTS_FILE, *((installation.CONVERSION_FILE,) if conversion else ()))
+    return {file: names for file in files if (names := installation.missing_requirements(file))}
 
 
 def options_named(**options: Any) -> RunOptions:

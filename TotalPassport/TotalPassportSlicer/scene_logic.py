@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from .child.runner import JobRunner
 from .nodes import alignment_nodes, comparison_nodes, presentation
 from .nodes.documents import save_passport, stored_passport
+from .nodes.follow_up_nodes import FollowUp, follow_scans
 from .nodes.passport_opening import OpenedPassport, open_passport
 from .nodes.scan_nodes import ScanNodes
 from .nodes.surfaces import show_in_3d
@@ -59,6 +60,14 @@ class SceneLogic:
     def showPlot(self, first: Any, second: Any) -> None:
         """Show the plot of a comparison in the views; the layout changes if it has none for plots."""
         comparison_nodes.show_plot(first, second)
+
+    def followUp(self, scans: Sequence[Any]) -> FollowUp:
+        """Follow the organs of one patient over scans: passports' text nodes, volumes, or paths of passport files.
+
+        They are put in the order of time where that is known. Returns a FollowUp: its ``table``, ``organs``, ``text()``
+        and ``plot(organs)``.
+        """
+        return follow_scans(scans)
 
     def align(self, fixed: Any, moving: Any, kind: str = "rigid", surfaces: bool = True) -> Any:
         """Lay the scan of one passport's text node onto that of another; return the Alignment."""

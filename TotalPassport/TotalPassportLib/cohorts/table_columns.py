@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from ..comparison.repeatability import label_affine, uncertainty, voxels_of
+from ..comparison.over_time import found_by
+from ..comparison.repeatability import label_affine, volume_repeatability
 from ..passport.fields import COLUMNS, DERIVED_DECIMALS
 from ..passport.organ import OrganPassport, Passport
 
@@ -68,12 +69,6 @@ def _spacing(axis: int) -> _ScanValue:
     return lambda passport: round(float(passport.spacing_mm[axis]), DERIVED_DECIMALS)
 
 
-def _model(passport: Passport) -> str:
-    """Return what found the organs, or where their names come from: scans of other models are not of one kind."""
-    name = _at("model", "name")(passport)
-    return name if name else f"labels of {_at('model', 'labels')(passport) or 'unknown origin'}"
-
-
 def _task(passport: Passport) -> str | None:
     tasks = passport.model.get("tasks")
     if isinstance(tasks, list):
@@ -99,7 +94,7 @@ _SCAN_VALUES: dict[str, tuple[Kind, _ScanValue]] = {
     "created": ("text", _at("created")),
     "modality": ("text", _at("source", "modality")),
     "intensity_unit": ("text", _intensity_unit),
-    "model": ("text", _model),
+    "model": ("text", lambda passport: found_by(passport)[:_LONGEST]),
     "task": ("text", _task),
     "model_version": ("text", _at("model", "version")),
     "software_version": ("text", _at("software", "version")),
@@ -149,11 +144,5 @@ def _cell(value: Any) -> Any:
 
 
 def _repeatability(organ: OrganPassport, affine: Any) -> tuple[float | None, int]:
-    voxels = voxels_of(organ, affine)
-    if organ.volume_mm3 <= 0:
-        return None, voxels
-    percent = 100 * uncertainty(organ, affine).volume_fraction
-    return (round(percent, DERIVED_DECIMALS) if percent < _SENSELESS_PERCENT else None), voxels
-
-
-_SENSELESS_PERCENT = 1e6
+    percent, voxels = volume_repeatability(organ, affine)
+    return (None if percent is None else round(percent, DERIVED_DECIMALS)), voxels

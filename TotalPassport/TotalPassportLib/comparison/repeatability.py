@@ -117,6 +117,33 @@ def voxels_of(organ: OrganPassport, affine: np.ndarray) -> int:
     return round(min(organ.volume_mm3 / voxel_mm3, organ.voxel_count)) if voxel_mm3 > 0 else organ.voxel_count
 
 
+def volume_repeatability(organ: OrganPassport, affine: np.ndarray) -> tuple[float | None, int]:
+    """Return what a grid does to an organ's volume, which is all that is needed to judge a change of it later.
+
+    Parameters
+    ----------
+    organ : OrganPassport
+        Measured.
+    affine : np.ndarray
+        Of the grid that it was found on, see `label_affine`.
+
+    Returns
+    -------
+    sd_percent : float or None
+        The volume's standard deviation over all places that the grid might have; None where that means nothing.
+    voxels : int
+        How many voxels of the grid it has.
+    """
+    voxels = voxels_of(organ, affine)
+    if organ.volume_mm3 <= 0:
+        return None, voxels
+    percent = 100 * uncertainty(organ, affine).volume_fraction
+    return (percent if percent < _SENSELESS_PERCENT else None), voxels
+
+
+_SENSELESS_PERCENT = 1e6
+
+
 def factors_of(voxel_count: int) -> Factors | None:
     """Return the factors for an organ of so many voxels; None where it is too small to be judged."""
     fitting = [factors for factors in _classes() if factors.fewest_voxels <= voxel_count]

@@ -88,6 +88,9 @@ class RunListener:
     def logged(self, line: str) -> None:
         """Something for the log."""
 
+    def packages_changed(self) -> None:
+        """Packages begin to be changed, or are so no longer."""
+
     def surfaces_made(self, done: int, total: int) -> None:
         """So many of the surfaces are made for the 3D view; nothing else happens until all are."""
 

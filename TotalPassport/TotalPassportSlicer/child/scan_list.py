@@ -145,9 +145,8 @@ class ScanList:
             result = event["result"]
             if result["name"] in known:
                 error = result.get("error")
-                self.set(
-                    known[result["name"]], ScanState.FAILED if error else ScanState.DONE, error or organs_text(result)
-                )
+                state = ScanState.FAILED if error else ScanState.DONE
+                self.set(known[result["name"]], state, error or organs_text(int(result["num_organs"])))
 
 
 def organs_text(number: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+import slicer
 import vtk
 from vtk.util import numpy_support
 
@@ -73,6 +74,15 @@ def fill_table_node(node: Any, columns: Sequence[Column], rows: Sequence[Any]) -
     node.SetAndObserveTable(table)
     node.SetUseColumnTitleAsColumnHeader(True)
     node.SetLocked(True)
+
+
+def referred_node(node: Any, role: str, class_name: str, name: str) -> Any:
+    """Return the node that another one refers to in a role, made if there is none yet."""
+    found = node.GetNodeReference(role)
+    if found is None:
+        found = slicer.mrmlScene.AddNewNodeByClass(class_name, name)
+        node.SetNodeReferenceID(role, found.GetID())
+    return found
 
 
 def _node_column(column: Column, values: list[Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import slicer
 from slicer.i18n import tr as _
 
-from .columns import Column, fill_table_node
+from .columns import Column, fill_table_node, referred_node
 from .documents import stored_passport
 from .organs import change_words, name_and_color, sort_name
 
@@ -151,14 +151,14 @@ def _floor_tip(organ: OrganChange, kind: str) -> str:
 
 
 def _fill_chart(table: Any) -> None:
-    chart = _referred(table, _CHART, "vtkMRMLPlotChartNode", table.GetName())
+    chart = referred_node(table, _CHART, "vtkMRMLPlotChartNode", table.GetName())
     chart.SetTitle(table.GetName())
     chart.SetXAxisTitle(_("Organ"))
     chart.SetYAxisTitle(_("Volume change (%)"))
     chart.RemoveAllPlotSeriesNodeIDs()
     columns = (_("Volume change (%)"), _("Volume floor (%)"), _("Volume floor, downwards (%)"))
     for role, column in zip(_SERIES, columns, strict=True):
-        series = _referred(table, role, "vtkMRMLPlotSeriesNode", column)
+        series = referred_node(table, role, "vtkMRMLPlotSeriesNode", column)
         bars = role == _SERIES[0]
         series.SetAndObserveTableNodeID(table.GetID())
         series.SetPlotType(series.PlotTypeBar if bars else series.PlotTypeLine)
@@ -166,11 +166,3 @@ def _fill_chart(table: Any) -> None:
         series.SetLabelColumnName(_("Organ"))
         series.SetColor(*(_CHANGE_COLOR if bars else _FLOOR_COLOR))
         chart.AddAndObservePlotSeriesNodeID(series.GetID())
-
-
-def _referred(table: Any, role: str, class_name: str, name: str) -> Any:
-    node = table.GetNodeReference(role)
-    if node is None:
-        node = slicer.mrmlScene.AddNewNodeByClass(class_name, name)
-        table.SetNodeReferenceID(role, node.GetID())
-    return node

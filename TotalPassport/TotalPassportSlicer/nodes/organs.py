@@ -247,11 +247,16 @@ def _row(organ: OrganPassport, passport: Passport, own_color: tuple[int, int, in
 
 
 def name_and_color(organ: OrganPassport) -> tuple[str, tuple[int, int, int]]:
-    """Return an organ's name for people and its colour; those of the bundled tables or of a task if they have it."""
-    label = structure_named(organ.name)
-    if label is None or label.name != organ.name:
-        label = task_structures().get(organ.name)
-    return (label.display_name, label.color_rgb) if label is not None else (organ.name, GREY_RGB)
+    """Return an organ's name for people and its colour, see `structure_title`."""
+    return structure_title(organ.name)
+
+
+def structure_title(name: str) -> tuple[str, tuple[int, int, int]]:
+    """Return a structure's name for people and its colour; those of the bundled tables or of a task if they have it."""
+    label = structure_named(name)
+    if label is None or label.name != name:
+        label = task_structures().get(name)
+    return (label.display_name, label.color_rgb) if label is not None else (name, GREY_RGB)
 
 
 def axis_ends(organ: OrganPassport) -> np.ndarray:

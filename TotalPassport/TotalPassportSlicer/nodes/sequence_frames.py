@@ -147,3 +147,8 @@ class FrameNodes:
         slicer.mrmlScene.AddNode(document)
         document.SetNodeReferenceID(_SEQUENCE, self.sequence.GetID())
         return document
+
+
+def sequence_of_frame(document: Any) -> Any | None:
+    """Return the sequence that the frame of a passport's text node is in; None for what is no frame."""
+    return document.GetNodeReference(_SEQUENCE)

@@ -314,6 +314,8 @@ def test_frames_of_a_sequence_become_a_sequence_of_segmentations_and_passports(r
     assert [voxels for _number, voxels in sorted(liver)] == [16 * 14 * slices for slices in (11, 10, 9)]
     assert ready.parameters.passport.GetName() == f"{rows(ready, 0)[1]} passport"
     assert [len(ready.passport_named(name)) for name in passports()] == [3, 3, 3]
+    ready.click_organ("Liver")
+    ready.open_organ("Spleen")
     (table,) = table_nodes()
     assert table.GetName() == "Heart: organs of all scans"
     assert table.GetNumberOfRows() == 9
@@ -359,6 +361,7 @@ def test_a_folder_is_run_as_the_command_batch_does_and_that_finds_it_finished(
     assert run_all(panel, 300).status.value == "done"
     assert rows(panel, 0) == ["a", "b", "broken"]
     assert rows(panel) == ["✔ done", "✔ done", "✖ failed"]
+    assert rows(panel, 2)[0].endswith(" organs")
     assert "broken.nii.gz" in rows(panel, 2)[2]
     assert panel.ui.scansLabel.text == "3 scans: 2 done, 1 failed."
     assert panel.error_dialogs() == []
