@@ -34,7 +34,7 @@ def batch_job(inputs: Sequence[Path], output: Path, options: RunOptions, scans: 
     """
 
     def prepare(_folder: Path) -> dict[str, Any]:
-        scans.fill(())
+        scans.fill((), output)
         return {
             "schema": JOB_SCHEMA,
             "action": "batch",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from slicer.i18n import tr as _
@@ -69,15 +70,18 @@ class ScanList:
     ----------
     changed : callable
         Called with an entry that has changed, or with None when the list itself has.
+    folder : Path, optional
+        Where the results are, of scans on a disk.
     """
 
     def __init__(self, entries: Iterable[ScanEntry] = ()) -> None:
         self.entries: list[ScanEntry] = list(entries)
         self.changed: Callable[[ScanEntry | None], None] = _ignore
+        self.folder: Path | None = None
 
-    def fill(self, entries: Iterable[ScanEntry]) -> None:
+    def fill(self, entries: Iterable[ScanEntry], folder: Path | None = None) -> None:
         """Hold these scans in place of those before."""
-        self.entries = list(entries)
+        self.entries, self.folder = list(entries), folder
         self.changed(None)
 
     def set(self, entry: ScanEntry, state: ScanState, sentence: str = "") -> None:
@@ -124,6 +128,15 @@ class ScanList:
         parts = [text.format(n=self.count(state)) for state, text in words.items() if self.count(state)]
         scans = _("1 scan") if total == 1 else _("{n} scans").format(n=total)
         return f"{scans}: {', '.join(parts)}."
+
+    def passport_file(self, entry: ScanEntry) -> Path | None:
+        """Return the passport on the disk of a scan that is done; None without one."""
+        if self.folder is None or entry.state is not ScanState.DONE:
+            return None
+        from TotalPassportLib.batches.batch_results import read_results  # lazily: see the package's note
+
+        paths = {result["name"]: result["passport_path"] for result in read_results(self.folder)}
+        return self.folder / paths[entry.title] if paths.get(entry.title) else None
 
     def hear(self, event: Event) -> None:
         """Follow the events of a batch in the child process, see docs/formats.md."""

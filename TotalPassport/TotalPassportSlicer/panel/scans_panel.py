@@ -240,8 +240,22 @@ class ScansPanel:
 
     def _on_row(self, index: Any) -> None:
         entry = self._table.row_at(index)
-        if entry is not None and is_passport(entry.document):
+        if entry is None:
+            return
+        if is_passport(entry.document):
             self._show_scan(entry)
+        else:
+            self._open(entry)
+
+    def _open(self, entry: ScanEntry) -> None:
+        """Open what a scan's run has written onto the disk, with its segmentation and the scan itself."""
+        with ErrorsShown(self._panel, self._dialogs.error), slicer.util.WaitCursor():
+            path = self._logic.scans.passport_file(entry)
+            if path is not None:
+                opened = self._logic.openPassport(path)
+                entry.document = opened.nodes.document
+                self._panel.say(" ".join([_("Opened {path}.").format(path=path), *opened.remarks]))
+                self._show_scan(entry)
 
     def _show_scan(self, entry: ScanEntry) -> None:
         """Show one of the scans with its organs, and hide what was made of the others."""

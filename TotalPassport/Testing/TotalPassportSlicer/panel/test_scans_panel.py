@@ -370,6 +370,13 @@ def test_a_folder_is_run_as_the_command_batch_does_and_that_finds_it_finished(
     text = (output / "organs.csv").read_text(encoding="utf-8")
     assert table.GetNumberOfRows() == len(list(csv.DictReader(io.StringIO(text))))
     events: list[Any] = []
+    panel._click_row(panel.ui.scansTableView, 1)
+    assert panel.parameters.passport.GetName() == "b passport"
+    assert len(panel.table_texts(0)) == len(panel.passport())
+    assert panel.nodes().segmentation is not None
+    assert panel.nodes().source.IsA("vtkMRMLScalarVolumeNode")
+    panel._click_row(panel.ui.scansTableView, 2)
+    assert panel.parameters.passport.GetName() == "b passport", "what failed has nothing to open"
     done = batch(folder, output, RunOptions(model="demo"), on_event=events.append)
     assert done.n_run == 1, "only the one that failed is tried again"
     assert next(event for event in events if event["event"] == "subjects")["finished"] == ["a", "b"]
