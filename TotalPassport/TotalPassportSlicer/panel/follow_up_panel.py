@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +107,7 @@ class FollowUpPanel:
     def show_again(self) -> None:
         """Hide what is empty: a section that opens shows all that it holds."""
         selected = self._scans.selected()
-        self._scans.fill(self._documents)
+        self._scans.fill(list(self._documents))  # of its own, for the order changes
         if selected and selected[0] in self._documents:
             self._ui.followedScansTableView.selectRow(self._documents.index(selected[0]))
         self._fill_trends()
@@ -213,9 +213,6 @@ def _scan_columns() -> tuple[Column, ...]:
 
 
 def _trend_columns() -> tuple[Column, ...]:
-    def percent(value: float | None) -> str:
-        return "–" if value is None else f"{round(value, 1) + 0.0:+.1f} %"
-
     return (
         Column(
             title=_("Organ"),
@@ -227,7 +224,7 @@ def _trend_columns() -> tuple[Column, ...]:
             title=_("Biggest change"),
             meaning=_("Of the volume, against the first scan"),
             value=lambda trend: trend.biggest.change_percent,
-            text=lambda trend: percent(trend.biggest.change_percent),
+            text=lambda trend: _percent(trend.biggest.change_percent),
             tip=lambda trend: _("In {scan}").format(scan=trend.biggest.measured.scan),
             color=lambda trend: SEVERITY_COLORS["warning"] if trend.biggest.beyond_floor else None,
             bold=lambda trend: bool(trend.biggest.beyond_floor),
@@ -238,18 +235,23 @@ def _trend_columns() -> tuple[Column, ...]:
             meaning=_("Whether that is more than the voxel grid alone can do, or why nothing can be said of it"),
             value=lambda trend: _("volume") if trend.biggest.beyond_floor else trend.biggest.remark,
         ),
-        Column(
-            title=_("Last"),
-            meaning=_("Change of the volume in the last scan, against the first one"),
-            value=lambda trend: trend.last.change_percent,
-            text=lambda trend: percent(trend.last.change_percent),
-            is_number=True,
+        _of_percent(
+            _("Last"),
+            _("Change of the volume in the last scan, against the first one"),
+            lambda trend: trend.last.change_percent,
         ),
-        Column(
-            title=_("Grid"),
-            meaning=_("What the voxel grid alone may do to the volume"),
-            value=lambda trend: trend.biggest.floor_percent,
-            text=lambda trend: "–" if trend.biggest.floor_percent is None else f"{trend.biggest.floor_percent:.1f} %",
-            is_number=True,
+        _of_percent(
+            _("Grid"),
+            _("What the voxel grid alone may do to the volume, either way"),
+            lambda trend: trend.biggest.floor_percent,
         ),
     )
+
+
+def _of_percent(title: str, meaning: str, value: Callable[[_Trend], float | None]) -> Column:
+    return Column(title=title, meaning=meaning, value=value, text=lambda trend: _percent(value(trend)), is_number=True)
+
+
+def _percent(value: float | None) -> str:
+    # Adding 0 turns the negative zeros that rounding leaves into plain ones.
+    return "–" if value is None else f"{round(value, 1) + 0.0:+.1f} %"
