@@ -164,10 +164,6 @@ class ScanQueue(RunListener):
         title = self._current.entry.title if self.active and self._current is not None else ""
         self.listener.logged(f"{title}: {line}" if title else line)
 
-    def surfaces_made(self, done: int, total: int) -> None:
-        """Hand on how many surfaces are made."""
-        self.listener.surfaces_made(done, total)
-
     def packages_changed(self) -> None:
         """Hand on that packages are being changed, or no longer are."""
         self.listener.packages_changed()
