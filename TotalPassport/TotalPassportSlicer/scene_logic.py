@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from .child.runner import JobRunner
-from .nodes import alignment_nodes, comparison_nodes, presentation
+from .nodes import alignment_nodes, comparison_nodes, presentation, segment_export
 from .nodes.documents import save_passport, stored_passport
 from .nodes.follow_up_nodes import FollowUp, follow_scans
 from .nodes.passport_opening import OpenedPassport, open_passport
@@ -31,6 +31,26 @@ class SceneLogic:
     def exportPassport(self, textNode: Any, path: str | Path) -> None:
         """Write a stored passport to a file, whole or not at all: JSON, or what its ending says (.csv, .mrk.json)."""
         save_passport(textNode, Path(path))
+
+    def exportSegments(
+        self,
+        textNode: Any,
+        folder: str | Path,
+        kind: str = "STL",
+        labels: Collection[int] | None = None,
+        mayReplace: Callable[[Sequence[str]], bool] = lambda _names: False,
+    ) -> list[Path]:
+        """Write the segments of a passport's organs into a folder: STL, OBJ or NIfTI; return the files.
+
+        Without ``labels`` all are written. Files that are there are replaced only if ``mayReplace`` says so of their
+        names; otherwise nothing is written.
+        """
+        nodes = ScanNodes(textNode)
+        return segment_export.export_segments(nodes, stored_passport(textNode), Path(folder), kind, labels, mayReplace)
+
+    def exportToDicom(self, textNode: Any) -> None:
+        """Open Slicer's own dialog that exports to DICOM, for the segmentation of a passport's text node."""
+        segment_export.open_dicom_export(ScanNodes(textNode))
 
     def show(self, nodes: ScanNodes, surfaces: bool, centroids: bool, axes: bool, ellipsoids: bool = False) -> None:
         """Show or hide the parts of a scan's passport."""

@@ -41,6 +41,13 @@ class Terminology:
     modifier: Code | None = None
 
 
+ANATOMY = Terminology(
+    category=Code(scheme="SCT", code="123037004", meaning="Anatomical Structure"),
+    type=Code(scheme="SCT", code="91723000", meaning="Anatomical structure"),
+)
+"""What a structure is, for those who demand a code, that has none of its own."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Label:
     """One structure of a table; ``color_rgb`` has three values of 0..255, ``tissue`` is ``bone`` or unknown."""

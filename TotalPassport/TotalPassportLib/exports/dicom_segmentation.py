@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import __version__
 from ..base.errors import BadInput
-from ..base.labels import Code, Label, Terminology
+from ..base.labels import ANATOMY, Code, Label
 from ..base.memory import require_memory
 from ..image.dicom.dicom_header import Plane
 from .label_layer import LabelLayer
@@ -18,11 +18,6 @@ from .label_layer import LabelLayer
 MANUFACTURER = "TotalPassport"
 SERIES_NUMBERS = {"segmentation": 9001, "report": 9002, "structures": 9003}
 """High, so that they do not take those of the scanner's."""
-ANATOMY = Terminology(
-    category=Code(scheme="SCT", code="123037004", meaning="Anatomical Structure"),
-    type=Code(scheme="SCT", code="91723000", meaning="Anatomical structure"),
-)
-"""What a structure is that has no code of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)

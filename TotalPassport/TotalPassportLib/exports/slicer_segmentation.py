@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from ..base.labels import Code, Label, Terminology
+from ..base.labels import ANATOMY, Code, Label, Terminology
 from ..image.itk_writer import itk_image, write_itk
 from .label_layer import LabelLayer
 
@@ -75,14 +75,12 @@ def _segment_fields(number: int, label: Label, layer: int, box: tuple[slice, ...
         "LabelValue": str(label.value),
         "Layer": str(layer),
         "Extent": " ".join(f"{side.start} {side.stop - 1}" for side in box),
-        "Tags": f"{_terminology_tag(label.terminology)}Segmentation.Status:completed|",
+        "Tags": f"{_terminology_tag(label.terminology or ANATOMY)}Segmentation.Status:completed|",
     }
     return {f"Segment{number}_{key}": value for key, value in values.items()}
 
 
-def _terminology_tag(terminology: Terminology | None) -> str:
-    if terminology is None:
-        return ""
+def _terminology_tag(terminology: Terminology) -> str:
     codes = [
         TERMINOLOGY_CONTEXT,
         _code(terminology.category),

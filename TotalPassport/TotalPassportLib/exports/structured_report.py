@@ -12,10 +12,10 @@ from typing import Any
 from .. import __version__
 from ..base.errors import BadInput
 from ..base.files import DATA_FOLDER, read_json
-from ..base.labels import Code
+from ..base.labels import ANATOMY, Code
 from ..passport import Passport
 from ..passport.organ import OrganPassport
-from .dicom_segmentation import ANATOMY, SERIES_NUMBERS, SegmentationObject, coded, device
+from .dicom_segmentation import SERIES_NUMBERS, SegmentationObject, coded, device
 
 
 def structured_report(passport: Passport, segmentation: SegmentationObject, headers: Sequence[Any]) -> Any:

@@ -160,8 +160,9 @@ def found_layers(result: Event, options: RunOptions) -> list[SegmentLayer]:
     # A task that finds none of the structures that were asked for did not run.
     ran = [load_task(name) for name in options.task if files[name].is_file()] if "task_labels" in result else []
     if len(ran) < 2:
-        table = ran[0].labels if ran else find_model(options.models()[0]).labels
-        return [SegmentLayer(voxels=volumes.read_labels(Path(result["segmentation"])), labels=table)]
+        name = ran[0].name if ran else options.models()[0]
+        table = ran[0].labels if ran else find_model(name).labels
+        return [SegmentLayer(voxels=volumes.read_labels(Path(result["segmentation"])), labels=table, found_by=name)]
     names = [label.name for task in ran for label in task.labels.values()]
     return [
         SegmentLayer(
@@ -170,6 +171,7 @@ def found_layers(result: Event, options: RunOptions) -> list[SegmentLayer]:
                 value: replace(_called(task.name, label, names.count(label.name) > 1), value=task.number(value))
                 for value, label in task.labels.items()
             },
+            found_by=task.name,
         )
         for task in ran
     ]

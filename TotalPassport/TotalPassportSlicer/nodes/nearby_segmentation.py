@@ -54,7 +54,9 @@ def load_segmentation_of(passport: Passport, path: Path, name: str) -> tuple[Any
     )
     _refuse(path, match.reason)
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    fill_segmentation(node, [SegmentLayer(voxels=image.voxels, labels=labels_of_organs(passport))], image.grid)
+    found_by = "" if "names_from" in passport.model else str(passport.model.get("name", ""))
+    layer = SegmentLayer(voxels=image.voxels, labels=labels_of_organs(passport), found_by=found_by)
+    fill_segmentation(node, [layer], image.grid)
     return node, match
 
 

@@ -15,7 +15,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import BadInput
-from TotalPassportLib.base.labels import Label, load_label_table, numbered_label, structure_named
+from TotalPassportLib.base.labels import ANATOMY, Label, load_label_table, numbered_label, structure_named
 
 from .volumes import image_voxels, oriented_image, write_nifti
 
@@ -26,6 +26,9 @@ SURFACE_OPACITY = 0.4
 
 LABEL_TAG = "TotalPassport.Label"
 """Of a segment that a run made: the number of its organ in the passport."""
+
+_LONGEST_TEXT = 64
+"""Of DICOM's value representation LO."""
 
 _MAX_LABEL = 32767
 """Slicer merges segments into signed 16-bit voxels."""
@@ -54,10 +57,13 @@ class SegmentLayer:
         Label values ``[i, j, k]``.
     labels : mapping of int to Label
         What the segment of each value is called and which number its organ has in the passport (`Label.value`).
+    found_by : str
+        The model that has found them, which a DICOM segmentation of them has to name; empty if that is not known.
     """
 
     voxels: np.ndarray
     labels: Mapping[int, Label]
+    found_by: str = ""
 
 
 def fill_segmentation(node: Any, layers: Sequence[SegmentLayer], volume_node: Any) -> None:
@@ -87,7 +93,10 @@ def fill_segmentation(node: Any, layers: Sequence[SegmentLayer], volume_node: An
             image = oriented_image(layer.voxels, volume_node)
             for value in _present_labels(layer.voxels):
                 label = layer.labels.get(value) or numbered_label(value)
-                segmentation.AddSegment(segment_of(label, image, value), label.name)
+                segment = segment_of(label, image, value)
+                if layer.found_by:
+                    _say_who_found(segment, layer.found_by)
+                segmentation.AddSegment(segment, label.name)
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
             node.GetDisplayNode().SetOpacity3D(SURFACE_OPACITY)
@@ -110,13 +119,20 @@ def segment_of(label: Label, image: Any, value: int | None = None) -> Any:
     return segment
 
 
+def _say_who_found(segment: Any, model: str) -> None:
+    """State what Slicer's DICOM export writes of a segment: without it, that a hand has drawn it."""
+    segment.SetTag("DICOM.SegmentAlgorithmType", "AUTOMATIC")
+    segment.SetTag("DICOM.SegmentAlgorithmName", f"TotalPassport, {model}"[:_LONGEST_TEXT])
+
+
 def dress(segment: Any, label: Label) -> None:
     """Give a segment a label's name, colour, code and number."""
     segment.SetName(label.display_name)
     segment.SetColor(*(channel / 255 for channel in label.color_rgb))
     segment.SetTag(LABEL_TAG, str(label.value))
-    if label.terminology is not None:
-        segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), _terminology_text(label.terminology))
+    # Slicer's DICOM export refuses segments without a code.
+    code = _terminology_text(label.terminology or ANATOMY)
+    segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), code)
 
 
 def undress(segment: Any) -> None:

@@ -63,6 +63,11 @@ class Dialogs:
         names = qt.QFileDialog.getOpenFileNames(slicer.util.mainWindow(), _("Open passports"), "", kinds)
         return [Path(name) for name in names]
 
+    def choose_segments_folder(self) -> Path | None:
+        """Ask for the folder that segments are written into; None if the user thinks better of it."""
+        name = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Export segments into a folder"))
+        return Path(name) if name else None
+
     def choose_export(self, suggestion: str) -> Path | None:
         """Ask where to write a passport; None if the user thinks better of it."""
         kinds = _("Passport (*.json);;Table (*.csv);;Slicer markups (*.mrk.json)")

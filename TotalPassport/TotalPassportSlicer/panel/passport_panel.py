@@ -15,6 +15,7 @@ from .dialogs import Dialogs
 from .label_thinning import LabelThinning
 from .organ_table import OrganTable
 from .run_panel import ErrorsShown, RunPanel
+from .segments_button import SegmentsButton, has_segments
 
 
 class PassportPanel:
@@ -50,6 +51,9 @@ class PassportPanel:
         ui.colorButton.connect("clicked(bool)", lambda _checked=False: self._on_color())
         ui.copyButton.connect("clicked(bool)", lambda _checked=False: self._on_copy())
         ui.exportButton.connect("clicked(bool)", self._on_export)
+        self._segments = SegmentsButton(
+            ui.exportSegmentsButton, logic, panel, dialogs, lambda: (self._node, self._table.selected)
+        )
 
     @property
     def organ_count(self) -> int:
@@ -100,6 +104,7 @@ class PassportPanel:
 
     def _fill(self) -> None:
         self._look_at_segments()
+        self._segments.update(self._passport is not None and has_segments(self._node))
         if self._passport is None:
             self._table.fill([], None)
         else:
