@@ -78,23 +78,16 @@ def demo_pictures(host: Any, folder: Path) -> None:
     host.reset()
 
 
-def describe_real_ct(host: Any, panel: Any, folder: Path) -> None:
-    """Make the passport of TotalSegmentator's example, as a user does who has its labels.
-
-    The command line turns the label file into a segmentation with names and colours; Slicer loads it beside the CT.
-    """
+def describe_real_ct(host: Any, panel: Any) -> None:
+    """Load TotalSegmentator's example and the labels that it has published of it, and make their passport."""
     import slicer
-    from TotalPassportLib.cli.main import main
 
     volume = slicer.util.loadVolume(str(SHARED_DATA / REAL_CT))
     volume.GetDisplayNode().SetAutoWindowLevel(False)
     volume.GetDisplayNode().SetWindowLevelMinMax(*CT_ABDOMEN_HU)
     slicer.util.setSliceViewerLayers(background=volume)
     host.enter(panel.widget)
-    named = folder / "example_ct.seg.nrrd"
-    assert main(["passport", str(SHARED_DATA / REAL_LABELS), "-o", str(folder), "--format", "seg.nrrd", "--quiet"]) == 0
-    next(folder.glob("*.seg.nrrd")).rename(named)
-    describe(panel, slicer.util.loadSegmentation(str(named)))
+    describe(panel, slicer.util.loadSegmentation(str(SHARED_DATA / REAL_LABELS)))
 
 
 def describe(panel: Any, segmentation: Any) -> None:
@@ -120,8 +113,7 @@ def torso_pictures(host: Any, folder: Path) -> None:
     from picture_window import panel_picture, rest, views_picture, window_picture
 
     panel = open_panel(host)
-    with tempfile.TemporaryDirectory() as temporary:
-        describe_real_ct(host, panel, Path(temporary))
+    describe_real_ct(host, panel)
     host.render_slice_view("Green", folder / "slice.png", VIEW_SIZE)
     show_only_what_is_not_in_the_way(panel)
     host.render_3d_view(folder / "organs_3d.png", VIEW_SIZE, "oblique", 1.5)
@@ -152,8 +144,8 @@ def alignment_pictures(host: Any, folder: Path) -> None:
     from TotalPassportSlicer.nodes.scan_nodes import PASSPORT_ATTRIBUTE
 
     panel = open_panel(host)
+    describe_real_ct(host, panel)
     with tempfile.TemporaryDirectory() as temporary:
-        describe_real_ct(host, panel, Path(temporary))
         show_only_what_is_not_in_the_way(panel)
         second = Path(temporary, "second_scan.nii.gz")
         write_second_scan(SHARED_DATA / REAL_LABELS, second)
