@@ -60,6 +60,7 @@ def test_cancelling_in_the_middle_of_inference_leaves_nothing(panel: Any, real_c
     assert panel.ui.applyButton.text == "Apply"
 
 
+@pytest.mark.slow
 def test_the_modules_own_tests_pass(panel: Any) -> None:
     panel.run_module_test()
     told = [shown.text for shown in panel.host.answers.take("delay")]
