@@ -6,7 +6,7 @@ names only; whoever opens them checks that they are the passport's (`passport.se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class NearbyFiles:
     stem : str
         The scan's name, as the passport's file has it.
     segmentations, scans : tuple of Path
-        What is there, the likeliest first.
+        What is there, the likeliest first. A folder is one of masks.
     """
 
     stem: str
@@ -40,7 +40,7 @@ class NearbyFiles:
 def files_near_passport(passport: Path) -> NearbyFiles:
     """Return the files beside a passport that may belong to it."""
     stem, folder = passport_stem(passport), passport.parent
-    options = RunOptions(format=SEGMENTATION_FORMATS)
+    options = RunOptions(format=SEGMENTATION_FORMATS, masks=True)
     usual = OutputPaths.in_folder(folder, stem, options)
     # Of a passport made of a segmentation, and of a run whose result was given a name, the file is called as its stem.
     named = [folder / f"{stem}{ending}" for ending in _IMAGE_ENDINGS]
@@ -52,8 +52,11 @@ def files_near_passport(passport: Path) -> NearbyFiles:
         places.append(batch.path.parent)
     segmentations = [path for paths in written for path in _segmentations(paths)]
     scans = [place / f"{stem}{ending}" for place in places for ending in _IMAGE_ENDINGS]
+    masks = [path for path in (folder / stem, *(paths.masks for paths in written)) if path is not None]
     return NearbyFiles(
-        stem, tuple(_present([*segmentations, *named])), tuple(_present([*scans, *_scans_of_batch(folder, passport)]))
+        stem,
+        (*_present([*segmentations, *named]), *_present(masks, Path.is_dir)),
+        tuple(_present([*scans, *_scans_of_batch(folder, passport)])),
     )
 
 
@@ -89,11 +92,11 @@ def _scans_of_batch(folder: Path, passport: Path) -> Iterator[Path]:
             yield entry.scan.path
 
 
-def _present(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the paths at which there is a file, each once."""
+def _present(paths: Iterable[Path], is_there: Callable[[Path], bool] = Path.is_file) -> Iterator[Path]:
+    """Yield the paths at which there is a file, or a folder, each once."""
     for path in dict.fromkeys(paths):
         try:
-            if path.is_file():
+            if is_there(path):
                 yield path
         except (OSError, ValueError):  # such as a name that is too long
             continue

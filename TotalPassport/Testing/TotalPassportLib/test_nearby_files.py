@@ -57,5 +57,11 @@ def test_a_batch_and_its_scans_are_found_wherever_those_were(tmp_path: Path) -> 
     assert files_near_passport(paths.passport).scans == (tmp_path / "ct.nrrd",)
 
 
+def test_folders_of_masks_come_last(tmp_path: Path) -> None:
+    touch(tmp_path / "ct_segmentation.nii.gz", tmp_path / "ct_masks" / "liver.nii.gz", tmp_path / "ct" / "liver.nii.gz")
+    found = files_near_passport(tmp_path / "ct_passport.json").segmentations
+    assert found == (tmp_path / "ct_segmentation.nii.gz", tmp_path / "ct", tmp_path / "ct_masks")
+
+
 def test_a_name_that_no_file_can_have_is_no_error(tmp_path: Path) -> None:
     assert files_near_passport(tmp_path / ("x" * 250 + "_passport.json")).segmentations == ()

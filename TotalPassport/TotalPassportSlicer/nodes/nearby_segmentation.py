@@ -14,8 +14,9 @@ from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.labels import Label
 
 from .label_files import LabelFile
+from .mask_import import load_masks
 from .organs import name_and_color
-from .segmentations import LABEL_TAG, SegmentLayer, fill_segmentation, tagged_number
+from .segmentations import LABEL_TAG, SURFACE_OPACITY, SegmentLayer, fill_segmentation, tagged_number
 from .volumes import image_voxels, to_array
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def load_segmentation_of(passport: Passport, path: Path, name: str) -> tuple[Any
     passport : Passport
         What was measured of it.
     path : Path
-        A label image, or Slicer's own format, whose segments may overlap.
+        A label image, Slicer's own format, whose segments may overlap, or a folder of masks.
     name : str
         Of the node.
 
@@ -42,9 +43,11 @@ def load_segmentation_of(passport: Passport, path: Path, name: str) -> tuple[Any
     BadInput
         The file cannot be read, or is another segmentation than the passport's; the scene is as before.
     """
+    if path.is_dir():
+        return _proven(_load_masks(path, name), passport, path)
     file = LabelFile(path)
     if path.name.lower().endswith(_SLICERS_OWN):
-        return _load_slicers_own(passport, file, path, name)
+        return _proven(_load_slicers_own(file, path, name), passport, path)
     from TotalPassportLib.passport import segmentation_match  # lazily, as all that knows passports
 
     _refuse(path, segmentation_match.other_grid(passport, file.shape, file.affine))
@@ -89,14 +92,35 @@ def _other_segmentation(path: Path, reason: str) -> BadInput:
     )
 
 
-def _load_slicers_own(passport: Passport, file: LabelFile, path: Path, name: str) -> tuple[Any, SegmentationMatch]:
+def _load_slicers_own(file: LabelFile, path: Path, name: str) -> Any:
     node = slicer.modules.segmentations.logic().LoadSegmentationFromFile(str(path), True, name)
     if node is None:
         raise BadInput(
             _("'{path}' cannot be read as a segmentation.").format(path=path), _("Slicer's log may say why.")
         )
+    _state_grid(node.GetSegmentation(), file)
+    node.CreateDefaultDisplayNodes()
+    node.GetDisplayNode().SetOpacity3D(SURFACE_OPACITY)
+    return node
+
+
+def _load_masks(folder: Path, name: str) -> Any:
     try:
-        _state_grid(node.GetSegmentation(), file)
+        node = load_masks(folder, lambda _note: None)
+    except ImportError as error:  # what reads masks is installed with the first run
+        raise BadInput(
+            _("The masks in '{folder}' cannot be read because the Python package '{package}' is missing.").format(
+                folder=folder, package=(error.name or "").partition(".")[0]
+            ),
+            _("Click Apply once; it offers to install what is missing."),
+        ) from error
+    node.SetName(slicer.mrmlScene.GenerateUniqueName(name))
+    return node
+
+
+def _proven(node: Any, passport: Passport, path: Path) -> tuple[Any, SegmentationMatch]:
+    """Return a segmentation node that was loaded if it is the passport's; else take it from the scene again."""
+    try:
         return node, _recognise_segments(node, passport, path)
     except BadInput:
         slicer.mrmlScene.RemoveNode(node)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.i18n import tr as _
-from TotalPassportLib.base.errors import BadInput
+from TotalPassportLib.base.errors import BadInput, as_user_error
 from TotalPassportLib.base.files import sha256_of
 
 from . import presentation
@@ -53,8 +53,9 @@ def open_passport(path: Path) -> OpenedPassport:
     from TotalPassportLib.nearby_files import files_near_passport  # lazily, as all that knows passports
     from TotalPassportLib.passport import read_passport
 
-    passport = read_passport(path)
-    text = path.read_text(encoding="utf-8")
+    with as_user_error():
+        passport = read_passport(path)
+        text = path.read_text(encoding="utf-8")
     near = files_near_passport(path)
     nodes = _holding(text) or ScanNodes.named(near.stem)
     remarks: list[str] = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +223,67 @@ def test_what_slicer_saved_anew_is_still_the_passports_and_what_was_edited_is_no
     assert "ct_segmentation.seg.nrrd' is not the segmentation" in told
     assert "spleen has 0 voxels" in told
     assert len(panel.segment_names(panel.nodes().segmentation)) == 3
+
+
+@pytest.fixture
+def overlapping(tmp_path: Path) -> Path:
+    """A folder of masks of which two overlap, with its passport beside it."""
+    from TotalPassportLib.description_run import describe
+
+    masks = tmp_path / "patient"
+    masks.mkdir()
+    tumour = np.zeros((40, 36, 30), np.uint8)
+    tumour[20:24, 16:20, 17:22] = 1
+    for name, voxels in {"liver": labels() == 5, "spleen": labels() == 1, "tumour": tumour}.items():
+        save(voxels.astype(np.uint8), masks / f"{name}.nii.gz")
+    describe(masks, tmp_path / "patient_passport.json")
+    return tmp_path / "patient_passport.json"
+
+
+def test_a_folder_of_masks_beside_its_passport_is_its_segmentation(panel: Any, overlapping: Path) -> None:
+    assert drop(panel, overlapping) == []
+    node = panel.nodes().segmentation
+    assert node.GetName() == "patient segmentation"
+    assert sorted(panel.segment_names(node)) == ["Liver", "Spleen", "tumour"]
+    panel.check_organ("tumour", False)
+    assert sorted(panel.shown_segments()) == ["Liver", "Spleen"]
+
+
+def test_a_changed_mask_is_noticed(panel: Any, overlapping: Path) -> None:
+    save((shifted() == 5).astype(np.uint8), overlapping.parent / "patient" / "liver.nii.gz")
+    (told,) = drop(panel, overlapping)
+    assert "liver lies elsewhere" in told
+    assert panel.count("vtkMRMLSegmentationNode") == 0
+
+
+def test_masks_need_a_package_and_say_so(panel: Any, overlapping: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_package(monkeypatch, "nibabel")
+    for name in [name for name in sys.modules if name.startswith("TotalPassportLib.image.")]:
+        monkeypatch.delitem(sys.modules, name)
+    (told,) = drop(panel, overlapping)
+    assert "the Python package 'nibabel' is missing" in told
+    assert panel.nodes().centroids.GetNumberOfControlPoints() == 3
+
+
+def test_segments_that_overlap_are_whole_in_slicers_own_format(panel: Any, overlapping: Path) -> None:
+    from TotalPassportLib.base.labels import LabelTable, numbered_label
+    from TotalPassportLib.exports.label_layer import LabelLayer
+    from TotalPassportLib.exports.slicer_segmentation import write_slicer_segmentation
+    from TotalPassportLib.passport import read_passport
+
+    organs = read_passport(overlapping)
+    table = LabelTable("x", [replace(numbered_label(organ.label), name=organ.name) for organ in organs])
+    tumour = np.zeros((40, 36, 30), np.uint8)
+    tumour[20:24, 16:20, 17:22] = organs["tumour"].label
+    layers = [
+        LabelLayer(voxels=np.where(labels() == 2, 0, labels()), table=table),
+        LabelLayer(voxels=tumour, table=table),
+    ]
+    write_slicer_segmentation(overlapping.parent / "patient_segmentation.seg.nrrd", layers, affine())
+    assert drop(panel, overlapping) == []
+    node = panel.nodes().segmentation
+    assert node.GetStorageNode().GetFileName().endswith(".seg.nrrd")
+    assert node.GetSegmentation().GetNumberOfLayers() == 2
 
 
 def test_the_layout_of_a_batch_is_known(panel: Any, made: Path) -> None:
