@@ -11,7 +11,7 @@ from TotalPassportLib.options import RunOptions
 
 from ..nodes.scans_table import ScansTable
 from .jobs import Event, Job, Outcome, Status
-from .scan_list import ScanList
+from .scan_list import ScanList, ScanState
 from .tasks import JOB_SCHEMA
 
 CANCEL_GRACE_MS = 6000
@@ -50,7 +50,7 @@ def batch_job(inputs: Sequence[Path], output: Path, options: RunOptions, scans: 
         prepare=prepare,
         load=load,
         hear=scans.hear,
-        summary=lambda: scans.summary,
+        summary=lambda: (scans.summary, scans.count(ScanState.FAILED) > 0),
         cancelled_hint=_("What is finished stays in '{folder}', and the next run continues there.").format(
             folder=output
         ),

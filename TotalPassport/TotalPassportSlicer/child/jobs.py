@@ -47,6 +47,8 @@ class Outcome:
     """What the job's ``load`` made of the result, such as the nodes of a scan."""
     engine: str = ""
     """What ran the network, in words; empty if none ran."""
+    incomplete: bool = False
+    """Whether it is done, but not all of it, such as some of several scans."""
     heard: bool = False
     """Whether a script hears of it, so that no dialog need tell of a failure."""
 
@@ -110,8 +112,8 @@ class Job:
     load: Callable[[Event], Any]
     hear: Callable[[Event], None] | None = None
     """Gets the events that only this kind of job has, and its progress."""
-    summary: Callable[[], str] | None = None
-    """Returns how it ended when it is done; None where there is nothing to say but that it is."""
+    summary: Callable[[], tuple[str, bool]] | None = None
+    """Returns how it ended when it is done, and whether a part has failed; None where there is nothing more to say."""
     subject: str = ""
     cancelled_hint: str = ""
     """What a user who cancelled should know."""

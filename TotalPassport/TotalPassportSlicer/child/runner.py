@@ -272,8 +272,9 @@ class JobRunner:
             return self._unexpected_end()
         try:
             value = self._job.load(self._result)
-            message = self._job.summary() if self._job.summary is not None else ""
-            return Outcome(status=Status.DONE, message=message, value=value, engine=engine_text(self._result))
+            message, incomplete = self._job.summary() if self._job.summary is not None else ("", False)
+            engine = engine_text(self._result)
+            return Outcome(status=Status.DONE, message=message, value=value, engine=engine, incomplete=incomplete)
         except Exception as error:
             self._log(f"{type(error).__name__}: {error}")
             shown = user_error(error)

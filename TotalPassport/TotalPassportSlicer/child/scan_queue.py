@@ -194,7 +194,7 @@ class ScanQueue(RunListener):
             return
         scan = self._current = self._waiting.pop(0)
         self._begun_at = time.monotonic()
-        self.scans.progressed(scan.entry, 0.0)
+        self.progressed("load", 0.0)
         try:
             self._runner.start(scan.job())
         except Exception as error:  # one of ours, or what preparing it has met: no other scan need suffer
@@ -248,7 +248,15 @@ class ScanQueue(RunListener):
             except TotalPassportError as error:
                 status, message = Status.FAILED, f"{message} {error_in_the_window(error)}"
         hint = self._first_reason() if status is Status.FAILED and not done else ""
-        return Outcome(status=status, message=message, hint=hint, value=value, engine=self._engine, heard=heard)
+        return Outcome(
+            status=status,
+            message=message,
+            hint=hint,
+            value=value,
+            engine=self._engine,
+            heard=heard,
+            incomplete=done < len(self.scans.entries),
+        )
 
     def _first_reason(self) -> str:
         return next((entry.sentence for entry in self.scans.entries if entry.state is not ScanState.DONE), "")

@@ -41,7 +41,11 @@ class _Trend:
     @classmethod
     def of(cls, organ: str, points: Sequence[TimePoint]) -> _Trend:
         """Return the trend of an organ's points."""
-        return cls(organ, max(points, key=lambda point: abs(point.change_percent or 0.0)), points[-1])
+
+        def size(point: TimePoint) -> float:
+            return -1.0 if point.change_percent is None else abs(point.change_percent)
+
+        return cls(organ, max(points, key=size), points[-1])
 
 
 class FollowUpPanel:
@@ -221,8 +225,8 @@ def _trend_columns() -> tuple[Column, ...]:
             swatch=lambda trend: structure_title(trend.organ)[1],
         ),
         Column(
-            title=_("Biggest change"),
-            meaning=_("Of the volume, against the first scan"),
+            title=_("Change"),
+            meaning=_("The biggest change of the volume in any scan, against the first one"),
             value=lambda trend: trend.biggest.change_percent,
             text=lambda trend: _percent(trend.biggest.change_percent),
             tip=lambda trend: _("In {scan}").format(scan=trend.biggest.measured.scan),

@@ -83,7 +83,7 @@ class RunPanel(RunListener):
         else:
             sentence = outcome.sentence
         note, self._note = self._note, ""
-        self.say(f"{sentence} {note}".strip(), _OF_ENDS.get(outcome.status))
+        self.say(f"{sentence} {note}".strip(), _color_of(outcome))
         self.logged(sentence)
         self._on_finished(outcome)
 
@@ -125,6 +125,12 @@ class RunPanel(RunListener):
 
     def _show_progress(self, shown: bool) -> None:
         self._ui.progressBar.visible = shown
+
+
+def _color_of(outcome: Outcome) -> RGB | None:
+    if outcome.status is Status.DONE and outcome.incomplete:
+        return SEVERITY_COLORS["warning"]
+    return _OF_ENDS.get(outcome.status)
 
 
 def _style(color_rgb: RGB | None) -> str:

@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..child.jobs import Outcome, State, Status
-from ..child.scan_list import ScanEntry, ScanState
+from ..child.scan_list import ScanEntry, ScanList, ScanState
 from ..nodes import presentation
 from ..nodes.columns import RGB, Column
 from ..nodes.organs import SEVERITY_COLORS
@@ -115,6 +115,7 @@ class ScansPanel:
     def finished(self, outcome: Outcome) -> bool:
         """Take the end of a run; return whether it was one of several scans."""
         self._panel.which_scan = ""
+        self.show_again()  # with check boxes again
         if not isinstance(outcome.value, ScansTable):
             return False
         self._result = outcome.value
@@ -168,7 +169,7 @@ class ScansPanel:
         scans, label = self._logic.scans, self._ui.scansLabel
         label.text = scans.summary if self._source == self._run_source else ""
         label.visible = bool(label.text)
-        color = _COLORS.get(_gravest(scans.entries))
+        color = _color_of_all(scans)
         label.styleSheet = f"color: rgb{color}" if color is not None else ""
 
     def _why_not_run(self) -> str:
@@ -279,19 +280,20 @@ class ScansPanel:
                 self._panel.say(_("Exported to {path}.").format(path=path))
 
 
-_COLORS: dict[ScanState | None, RGB] = {
+_COLORS: dict[ScanState, RGB] = {
     ScanState.DONE: GOOD,
     ScanState.FAILED: SEVERITY_COLORS["error"],
     ScanState.SKIPPED: SEVERITY_COLORS["warning"],
 }
 
 
-def _gravest(entries: list[ScanEntry]) -> ScanState | None:
-    """Return the state that colours the whole: nothing while any scan waits."""
-    states = {entry.state for entry in entries}
-    if states & {ScanState.WAITING, ScanState.RUNNING}:
+def _color_of_all(scans: ScanList) -> RGB | None:
+    """Return the colour of the whole: none while any scan waits, red only where none is done."""
+    if scans.count(ScanState.WAITING) or scans.count(ScanState.RUNNING):
         return None
-    return next((state for state in (ScanState.FAILED, ScanState.SKIPPED, ScanState.DONE) if state in states), None)
+    if scans.count(ScanState.DONE) == len(scans.entries):
+        return _COLORS[ScanState.DONE]
+    return _COLORS[ScanState.SKIPPED if scans.count(ScanState.DONE) else ScanState.FAILED]
 
 
 def _columns() -> tuple[Column, ...]:

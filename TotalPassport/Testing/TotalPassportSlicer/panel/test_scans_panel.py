@@ -99,6 +99,8 @@ def test_each_scan_ends_in_words_and_colour_and_a_failure_stops_no_other(scans: 
     assert len({color(scans, name) for name in ("Phantom", "Metal")}) == 2
     assert scans.ui.scansLabel.text == "3 scans: 2 done, 1 failed."
     assert scans.ui.statusLabel.text.startswith("3 scans: 2 done, 1 failed. Finished in")
+    assert "191, 111, 0" in scans.ui.statusLabel.styleSheet, "neither all well nor all lost"
+    assert scans.ui.statusLabel.styleSheet == scans.ui.scansLabel.styleSheet
     assert scans.error_dialogs() == [], "the table says it"
     assert passports() == ["Phantom passport", "Third passport"]
     assert scans.temporary_folders() == []
@@ -133,6 +135,11 @@ def test_only_checked_scans_are_run_and_the_others_keep_their_rows(scans: Any) -
     run_all(scans)
     assert rows(scans, 0) == ["Phantom", "Metal", "Third"]
     assert rows(scans) == ["✔ done", "", ""]
+    import qt
+
+    model = scans.ui.scansTableView.model()
+    boxes = [model.index(row, 0).data(qt.Qt.CheckStateRole) for row in range(3)]
+    assert [box is not None and qt.Qt.CheckState(box) == qt.Qt.Checked for box in boxes] == [True, False, False]
     check(scans, "Phantom", False)
     assert not scans.ui.runScansButton.enabled
     assert "check those" in scans.ui.runScansButton.toolTip
@@ -154,6 +161,36 @@ def test_progress_is_that_of_all_and_cancel_ends_one_and_skips_the_rest(scans: A
     assert scans.temporary_folders() == []
     assert table_nodes() == []
     assert scans.ui.runScansButton.text == "Run all"
+
+
+def test_a_child_that_is_killed_fails_its_scan_alone(scans: Any) -> None:
+    kill = 'if b"\\xe7\\x03" in open(job["ct"], "rb").read():\n    os.kill(os.getpid(), 9)\n'
+    scans.use_child(kill + scans.phantom_child)
+    run_all(scans)
+    assert rows(scans) == ["✔ done", "✖ failed", "✔ done"]
+    assert "ended unexpectedly" in rows(scans, 2)[1]
+    assert scans.temporary_folders() == []
+
+
+def test_the_module_being_unloaded_ends_all(scans: Any) -> None:
+    scans.use_child(WAITS)
+    scans.ui.runScansButton.click()
+    scans.wait_until(lambda: "▶ 50 %" in rows(scans))
+    scans.widget.cleanup()
+    assert not scans.logic.busy
+    assert scans.temporary_folders() == []
+    assert scans.child_processes() == {}
+
+
+def test_the_bar_goes_on_from_scan_to_scan(scans: Any) -> None:
+    slow = f'if b"\\xe7\\x03" in open(job["ct"], "rb").read():\n    wait_for_cancel()\n{scans.phantom_child}'
+    scans.use_child(slow)
+    scans.ui.runScansButton.click()
+    scans.wait_until(lambda: rows(scans)[1] == "▶ 0 %")
+    assert scans.ui.progressBar.value == 33
+    assert scans.ui.statusLabel.text.startswith("Scan 2 of 3")
+    scans.logic.cancel()
+    scans.wait()
 
 
 def test_the_button_apply_cancels_all_too(scans: Any) -> None:
