@@ -138,6 +138,43 @@ def test_a_child_whose_parent_is_gone_ends_and_removes_the_scratch_folder(
     assert not scratch.exists()
 
 
+def running() -> dict[int, int]:
+    """Return the processes that run -> who has started them."""
+    ps = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True).stdout
+    fields = [line.split() for line in ps.splitlines()]
+    return {int(number): int(parent) for number, parent, state in fields if not state.startswith("Z")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["the parent goes", "it is killed"])
+def test_a_batch_takes_its_processes_with_it_and_leaves_whole_files_only(
+    end: str, scratch: Path, slow_model: Path, phantom_ct: Path, tmp_path: Path, children: list[Child]
+) -> None:
+    (tmp_path / "scans").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "scans" / f"{name}.nii.gz").write_bytes(phantom_ct.read_bytes())
+    mark_as_ours(scratch)
+    job = run_job(scratch, phantom_ct, slow_model) | {"action": "batch", "inputs": [str(tmp_path / "scans")]}
+    job["output_folder"] = str(tmp_path / "results")
+    del job["ct"]
+    child = Child(job, scratch)
+    children.append(child)
+    while not child.wait_for("progress", "scans")["running"]:
+        pass
+    workers = {pid for pid, parent in running().items() if parent == child.process.pid}
+    assert workers
+    if end == "it is killed":
+        child.process.kill()
+        child.finish()
+    else:
+        child.process.stdin.close()
+        assert child.finish() == 5
+        assert not scratch.exists()
+    assert eventually(lambda: not workers & running().keys())
+    left = files_below(tmp_path / "results")
+    assert not [name for name in left if name.startswith(("masks/", "passports/"))]
+
+
 def mark_as_ours(folder: Path) -> None:
     """Leave the note that the Slicer module leaves in its private folders."""
     (folder / "owner.json").write_text('{"pid": 1}', encoding="utf-8")
