@@ -238,6 +238,7 @@ def _trend_columns() -> tuple[Column, ...]:
             title=_("Changed"),
             meaning=_("Whether that is more than the voxel grid alone can do, or why nothing can be said of it"),
             value=lambda trend: _("volume") if trend.biggest.beyond_floor else trend.biggest.remark,
+            tip=lambda trend: trend.biggest.remark,
         ),
         _of_percent(
             _("Last"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ if b"\\xe7\\x03" in open(job["ct"], "rb").read():
 """
 WAITS = """
 emit(event="started", pid=os.getpid(), version="0", stages=["infer"])
-emit(event="progress", stage="infer", done=1, total=4, fraction=0.5)
+emit(event="progress", stage="infer", done=1, total=4, fraction=0.5, seconds_left=20.0)
 wait_for_cancel()
 emit(event="error", code="cancelled", exit_code=5, message="Cancelled.", hint="")
 sys.exit(5)
@@ -151,7 +152,9 @@ def test_progress_is_that_of_all_and_cancel_ends_one_and_skips_the_rest(scans: A
     scans.wait_until(lambda: "▶ 50 %" in rows(scans))
     assert rows(scans) == ["▶ 50 %", "… waiting", "… waiting"]
     assert scans.ui.progressBar.value == 16, "half of one of three that are alike"
-    assert scans.ui.statusLabel.text.startswith("Scan 1 of 3 · Finding organs")
+    assert re.fullmatch(r"Scan 1 of 3 · Finding organs · about [67]\d s left", scans.ui.statusLabel.text), (
+        "three times 20"
+    )
     assert scans.ui.runScansButton.text == scans.ui.applyButton.text == "Cancel"
     assert not scans.ui.scanSourceComboBox.enabled
     scans.ui.runScansButton.click()
