@@ -208,7 +208,9 @@ class JobRunner:
             seconds_left = _as_seconds(event.get("seconds_left"))
             self.listener.progressed(str(event.get("stage", "")), _as_fraction(event.get("fraction")), seconds_left)
         elif kind == "warning":
-            self._log(_("Note: {message}").format(message=self._job.in_users_words(str(event.get("message", "")))))
+            message = self._job.in_users_words(str(event.get("message", "")))
+            of_scan = f"'{event['name']}': " if "name" in event else ""  # one of many
+            self._log(_("Note: {message}").format(message=of_scan + message))
         elif kind == "estimate":
             self._log(_estimate_text(event))
         elif kind == "result":

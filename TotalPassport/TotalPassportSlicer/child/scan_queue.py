@@ -160,9 +160,9 @@ class ScanQueue(RunListener):
         self.listener.surfaces_made(done, total)
 
     def logged(self, line: str) -> None:
-        """Hand on a line of the log, with the scan that it is of."""
+        """Hand on a line of the log, with the scan that it is of: quoted, as all that reports of defects leave out."""
         title = self._current.entry.title if self.active and self._current is not None else ""
-        self.listener.logged(f"{title}: {line}" if title else line)
+        self.listener.logged(f"'{title}': {line}" if title else line)
 
     def packages_changed(self) -> None:
         """Hand on that packages are being changed, or no longer are."""
@@ -209,7 +209,7 @@ class ScanQueue(RunListener):
             self._fail(scan, error_in_the_window(user_error(error)))
             return
         self.scans.set(scan.entry, ScanState.DONE, scan.entry.sentence)
-        self.listener.logged(_("{scan}: done.").format(scan=scan.entry.title))
+        self.listener.logged(_("'{scan}': done.").format(scan=scan.entry.title))
 
     def _go_on(self) -> None:
         if self._stopping:
@@ -219,7 +219,7 @@ class ScanQueue(RunListener):
 
     def _fail(self, scan: QueuedScan, sentence: str) -> None:
         self.scans.set(scan.entry, ScanState.FAILED, sentence)
-        self.listener.logged(_("{scan}: failed. {reason}").format(scan=scan.entry.title, reason=sentence))
+        self.listener.logged(_("'{scan}': failed. {reason}").format(scan=scan.entry.title, reason=sentence))
 
     def _end(self) -> None:
         self._timer.stop()

@@ -106,6 +106,12 @@ def test_each_scan_ends_in_words_and_colour_and_a_failure_stops_no_other(scans: 
     assert passports() == ["Phantom passport", "Third passport"]
     assert scans.temporary_folders() == []
     assert scans.ui.applyButton.text == "Apply"
+    log = scans.ui.logText.toPlainText()
+    assert "'Metal': failed." in log
+    from TotalPassportSlicer.panel.bug_report import without_patients
+
+    report = without_patients(log)
+    assert not [name for name in ("Phantom", "Metal", "Third") if name in report], "a report tells no scan's name"
 
 
 def test_one_table_has_the_organs_of_all_scans_and_its_file_is_that_of_a_batch(scans: Any, tmp_path: Path) -> None:
