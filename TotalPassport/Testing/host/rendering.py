@@ -144,11 +144,14 @@ class ThreeDOffscreenView(OffscreenView):
 
     def frame_seconds(self, degrees: float = 3.0) -> float:
         """Turn the camera a little, draw once, and return how long the drawing took."""
+        self.renderer.SetUseFXAA(False)  # pictures have it, the application's views have not
         self.renderer.GetActiveCamera().Azimuth(degrees)
         start = time.perf_counter()
         self.window.Render()
         self.window.WaitForCompletion()
-        return time.perf_counter() - start
+        took = time.perf_counter() - start
+        self.renderer.SetUseFXAA(True)
+        return took
 
     def _look_from(self, camera_node: Any, name: str) -> None:
         if name not in _STANDPOINTS:

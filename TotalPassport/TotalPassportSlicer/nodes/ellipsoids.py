@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COLOR_ARRAY = "Organ"
 OPACITY = 0.5
-"""The axes lie inside and are to be seen."""
+"""The axes lie inside and are to be seen. Many are opaque: what is translucent is drawn several times over."""
 LEAST_PART = 0.02
 """No semi-axis is drawn shorter than this part of the longest one: what is flat or a line would not be seen."""
 _MANY = 30
@@ -44,6 +44,8 @@ def fill_ellipsoids(node: Any, organs: Sequence[OrganPassport], colors: Mapping[
         node.GetDisplayNode().SetVisibility(False)
         node.GetDisplayNode().SetOpacity(OPACITY)
     display = node.GetDisplayNode()
+    if display.GetOpacity() in (OPACITY, 1.0):  # another one is the user's
+        display.SetOpacity(OPACITY if len(whole) <= _MANY else 1.0)
     display.SetScalarVisibility(True)
     display.SetActiveScalar(COLOR_ARRAY, vtk.vtkAssignAttribute.POINT_DATA)
     display.SetScalarRangeFlag(slicer.vtkMRMLDisplayNode.UseDirectMapping)

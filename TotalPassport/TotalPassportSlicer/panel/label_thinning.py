@@ -47,6 +47,8 @@ class LabelThinning:
             return
         self._nodes = nodes
         nodes.centroids.GetDisplayNode().SetPointLabelsVisibility(False)
+        # The points with labels shine through the organs; for all of them that takes most of a frame's time.
+        nodes.centroids.GetDisplayNode().SetOccludedVisibility(False)
         self._node = presentation.make_labels(nodes)
         tag = camera.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_event: self._timer.start(_AFTER_MS))
         self._observed.append((camera, tag))
@@ -62,6 +64,7 @@ class LabelThinning:
         centroids = self._nodes.centroids if self._nodes is not None else None
         if centroids is not None and centroids.GetDisplayNode() is not None:
             centroids.GetDisplayNode().SetPointLabelsVisibility(True)
+            centroids.GetDisplayNode().SetOccludedVisibility(True)
         self._observed, self._organs = [], []
         self._nodes = self._node = None
 

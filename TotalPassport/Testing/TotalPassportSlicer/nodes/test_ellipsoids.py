@@ -104,6 +104,26 @@ def test_segments_of_ones_own_colour_their_ellipsoids_and_rows(panel: Any) -> No
     assert (color.red(), color.green(), color.blue()) == (255, 0, 255)
 
 
+def test_many_ellipsoids_are_opaque_and_coarser_unless_the_user_has_set_their_opacity(application: Any) -> None:
+    import slicer
+    from TotalPassportSlicer.nodes.ellipsoids import OPACITY, fill_ellipsoids
+
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode", "Ellipsoids")
+    organs = [make_organ(label, [4.0, 9.0, 16.0], centroid=(20.0 * label, 0, 0)) for label in range(1, 41)]
+    colors = dict.fromkeys(range(1, 41), (200, 100, 50))
+    fill_ellipsoids(node, organs[:3], colors)
+    assert node.GetDisplayNode().GetOpacity() == OPACITY
+    fine = len(vertices(node)) // 3
+    fill_ellipsoids(node, organs, colors)
+    assert node.GetDisplayNode().GetOpacity() == 1.0
+    assert len(vertices(node)) // 40 < fine
+    fill_ellipsoids(node, organs[:3], colors)
+    assert node.GetDisplayNode().GetOpacity() == OPACITY
+    node.GetDisplayNode().SetOpacity(0.8)
+    fill_ellipsoids(node, organs, colors)
+    assert node.GetDisplayNode().GetOpacity() == 0.8
+
+
 def test_surfaces_face_outwards_even_where_the_axes_are_left_handed(application: Any) -> None:
     from TotalPassportSlicer.nodes.ellipsoids import ellipsoids_polydata
 

@@ -133,10 +133,12 @@ def test_labels_that_would_cover_each_other_give_way_and_a_saved_scene_has_all(d
     done.wait_until(lambda: shown_labels(done) == ["Liver"])
     display = done.nodes().centroids.GetDisplayNode()
     assert not display.GetPointLabelsVisibility()
+    assert not display.GetOccludedVisibility(), "points with labels shine through the organs, and no others"
     assert sorted(visible_points(done)) == ["Liver", "Right kidney", "Spleen"], "the node itself keeps all names"
     assert slicer.util.saveScene(str(tmp_path / "scene.mrb"))
     done.ui.showAllOrgansCheckBox.checked = False
     assert display.GetPointLabelsVisibility()
+    assert display.GetOccludedVisibility()
     slicer.mrmlScene.Clear()
     slicer.util.loadScene(str(tmp_path / "scene.mrb"))
     assert len(shown_labels(done)) > 0, "the loaded scene asks for them again"
