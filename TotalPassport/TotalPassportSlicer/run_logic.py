@@ -27,6 +27,7 @@ from .child.scan_queue import ScanQueue
 from .install import installation, package_work
 from .nodes import mask_import
 from .nodes.segmentations import Numbers
+from .nodes.sequence_frames import has_volumes
 
 
 class RunLogic:
@@ -180,6 +181,9 @@ class RunLogic:
         self._require_idle()
         installation.require()
         if hasattr(volumes, "GetNthDataNode"):
+            if not has_volumes(volumes):
+                name = volumes.GetName()
+                raise BadInput(_("'{name}' is no sequence of volumes.").format(name=name), _("Choose another one."))
             scans, title = queued_frames(volumes, options), volumes.GetName()
         else:
             for volume in volumes:

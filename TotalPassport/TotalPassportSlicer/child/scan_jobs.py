@@ -60,7 +60,7 @@ def _queued_frame(frames: FrameNodes, frame: Frame, options: RunOptions) -> Queu
 
     def job() -> Job:
         require_in_scene(sequence)
-        volume = frame.volume
+        volume = frames.volume_of(frame)
 
         def load(result: Event) -> ScanNodes:
             require_in_scene(sequence)

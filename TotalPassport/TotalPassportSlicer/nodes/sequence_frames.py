@@ -28,11 +28,14 @@ _SEQUENCE, _SEGMENTATIONS = "TotalPassport.sequence", "TotalPassport.segmentatio
 def volume_sequences() -> list[Any]:
     """Return the scene's sequences of volumes with one value a voxel, at least two frames each."""
     nodes = slicer.util.getNodesByClass("vtkMRMLSequenceNode")
-    return [node for node in nodes if node.GetNumberOfDataNodes() > 1 and _is_volume(node.GetNthDataNode(0))]
+    return [node for node in nodes if node.GetNumberOfDataNodes() > 1 and has_volumes(node)]
 
 
-def _is_volume(node: Any) -> bool:
-    return node is not None and node.GetClassName() == "vtkMRMLScalarVolumeNode"
+def has_volumes(sequence: Any) -> bool:
+    """Whether the frames of a sequence are volumes with one value a voxel."""
+    frames = (sequence.GetNthDataNode(number) for number in range(sequence.GetNumberOfDataNodes()))
+    kinds = {frame.GetClassName() if frame is not None else "" for frame in frames}
+    return kinds == {"vtkMRMLScalarVolumeNode"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Frame:
     @property
     def volume(self) -> Any:
         """The volume node, which is in no scene that a user sees; None if the frame has gone."""
-        return self.sequence.GetNthDataNode(self.number)
+        has_it = self.number < self.sequence.GetNumberOfDataNodes()
+        return self.sequence.GetNthDataNode(self.number) if has_it else None
 
     @property
     def value(self) -> str:
@@ -76,13 +80,13 @@ class FrameNodes:
         """The frames in their order."""
         return [Frame(self.sequence, number) for number in range(self.sequence.GetNumberOfDataNodes())]
 
-    def add(self, frame: Frame, layers: Sequence[SegmentLayer], passport_file: Path) -> ScanNodes:
-        """Keep what was found in a frame, in place of what was found in it before.
+    def volume_of(self, frame: Frame) -> Any:
+        """Return the volume of a frame.
 
         Raises
         ------
         BadInput
-            The frame has gone, or the labels do not fit it.
+            The frame has gone.
         """
         if frame.volume is None:
             raise BadInput(
@@ -91,8 +95,18 @@ class FrameNodes:
                 ),
                 _("Run it again."),
             )
-        shown = self._segmentation_shown()
-        segmentations.fill_segmentation(shown, layers, frame.volume)
+        return frame.volume
+
+    def add(self, frame: Frame, layers: Sequence[SegmentLayer], passport_file: Path) -> ScanNodes:
+        """Keep what was found in a frame, in place of what was found in it before.
+
+        Raises
+        ------
+        BadInput
+            The frame has gone, or the labels do not fit it.
+        """
+        volume, shown = self.volume_of(frame), self._segmentation_shown()
+        segmentations.fill_segmentation(shown, layers, volume)
         self._segmentations().SetDataNodeAtValue(shown, frame.value)
         document = self._document(frame)
         store_passport(document, passport_file)
@@ -100,6 +114,8 @@ class FrameNodes:
 
     def show(self, number: int) -> None:
         """Let a frame be the one that the browser of the sequence shows."""
+        if number >= self.sequence.GetNumberOfDataNodes():  # it has gone
+            return
         browser = self._browser()
         browser.SetSelectedItemNumber(number)
         slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)

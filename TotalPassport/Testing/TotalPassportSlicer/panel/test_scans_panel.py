@@ -372,6 +372,37 @@ def test_frames_of_a_sequence_become_a_sequence_of_segmentations_and_passports(r
     ]
 
 
+def test_a_frame_that_goes_before_its_turn_fails_alone(ready: Any) -> None:
+    ready.use_child(ready.phantom_child)
+    sequence = sequence_of(ready)
+    last = sequence.GetNthIndexValue(2)
+    from TotalPassportLib.options import RunOptions
+
+    ready.logic.processScans(sequence, RunOptions(model="demo"), lambda outcome: None)
+    sequence.RemoveDataNodeAtValue(last)
+    assert ready.wait().status.value == "done"
+    states = [(entry.state.value, entry.sentence) for entry in ready.logic.scans.entries]
+    assert [state for state, _sentence in states] == ["done", "done", "failed"]
+    assert "has no frame 3 any more" in states[2][1]
+    sequence.RemoveDataNodeAtValue(sequence.GetNthIndexValue(1))
+    ready.ui.scansCollapsibleButton.collapsed = False
+    choose(ready, "Frames of Heart")
+    ready._click_row(ready.ui.scansTableView, 1)
+    assert ready.parameters.passport.GetName() == "Heart (0.5 s) passport", "which there still is"
+
+
+def test_a_sequence_of_something_else_is_a_sentence(ready: Any) -> None:
+    import slicer
+    from TotalPassportLib.base.errors import BadInput
+
+    sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Motion")
+    with pytest.raises(BadInput, match="'Motion' is no sequence of volumes"):
+        ready.logic.runScans(sequence)
+    sequence.SetDataNodeAtValue(slicer.vtkMRMLLinearTransformNode(), "0")
+    with pytest.raises(BadInput, match="'Motion' is no sequence of volumes"):
+        ready.logic.runScans(sequence)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two scans and a file that is none, on the disk."""
