@@ -66,4 +66,6 @@ class PassportFileReader:
         panel = getattr(slicer.modules, "TotalPassportWidget", None)  # there is none before its first visit
         if panel is not None:
             panel.showPassport(opened.nodes)
+            for remark in opened.remarks:
+                panel.panel.logged(remark)
         return True

@@ -131,6 +131,7 @@ def test_without_its_segmentation_it_opens_with_markups_and_says_so_until_that_i
     (made / "ct_segmentation.nii.gz").rename(tmp_path / "elsewhere.nii.gz")
     (told,) = drop(panel, made / "ct_passport.json")
     assert "No segmentation of 'ct' lies beside the passport" in told
+    assert "No segmentation of 'ct' lies beside the passport" in panel.ui.logText.toPlainText()
     assert panel.nodes().segmentation is None
     assert panel.nodes().centroids.GetNumberOfControlPoints() == 3
     panel.click_organ("Liver")
