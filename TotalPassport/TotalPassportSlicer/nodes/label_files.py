@@ -91,11 +91,18 @@ class LabelFile:
             raise BadInput(
                 _("'{path}' has several values in each voxel.").format(path=self._path), _("Choose a label image.")
             )
+        values = np.asarray(self._itk.GetArrayFromImage(self._execute()))
+        return LabelImage(voxels=self._as_labels(values.transpose(2, 1, 0)), grid=self._grid())
+
+    def require_whole(self) -> None:
+        """Raise `BadInput` if the voxels cannot be read: Slicer's own reader ends Slicer on such a file."""
+        self._execute()
+
+    def _execute(self) -> Any:
         try:
-            values = np.asarray(self._itk.GetArrayFromImage(self._reader.Execute()))
+            return self._reader.Execute()
         except (RuntimeError, MemoryError) as error:
             raise self._unreadable() from error
-        return LabelImage(voxels=self._as_labels(values.transpose(2, 1, 0)), grid=self._grid())
 
     def _as_labels(self, values: np.ndarray) -> np.ndarray:
         lowest, highest = values.min(initial=0), values.max(initial=0)

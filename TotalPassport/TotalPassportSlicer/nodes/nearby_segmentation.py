@@ -93,6 +93,7 @@ def _other_segmentation(path: Path, reason: str) -> BadInput:
 
 
 def _load_slicers_own(file: LabelFile, path: Path, name: str) -> Any:
+    file.require_whole()
     node = slicer.modules.segmentations.logic().LoadSegmentationFromFile(str(path), True, name)
     if node is None:
         raise BadInput(

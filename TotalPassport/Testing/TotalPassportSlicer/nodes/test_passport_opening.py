@@ -194,6 +194,17 @@ def test_slicers_own_format_comes_first_and_the_grid_stays(panel: Any, made: Pat
     assert panel.shown_segments() == ["Spleen", "Right kidney"]
 
 
+@pytest.mark.parametrize("kept", [0.9, 0.3])
+def test_a_cut_file_of_slicers_own_format_is_a_sentence_and_not_the_end_of_slicer(
+    panel: Any, made: Path, original: Path, kept: float
+) -> None:
+    content = (original / "ct_segmentation_segmentation.seg.nrrd").read_bytes()
+    (made / "ct_segmentation.seg.nrrd").write_bytes(content[: int(kept * len(content))])
+    (told,) = drop(panel, made / "ct_passport.json")
+    assert "ct_segmentation.seg.nrrd' cannot be read as an image" in told
+    assert len(panel.segment_names(panel.nodes().segmentation)) == 3
+
+
 def test_slicers_own_format_from_before_it_stated_its_grid_is_the_passports_too(
     panel: Any, made: Path, original: Path
 ) -> None:
