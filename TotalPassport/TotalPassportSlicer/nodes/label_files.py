@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from TotalPassportLib.base.optional_packages import optional_package
 from .volumes import affine_of
 
 _LARGEST_LABEL = 65535
+_EXTENT, _LAYER = re.compile(r"Segment[0-9]+_Extent"), re.compile(r"Segment[0-9]+_Layer")
+_INDEX = re.compile(r"-?[0-9]{1,9}")
 _RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -95,8 +98,24 @@ class LabelFile:
         return LabelImage(voxels=self._as_labels(values.transpose(2, 1, 0)), grid=self._grid())
 
     def require_whole(self) -> None:
-        """Raise `BadInput` if the voxels cannot be read: Slicer's own reader ends Slicer on such a file."""
+        """Raise `BadInput` if Slicer's own reader of segmentations would end Slicer on this file.
+
+        It does so where voxels are missing, and where the file states segments that reach beyond its image.
+        """
         self._execute()
+        fields = {key: self._reader.GetMetaData(key) for key in self._reader.GetMetaDataKeys()}
+        if not all(self._is_within(value) for key, value in fields.items() if _EXTENT.fullmatch(key)):
+            raise self._unreadable()
+        layers = [value for key, value in fields.items() if _LAYER.fullmatch(key)]
+        if not all(value.isdecimal() and int(value[:9]) < self.components for value in layers):
+            raise self._unreadable()
+
+    def _is_within(self, extent: str) -> bool:
+        """Whether the first and last indices along three axes are in the image; those of nothing are -1 and 0."""
+        numbers = extent.split()
+        if len(numbers) != 6 or not all(_INDEX.fullmatch(number) for number in numbers):
+            return False
+        return all(-1 <= int(number) <= self.shape[place // 2] for place, number in enumerate(numbers))
 
     def _execute(self) -> Any:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -203,6 +204,19 @@ def test_a_cut_file_of_slicers_own_format_is_a_sentence_and_not_the_end_of_slice
     (told,) = drop(panel, made / "ct_passport.json")
     assert "ct_segmentation.seg.nrrd' cannot be read as an image" in told
     assert len(panel.segment_names(panel.nodes().segmentation)) == 3
+
+
+@pytest.mark.parametrize(
+    "field", [b"Segment0_Extent:=0 999999 0 999999 0 9", b"Segment0_Extent:=x", b"Segment0_Layer:=9"]
+)
+def test_segments_beyond_the_image_are_a_sentence_and_not_the_end_of_slicer(
+    panel: Any, made: Path, original: Path, field: bytes
+) -> None:
+    content = (original / "ct_segmentation_segmentation.seg.nrrd").read_bytes()
+    changed = re.sub(field.partition(b":=")[0] + rb":=[^\n]*", field, content, count=1)
+    (made / "ct_segmentation.seg.nrrd").write_bytes(changed)
+    (told,) = drop(panel, made / "ct_passport.json")
+    assert "ct_segmentation.seg.nrrd' cannot be read as an image" in told
 
 
 def test_slicers_own_format_from_before_it_stated_its_grid_is_the_passports_too(
