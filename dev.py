@@ -11,6 +11,7 @@
     bench-passport   measure passports against their definition computed plainly, label by label
     bench-alignment  measure alignments of scans against known motions
     bench-window     measure how quickly 117 organs appear in the scene and leave it, in the test host
+    bench-faults     spoil runs in the test host at random moments, and list what is left behind (--help tells more)
     bench-tasks      run every task on a small scan, from weights in official layout to its passport, and print a table
     bench-monai      run MONAI's whole-body bundle by MONAI and by us, side by side (--help tells the options)
     bench-confidence measure whether low confidence finds the poor structures of unseen phantoms
@@ -63,7 +64,7 @@ IN_PARALLEL = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 # Its wheel carries Slicer's terminology files; its dependencies (a web framework) are not needed.
 WITHOUT_DEPENDENCIES = ["trame-slicer==2.0.0"]
 
-BENCHMARKS = ("passport", "alignment", "tasks", "confidence", "monai", "window", "cohort", "batch")
+BENCHMARKS = ("passport", "alignment", "tasks", "confidence", "monai", "window", "cohort", "batch", "faults")
 
 
 def main() -> int:

@@ -38,6 +38,7 @@ from TotalPassportSlicer.panel.passport_panel import PassportPanel
 from TotalPassportSlicer.panel.passport_reader import PassportFileReader
 from TotalPassportSlicer.panel.run_panel import RunPanel
 from TotalPassportSlicer.panel.scans_panel import ScansPanel
+from TotalPassportSlicer.panel.setup_panel import SetupPanel
 from TotalPassportSlicer.panel.starter import Starter
 from TotalPassportSlicer.panel.support_panel import SupportPanel
 from TotalPassportSlicer.panel.what_to_find import WhatToFind
@@ -96,6 +97,9 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.compare = ComparePanel(self.ui, self.logic, self.panel, self.dialogs)
         self.followUp = FollowUpPanel(self.ui, self.logic, self.panel, self.dialogs)
         self.engine = EnginePanel(self.ui, self.logic, self.panel, self.dialogs, self._updateButtons)
+        self.parts = SetupPanel(
+            self.ui, self.logic, self.panel, self.dialogs, self.models, self.start, self.engine.refresh
+        )
         self.passport = PassportPanel(self.ui, self.logic, self.panel, self.dialogs)
         self.scans = ScansPanel(self.ui, self.logic, self.panel, self.dialogs, self.models)
         self.confidence = ConfidenceLayer()
@@ -220,24 +224,17 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.modelChoice.follow(parameters)
         self.target.follow(parameters)
         self.models.choose(self.target.first_model)
-        self.passport.follow(parameters)
-        self.confidence.follow(parameters)
-        self.describe.follow(parameters)
-        self.compare.follow(parameters)
-        self.followUp.follow(parameters)
-        self.scans.follow(parameters)
-        self.engine.follow(parameters)
+        sections = (self.passport, self.confidence, self.describe, self.compare, self.followUp, self.scans, self.engine)
+        for section in sections:
+            section.follow(parameters)
         self._updateButtons()
 
     def _updateButtons(self) -> None:
         update_buttons(self.ui, self.target.update(), self.logic.state, self.passport.organ_count)
         self.describe.update(self.logic.state)
-        self.compare.update()
-        self.followUp.update()
         self.scans.update(self.target.why_not)
-        self.models.update()
-        self.engine.update()
-        self.support.update()
+        for section in (self.compare, self.followUp, self.models, self.engine, self.parts, self.support):
+            section.update()
 
 
 class TotalPassportLogic(ScriptedLoadableModuleLogic, RunLogic, SceneLogic):

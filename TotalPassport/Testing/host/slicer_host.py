@@ -179,17 +179,17 @@ class SlicerHost:
 
     def enter(self, widget: Any) -> None:
         """The user opens a module."""
-        self._panel_of(widget)._is_entered = True
+        self.panel_of(widget)._is_entered = True
         _call_if_there(widget, "enter")
         self.process_events()
 
     def exit(self, widget: Any) -> None:
         """The user goes to another module."""
-        self._panel_of(widget)._is_entered = False
+        self.panel_of(widget)._is_entered = False
         _call_if_there(widget, "exit")
         self.process_events()
 
-    def _panel_of(self, widget: Any) -> Any:
+    def panel_of(self, widget: Any) -> Any:
         return next(panel for panel in self._panels if panel.self() is widget)
 
     def run_module_test(self, path: str | os.PathLike[str]) -> None:

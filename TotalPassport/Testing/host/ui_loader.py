@@ -137,7 +137,10 @@ class UiLoader(QObject):
             widget = self._widget(root, element.get("name"))
             known = _meta_property_names(widget)
             for item in element.findall("property"):
-                self._check_property(widget, known, item)
+                if item.get("name") == "buddy" and element.get("class") == "QLabel":
+                    self._widget(root, item.findtext("cstring"))  # no property of its own: Designer's readers set it
+                else:
+                    self._check_property(widget, known, item)
 
     def _check_property(self, widget: QObject, known: set[str], item: ElementTree.Element) -> None:
         name = item.get("name")

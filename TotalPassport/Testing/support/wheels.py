@@ -85,8 +85,10 @@ class OtherPython:
     def pip(self, *arguments: str) -> None:
         """Run pip on this environment."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
-        rules = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels), "PIP_CONFIG_FILE": os.devnull}
-        only = {key: os.environ[key] for key in ("PIP_ONLY_BINARY",) if key in os.environ}
+        rules = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+        if arguments[0] == "install":  # in the environment a folder could have no spaces
+            arguments = (*arguments, "--find-links", str(self.wheels))
+        only = {key: os.environ[key] for key in ("PIP_ONLY_BINARY", "PIP_LOG") if key in os.environ}
         if hasattr(os, "fork"):
             self._prepared_pip.run(arguments, None, kept | rules | only, PATIENCE_SECONDS).check_returncode()
         else:

@@ -39,8 +39,10 @@ class Distribution:
         What it can run on, by the providers' names.
     offered : bool
         Whether installers propose it where it exists.
+    licence : str
+        By its SPDX name.
     size_mb : int
-        What has to be downloaded, about, in 10^6 bytes.
+        What has to be downloaded, about, in 10^6 bytes, with what it needs in turn but without its libraries.
     """
 
     package: str
@@ -49,6 +51,7 @@ class Distribution:
     extra: str
     providers: tuple[str, ...]
     offered: bool
+    licence: str
     size_mb: int
 
     @property
@@ -112,6 +115,7 @@ def _distribution(entry: Mapping[str, Any]) -> Distribution:
         extra=entry["extra"],
         providers=tuple(entry["providers"]),
         offered=entry["offered"],
+        licence=entry["licence"],
         size_mb=entry["size_mb"],
     )
 

@@ -210,19 +210,23 @@ class JobRunner:
         elif kind == "warning":
             message = self._job.in_users_words(str(event.get("message", "")))
             of_scan = f"'{event['name']}': " if "name" in event else ""  # one of many
-            self._log(_("Note: {message}").format(message=of_scan + message))
+            self._tell(_("Note: {message}").format(message=of_scan + message))
         elif kind == "estimate":
-            self._log(_estimate_text(event))
+            self._tell(_estimate_text(event))
         elif kind == "result":
             self._result = event
         elif kind == "error":
             self._error = event
 
     def _log(self, line: str) -> None:
+        """Log what may be the cause if the child ends unexpectedly."""
+        self._log_tail.append(self._tell(line))
+
+    def _tell(self, line: str) -> str:
         line = visible(line.rstrip(), keep="\t")  # libraries print what files hold
         if line:
-            self._log_tail.append(line)
             self.listener.logged(line)
+        return line
 
     def _kill(self) -> None:
         """End the real child first: PythonSlicer is only a launcher, and killing it leaves the child running."""
@@ -303,7 +307,8 @@ class JobRunner:
         return _failed(self._job.in_users_words(message), self._job.in_users_words(hint))
 
     def _unexpected_end(self) -> Outcome:
-        reason = f": {self._log_tail[-1].rstrip('.')}" if self._log_tail else ""
+        last = next((line for line in reversed(self._log_tail) if line), "")
+        reason = f": {last.rstrip('.')}" if last else ""
         return _failed(
             _("The computation ended unexpectedly{reason} (exit code {code}).").format(
                 reason=reason, code=self._process.exitCode()

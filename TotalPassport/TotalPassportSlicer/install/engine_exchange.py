@@ -6,19 +6,15 @@ Networks run in a child process, so what this process may have imported of the o
 from __future__ import annotations
 
 import importlib
-import subprocess
 import sys
 
 from slicer.i18n import tr as _
 from TotalPassportLib.base import distributions
 from TotalPassportLib.base.distributions import Distribution
 
-from ..child.runner import python_program
-from . import pip_commands
+from . import brought_in, pip_commands
+from .import_check import why_not_importable
 from .pip_commands import InstallationError
-
-_CHECK_TIMEOUT_S = 120
-"""The first import after an installation may have to wait for a virus scanner."""
 
 
 def faster_engine() -> Distribution | None:
@@ -32,8 +28,13 @@ def faster_engine() -> Distribution | None:
     return wanted if present <= {distributions.PLAIN, wanted.package} else None
 
 
-def install_engine(wanted: Distribution) -> str:
+def install_engine(wanted: Distribution, *options: str) -> str:
     """Install a distribution where there is none, or the plain one if that fails.
+
+    Parameters
+    ----------
+    options : str
+        Further options of ``pip install``.
 
     Returns
     -------
@@ -45,12 +46,12 @@ def install_engine(wanted: Distribution) -> str:
         That failed, too.
     """
     try:
-        _rehearse(wanted)
-        _install(wanted)
+        _rehearse(wanted, *options)
+        _install(wanted, *options)
         return ""
     except InstallationError as error:
         _remove_all()
-        pip_commands.ensure(distributions.plain().needs)
+        pip_commands.ensure(distributions.plain().needs, *options)
         note = _("{reason} The plain onnxruntime was installed instead; it takes about twice as long to find organs.")
         return str(note.format(reason=error.message))
 
@@ -65,11 +66,12 @@ def exchange_engine(wanted: Distribution) -> None:
     """
     _rehearse(wanted)  # what is there is not taken away before it is sure that its successor can be had
     before = distributions.installed()
-    pip_commands.uninstall(before)
-    try:
-        _install(wanted)
-    except InstallationError as error:
-        _put_back(before, error)
+    with brought_in.recorded(instead_of=before):
+        pip_commands.uninstall(before)
+        try:
+            _install(wanted)
+        except InstallationError as error:
+            _put_back(before, error)
 
 
 def _put_back(before: dict[str, str], failure: InstallationError) -> None:
@@ -90,16 +92,16 @@ def _put_back(before: dict[str, str], failure: InstallationError) -> None:
     ) from failure
 
 
-def _rehearse(wanted: Distribution) -> None:
-    pip_commands.rehearse(wanted.requirements)
+def _rehearse(wanted: Distribution, *options: str) -> None:
+    pip_commands.rehearse(wanted.requirements, *options)
     if wanted.libraries:
-        pip_commands.rehearse(wanted.libraries, "--no-deps")
+        pip_commands.rehearse(wanted.libraries, "--no-deps", *options)
 
 
-def _install(wanted: Distribution) -> None:
-    pip_commands.install(wanted.requirements)
+def _install(wanted: Distribution, *options: str) -> None:
+    pip_commands.install(wanted.requirements, *options)
     if wanted.libraries:
-        pip_commands.install(wanted.libraries, "--no-deps")
+        pip_commands.install(wanted.libraries, "--no-deps", *options)
     importlib.invalidate_caches()
     _require_importable(wanted)
 
@@ -113,20 +115,10 @@ def _remove_all() -> None:
 
 def _require_importable(wanted: Distribution) -> None:
     """Import the module as the child process will: a wheel may need system libraries that are not there."""
-    command = [python_program(), "-c", f"import {distributions.MODULE} as m; m.get_available_providers()"]
-    hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=_CHECK_TIMEOUT_S, creationflags=hidden
-        )
-        failed, said = done.returncode != 0, done.stderr
-    except (OSError, subprocess.SubprocessError) as error:
-        failed, said = True, str(error)
-    if failed:
+    reason = why_not_importable(distributions.MODULE, "m.get_available_providers()")
+    if reason:
         raise InstallationError(
-            _("{package} was installed but does not start: {reason}.").format(
-                package=wanted.package, reason=(said.strip().splitlines() or ["?"])[-1].rstrip(".")[:300]
-            ),
+            _("{package} was installed but does not start: {reason}.").format(package=wanted.package, reason=reason),
             _("Restart Slicer and try again."),
         )
 

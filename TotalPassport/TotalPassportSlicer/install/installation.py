@@ -7,25 +7,21 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import qt
 from slicer.i18n import tr as _
 from TotalPassportLib.base import distributions
 from TotalPassportLib.base.distributions import Distribution
 
-from . import package_work, pip_commands
+from . import brought_in, package_work, pip_commands
 from .engine_exchange import install_engine
 from .pip_commands import InstallationError
 
 REQUIREMENTS_FILE = Path(__file__).with_name("requirements.txt")
 CONVERSION_FILE = Path(__file__).with_name("requirements-conversion.txt")
 """What the conversion of weights needs on top."""
-_INSTALLED = "TotalPassport/installed_packages"
-_OTHERS_MB = 20
-"""About what the other packages of one requirements file and their dependencies take to download."""
 
 
 def missing_requirements(requirements_file: Path = REQUIREMENTS_FILE) -> list[str]:
@@ -35,7 +31,7 @@ def missing_requirements(requirements_file: Path = REQUIREMENTS_FILE) -> list[st
     """
     importlib.invalidate_caches()
     missing = []
-    for requirement in _requirements(requirements_file):
+    for requirement in requirements_of(requirements_file):
         if requirement.name == distributions.PLAIN:
             missing += _missing_engine(requirement)
         elif not _is_met(requirement):
@@ -66,28 +62,6 @@ def require(conversion: bool = False) -> None:
         )
 
 
-def installed_by_us() -> list[str]:
-    """Return the packages that TotalPassport has installed into this Slicer and that are still there."""
-    present = []
-    for name in str(qt.QSettings().value(_INSTALLED) or "").split(","):
-        try:
-            importlib.metadata.version(name)
-        except (importlib.metadata.PackageNotFoundError, ValueError):
-            continue
-        present.append(name)
-    return present
-
-
-def forget_installed() -> None:
-    """Keep no longer which packages TotalPassport has installed."""
-    qt.QSettings().remove(_INSTALLED)
-
-
-def _remember_installed(requirements: Iterable[str]) -> None:
-    names = {distributions.package_name(requirement) for requirement in requirements}
-    qt.QSettings().setValue(_INSTALLED, ",".join(sorted({*installed_by_us(), *names})))
-
-
 def proposed_engine(missing: list[str]) -> Distribution | None:
     """Return the distribution of onnxruntime that is among what is missing because it suits this machine, or None."""
     wanted = distributions.suitable()
@@ -95,16 +69,15 @@ def proposed_engine(missing: list[str]) -> Distribution | None:
     return wanted if is_proposed else None
 
 
-def download_mb(missing: list[str]) -> int:
-    """Return about how much installing what is missing of one requirements file downloads, in 10^6 bytes."""
-    names = {distributions.package_name(requirement) for requirement in missing}
-    return _OTHERS_MB + sum(each.size_mb for each in distributions.available() if each.package in names)
-
-
-def install_missing(missing: list[str], requirements_file: Path = REQUIREMENTS_FILE) -> str:
+def install_missing(missing: list[str], requirements_file: Path = REQUIREMENTS_FILE, *options: str) -> str:
     """Install what is missing: wheels only, every other installed package held at its present version.
 
     Where the proposed distribution of onnxruntime cannot be installed, the plain one is.
+
+    Parameters
+    ----------
+    options : str
+        Further options of ``pip install``, such as those of `pip_commands.from_folders`.
 
     Returns
     -------
@@ -118,11 +91,12 @@ def install_missing(missing: list[str], requirements_file: Path = REQUIREMENTS_F
     engine = proposed_engine(missing)
     libraries = [] if engine else [name for name in missing if name in distributions.suitable().libraries]
     others = [name for name in missing if name not in libraries and (engine is None or name not in engine.needs)]
-    if others:  # first, for without a network they fail at once, and nothing else need be tried
-        pip_commands.ensure(others)
-    if libraries:
-        pip_commands.install(libraries, "--no-deps")
-    note = install_engine(engine) if engine is not None else ""
+    with brought_in.recorded():
+        if others:  # first, for without a network they fail at once, and nothing else need be tried
+            pip_commands.ensure(others, *options)
+        if libraries:
+            pip_commands.install(libraries, "--no-deps", *options)
+        note = install_engine(engine, *options) if engine is not None else ""
     still_missing = missing_requirements(requirements_file)
     if still_missing:
         raise InstallationError(
@@ -131,7 +105,6 @@ def install_missing(missing: list[str], requirements_file: Path = REQUIREMENTS_F
             ),
             _("Restart Slicer and try again."),
         )
-    _remember_installed([*missing, *(distributions.installed() if note else ())])
     return note
 
 
@@ -146,7 +119,8 @@ def _missing_engine(requirement: Any) -> list[str]:
     return min(unmet, key=len)
 
 
-def _requirements(path: Path) -> list[Any]:
+def requirements_of(path: Path) -> list[Any]:
+    """Return the requirements in a file, parsed."""
     lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
     return [_parsed(line) for line in lines if line]
 

@@ -21,6 +21,8 @@ from slicer.i18n import tr as _
 from TotalPassportLib.base.distributions import canonical, package_name
 from TotalPassportLib.base.errors import TotalPassportError
 
+from .pip_failures import explain
+
 _PIP_FAILURES = (subprocess.CalledProcessError, RuntimeError, OSError)
 
 
@@ -40,8 +42,18 @@ class InstallationError(TotalPassportError):
         self.shown = shown
 
 
-def ensure(requirements: Sequence[str]) -> None:
+def from_folders(folders: Iterable[Path]) -> tuple[str, ...]:
+    """Return the options with which pip takes packages from folders of wheels, and asks no server."""
+    return ("--no-index", *(part for folder in folders for part in ("--find-links", str(folder))))
+
+
+def ensure(requirements: Sequence[str], *options: str) -> None:
     """Install those packages that are missing, by the newest means that this Slicer has.
+
+    Parameters
+    ----------
+    options : str
+        Further options of ``pip install``.
 
     Raises
     ------
@@ -49,14 +61,14 @@ def ensure(requirements: Sequence[str]) -> None:
         Pip failed.
     """
     packaging = _slicer_packaging()
-    if packaging is None:
-        install(requirements)
+    if packaging is None or options:  # of which pip_ensure knows none
+        install(requirements, *options)
         return
     with _constraints_file(requirements) as constraints:
         # pip_ensure wants what its own reader makes of a file.
         file = constraints.with_name("requirements.txt")
         file.write_text("\n".join(requirements), encoding="utf-8")
-        with _as_installation_error(requirements, shown=_slicer_tells()):
+        with _as_installation_error(_failed_text(requirements), constraints, shown=_slicer_tells()):
             _pip_ensure(packaging, constraints, file)
 
 
@@ -91,7 +103,7 @@ def _pip_install(requirements: Sequence[str], options: Sequence[str], quiet: boo
     packaging = _slicer_packaging()
     with (
         _constraints_file(requirements) as constraints,
-        _as_installation_error(requirements, shown=not quiet and _slicer_tells()),
+        _as_installation_error(_failed_text(requirements), constraints, options, not quiet and _slicer_tells()),
     ):
         arguments = [*requirements, "--only-binary=:all:", "-c", str(constraints), *options]
         if packaging is None:
@@ -109,25 +121,58 @@ def uninstall(packages: Iterable[str]) -> None:
         Pip failed.
     """
     names = sorted(packages)
-    try:
+    failed = _("Removing {packages} failed: {reason}.").format(packages=", ".join(names), reason="{reason}")
+    again = _("Restart Slicer and try again.")
+    with _constraints_file(()) as constraints, _as_installation_error(failed, constraints, again=again):
         slicer.util.pip_uninstall(names)
-    except _PIP_FAILURES as error:
-        raise InstallationError(
-            _("Removing {packages} failed: {reason}.").format(packages=", ".join(names), reason=_why(error)),
-            _("Restart Slicer and try again."),
-        ) from error
 
 
 @contextmanager
-def _as_installation_error(requirements: Sequence[str], shown: bool = False) -> Iterator[None]:
+def _as_installation_error(
+    sentence: str, constraints: Path, options: Sequence[str] = (), shown: bool = False, again: str = ""
+) -> Iterator[None]:
+    """Say what failed and why, as pip's log, which lies beside the constraints meanwhile, tells it.
+
+    Parameters
+    ----------
+    sentence : str
+        What failed, with a place for ``{reason}``.
+    again : str
+        What to do where nobody knows why.
+    """
+    log = constraints.with_name("pip.log")
     try:
-        yield
+        with _environment("PIP_LOG", str(log)):
+            yield
     except _PIP_FAILURES as error:
+        explanation = explain(f"{_text_of(log)}\n{_said(error)}", offline="--no-index" in options)
         raise InstallationError(
-            _("Installing {packages} failed: {reason}.").format(packages=", ".join(requirements), reason=_why(error)),
-            _("Check the internet connection or ask for a package mirror, then try again."),
+            sentence.format(reason=explanation.reason if explanation is not None else _why(error)),
+            explanation.cure if explanation is not None else again or _cure_of_all(),
             shown=shown,
         ) from error
+
+
+def _failed_text(requirements: Sequence[str]) -> str:
+    text = _("Installing {packages} failed: {reason}.")
+    return str(text.format(packages=", ".join(requirements), reason="{reason}"))
+
+
+def _cure_of_all() -> str:
+    return str(_("Check the internet connection, or install from a folder (section Setup); then try again."))
+
+
+def _text_of(log: Path) -> str:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # pip has not even begun
+        return ""
+
+
+def _said(error: Exception) -> str:
+    """Return what is known of a failure besides pip's log: with other installers it is all there is."""
+    parts = (error, getattr(error, "stdout", None), getattr(error, "stderr", None))
+    return "\n".join(str(part) for part in parts if isinstance(part, str | Exception))
 
 
 def _slicer_tells() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import qt
 from slicer.i18n import tr as _
 from TotalPassportLib.models.catalogue import CatalogueEntry
 
@@ -13,6 +14,9 @@ from . import model_list
 from .plain_text import literally
 from .task_panel import TaskPanel, why_not_this_scan
 from .wording import hint_in_the_window
+
+APPLY_KEY = "Ctrl+Return"
+"""Starts a run, and cancels it; Slicer itself has no use for it."""
 
 
 def update_buttons(ui: Any, reason: str, state: State, organ_count: int) -> None:
@@ -33,9 +37,10 @@ def update_buttons(ui: Any, reason: str, state: State, organ_count: int) -> None
     ui.reasonLabel.text = reason
     ui.reasonLabel.visible = bool(reason)
     ui.applyButton.text = _apply_text(state)
+    ui.applyButton.setShortcut(qt.QKeySequence(APPLY_KEY))  # which a button forgets with every new text
     ui.applyButton.enabled = not reason and state in (State.IDLE, State.STARTING, State.RUNNING)
     installing = why_wait(state) if state is State.INSTALLING else ""
-    ui.applyButton.toolTip = literally(reason or installing or _("Find the organs and make their passport."))
+    ui.applyButton.toolTip = literally(reason or installing or _apply_tip())
     allow(
         ui.exportButton,
         why_not_export(organ_count, state),
@@ -119,6 +124,10 @@ def why_not_export(organ_count: int, state: State) -> str:
     if state is State.INSTALLING:
         return why_wait(state)
     return "" if organ_count else str(_("There is no passport yet."))
+
+
+def _apply_tip() -> str:
+    return str(_("Find the organs and make their passport ({key}).").format(key=APPLY_KEY))
 
 
 def _apply_text(state: State) -> str:

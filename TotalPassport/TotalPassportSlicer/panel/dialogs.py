@@ -23,8 +23,11 @@ class Dialogs:
         """Ask whether to install Python packages."""
         return bool(slicer.util.confirmOkCancelDisplay(question, _("TotalPassport: install packages")))
 
-    def confirm(self, title: str, question: str, button: str) -> bool:
-        """Ask whether to go on; ``button`` says what then happens, and the other one is Cancel."""
+    def confirm(self, title: str, question: str, button: str, details: str = "") -> bool:
+        """Ask whether to go on; ``button`` says what then happens, and the other one is Cancel.
+
+        ``details`` are shown on request and can be copied.
+        """
         if slicer.app.testingEnabled():  # nobody is there to answer
             return False
         box = qt.QMessageBox(slicer.util.mainWindow())
@@ -32,6 +35,8 @@ class Dialogs:
         box.icon = qt.QMessageBox.Question
         box.textFormat = qt.Qt.PlainText
         box.text = question
+        if details:
+            box.detailedText = details
         # A standard button with a word of its own: its number comes back as the answer in every version of Qt.
         box.setStandardButtons(qt.QMessageBox.Ok | qt.QMessageBox.Cancel)
         box.button(qt.QMessageBox.Ok).text = button
@@ -51,6 +56,11 @@ class Dialogs:
         """Ask for a folder of models; none if the user thinks better of it."""
         name = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Import models from a folder"))
         return [Path(name)] if name else []
+
+    def choose_offline_folder(self) -> Path | None:
+        """Ask for a folder of wheels and zips; None if the user thinks better of it."""
+        name = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Install from a folder"))
+        return Path(name) if name else None
 
     def choose_masks(self) -> Path | None:
         """Ask for a folder of binary masks; None if the user thinks better of it."""

@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 from TotalPassportLib.base import distributions
 from TotalPassportLib.base.distributions import Distribution
+from TotalPassportLib.base.package_facts import download_mb
 
 from ..install import engine_exchange, package_work
 from .buttons import why_wait
@@ -122,4 +123,4 @@ def _exchange_question(wanted: Distribution) -> str:
         "Exchange them now? This needs an internet connection, for about {megabytes} MB."
     )
     present = ", ".join(distributions.installed())
-    return str(question.format(package=wanted.package, present=present, megabytes=wanted.size_mb))
+    return str(question.format(package=wanted.package, present=present, megabytes=round(download_mb(wanted.needs))))

@@ -10,7 +10,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import ModelError
-from TotalPassportLib.base.paths import models_folder, official_folders
+from TotalPassportLib.base.paths import official_folders
 from TotalPassportLib.models.catalogue import CatalogueEntry
 
 from ..child import tasks
@@ -19,6 +19,7 @@ from ..install import package_work
 from . import model_list
 from .buttons import allow, why_wait
 from .dialogs import Dialogs
+from .install_texts import addresses_text, weights_text
 from .model_list import ModelList
 from .model_table import ModelTable
 from .run_panel import ErrorsShown, RunPanel
@@ -76,17 +77,33 @@ class ModelsPanel:
         self._show()
         self._on_changed()
 
+    @property
+    def chosen(self) -> CatalogueEntry | None:
+        """The model whose row is chosen."""
+        return self.models.find(self._table.chosen)
+
     def choose(self, name: str) -> None:
         """Choose a model's row."""
         self._table.choose(name)
 
+    def import_from(self, paths: list[Path]) -> None:
+        """Bring in models from files and folders; none means TotalSegmentator's own folder."""
+        names = ", ".join(str(path) for path in paths) or _("TotalSegmentator's own folder")
+        line = _("Importing from {names}.").format(names=names)
+        begin = partial(self._logic.importModels, paths)
+        self._start(lambda: self._bring_in(line, begin), tasks.needs_conversion(paths))
+
     def when_installed(self, names: Sequence[str], run: Callable[[], None]) -> None:
         """Start ``run``, after offering to download those of the models that are not there."""
         missing = [name for name in names if (entry := self.models.find(name)) is not None and not entry.installed]
-        if missing:
-            self._start(lambda: self._offer(missing, run), conversion=True)
-        else:
+        if not missing:
             self._start(run)
+            return
+        entries = [entry for name in missing if (entry := self.models.find(name)) is not None]
+        offer = weights_text(entries)
+        self._start.with_weights(
+            offer, addresses_text(entries), lambda agreed: self._offer(missing, run, offer if agreed else "")
+        )
 
     def finished(self, outcome: Outcome) -> bool:
         """Take the end of a run; return whether it brought in models or tried to."""
@@ -112,7 +129,7 @@ class ModelsPanel:
     def update(self) -> None:
         """Bring the buttons in line with the chosen row and with what is under way."""
         state, ui = self._logic.state, self._ui
-        entry = self.models.find(self._table.chosen)
+        entry = self.chosen
         reason = why_wait(state) or self.models.problem
         if self._working:
             ui.downloadModelButton.text = _("Cancel")
@@ -148,19 +165,13 @@ class ModelsPanel:
 
     def _import(self, paths: list[Path]) -> None:
         if paths:
-            self._import_from(paths)
+            self.import_from(paths)
 
     def _on_totalsegmentator(self) -> None:
-        self._import_from([])
-
-    def _import_from(self, paths: list[Path]) -> None:
-        names = ", ".join(str(path) for path in paths) or _("TotalSegmentator's own folder")
-        line = _("Importing from {names}.").format(names=names)
-        begin = partial(self._logic.importModels, paths)
-        self._start(lambda: self._bring_in(line, begin), tasks.needs_conversion(paths))
+        self.import_from([])
 
     def _on_delete(self) -> None:
-        entry = self.models.find(self._table.chosen)
+        entry = self.chosen
         if entry is None:
             return
         question = _("Delete '{title}' ({size}) from this computer?").format(
@@ -174,10 +185,13 @@ class ModelsPanel:
             self._tell(_("Deleted: {title}.").format(title=entry.title))
         self.refresh()
 
-    def _offer(self, names: Sequence[str], run: Callable[[], None]) -> None:
-        """Ask whether to download models, and run when they have come."""
+    def _offer(self, names: Sequence[str], run: Callable[[], None], agreed: str) -> None:
+        """Ask whether to download models, unless the user has agreed to that very offer; run when they have come."""
         entries = [self._look_up(name) for name in names]
-        if not self._dialogs.confirm(_("TotalPassport: download a model"), _offer_text(entries), _("Download")):
+        offer = weights_text(entries)
+        question = f"{offer}\n\n{_('Download now and then run?')}"
+        title, button = _("TotalPassport: download a model"), _("Download")
+        if offer != agreed and not self._dialogs.confirm(title, question, button, addresses_text(entries)):
             self._panel.say(_("Nothing was downloaded. Choose something else to find, or click Apply again."))
             return
         self._download(entries, run)
@@ -251,22 +265,3 @@ def _download_tip(entry: CatalogueEntry | None) -> str:
     tip = _("Download {size} from\n{addresses}\nNothing of your scans is sent.")
     size = model_list.size_text(entry)
     return str(tip.format(size=size, addresses=model_list.addresses(entry)))
-
-
-def _offer_text(entries: Sequence[CatalogueEntry]) -> str:
-    one = _("The model '{title}' is not installed.\n\nDownload it now and then run?")
-    several = _("These models are not installed: {title}.\n\nDownload them now and then run?")
-    question = (one if len(entries) == 1 else several).format(title=model_list.titles(entries))
-    text = _(
-        "{question} About {size} come from {hosts}, once; they are kept in '{folder}'. Licence: {licence}. Nothing of "
-        "the scan is sent."
-    )
-    return str(
-        text.format(
-            question=question,
-            size=model_list.in_bytes(model_list.missing_bytes(*entries)),
-            hosts=model_list.hosts(*entries),
-            folder=models_folder(),
-            licence=", ".join(dict.fromkeys(entry.licence for entry in entries)),
-        )
-    )

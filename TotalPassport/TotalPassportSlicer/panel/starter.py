@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import slicer
@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from ..install import installation, package_work
 from .dialogs import Dialogs
+from .install_texts import packages_text
 from .run_panel import ErrorsShown, RunPanel
 
 
@@ -36,50 +37,77 @@ class Starter:
         conversion : bool
             Weights will be turned into a network, which needs a package more.
         """
+        self._begin(lambda _agreed: start(), conversion, "", "")
+
+    def with_weights(self, offer: str, addresses: str, start: Callable[[bool], None]) -> None:
+        """Call ``start`` when the packages are there that weights need, asking for both at once.
+
+        Parameters
+        ----------
+        offer : str
+            Which weights are to come.
+        addresses : str
+            Where from.
+        start : Callable[[bool], None]
+            Gets whether the user was asked and has agreed to the offer; where no package is missing, that was not.
+        """
+        self._begin(start, True, offer, addresses)
+
+    def install(self, missing: Mapping[Path, Sequence[str]], *options: str) -> None:
+        """Install what is missing of each file of requirements, after the user has agreed, within `package_work`.
+
+        Parameters
+        ----------
+        options : str
+            Further options of ``pip install``.
+        """
+        for file, names in missing.items():
+            self._install(file, list(names), *options)
+
+    def _begin(self, start: Callable[[bool], None], conversion: bool, offer: str, addresses: str) -> None:
         with ErrorsShown(self._panel, self._dialogs.error):
             package_work.refuse_meanwhile()
-            if self._ensure_packages(conversion):
-                start()
+            missing = missing_packages(conversion)
+            if not missing or self._installed(missing, offer, addresses):
+                start(bool(missing))
 
-    def _ensure_packages(self, conversion: bool) -> bool:
-        """Return whether all packages are installed; the user is asked before anything is."""
-        files = [installation.REQUIREMENTS_FILE, *([installation.CONVERSION_FILE] if conversion else [])]
-        missing = {file: names for file in files if (names := installation.missing_requirements(file))}
-        if not missing:
-            return True
+    def _installed(self, missing: Mapping[Path, Sequence[str]], offer: str, addresses: str) -> bool:
+        """Return whether what was missing is now there; the user is asked before anything is installed."""
         with package_work.exclusively(self._panel.packages_changed):
-            if not self._dialogs.install_packages(_install_question(missing)):
+            if not self._agreed(packages_text(missing), offer, addresses):
                 self._panel.say(_("Nothing was installed. Click again to install the missing packages."))
                 return False
-            for file, names in missing.items():
-                self._install(file, names)
+            self.install(missing)
         return True
 
-    def _install(self, file: Path, names: list[str]) -> None:
+    def _agreed(self, packages: str, offer: str, addresses: str) -> bool:
+        if not offer:
+            return self._dialogs.install_packages(f"{packages}\n\n{_('Install them now?')}")
+        return self._dialogs.confirm(
+            _("TotalPassport: install and download"),
+            f"{packages}\n\n{offer}\n\n{_('Install and download all this now, and then run?')}",
+            _("Install and download"),
+            addresses,
+        )
+
+    def _install(self, file: Path, names: list[str], *options: str) -> None:
         self._panel.say(_("Installing {packages}…").format(packages=", ".join(names)))
         slicer.app.processEvents()
         with slicer.util.WaitCursor():
-            note = installation.install_missing(names, file)
+            note = installation.install_missing(names, file, *options)
         if note:  # not what was asked for; it says what was installed instead
             self._panel.remember(note)
         else:
             self._panel.logged(_("Installed {packages}.").format(packages=", ".join(names)))
 
 
-def _install_question(missing: dict[Path, list[str]]) -> str:
-    why = []
-    engine = installation.proposed_engine(missing.get(installation.REQUIREMENTS_FILE, []))
-    if engine is not None:
-        why.append(_("{package} runs networks fastest on this computer.").format(package=engine.package))
-    if installation.CONVERSION_FILE in missing:
-        conversion = _("{packages} turns TotalSegmentator's weights into a network that runs without PyTorch.")
-        why.append(conversion.format(packages=", ".join(missing[installation.CONVERSION_FILE])))
-    question = _(
-        "TotalPassport needs these Python packages:\n\n{packages}\n\n{why}Install them into Slicer now? Packages that "
-        "Slicer brings along stay as they are. This needs an internet connection once, for about {megabytes} MB."
-    )
-    return question.format(
-        packages="\n".join(name for names in missing.values() for name in names),
-        why="".join(f"{sentence}\n\n" for sentence in why),
-        megabytes=sum(installation.download_mb(names) for names in missing.values()),
-    )
+def missing_packages(conversion: bool) -> dict[Path, list[str]]:
+    """Return what is missing of each file of requirements.
+
+    Parameters
+    ----------
+    conversion : bool
+        Also of what turns weights into a network.
+    """
+    files = [installation.REQUIREMENTS_FILE, *([installation.CONVERSION_FILE] if conversion else [])]
+    return {file: names for file in files if (names := installation.missing_requirements(file))}

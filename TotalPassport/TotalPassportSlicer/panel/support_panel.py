@@ -12,7 +12,7 @@ from TotalPassportLib.base.outputs import atomic_write
 from TotalPassportLib.base.paths import home_folder
 from TotalPassportLib.models.store import remove_everything
 
-from ..install import installation, package_work, pip_commands
+from ..install import brought_in, package_work, pip_commands
 from . import model_list
 from .bug_report import SETTINGS, bug_report
 from .buttons import allow, why_wait
@@ -68,7 +68,7 @@ class SupportPanel:
         self._panel.say(_("The report is in the clipboard: paste it where you report the problem, and read it first."))
 
     def _on_delete_everything(self) -> None:
-        packages = installation.installed_by_us()
+        packages = brought_in.removable()
         models = [entry for entry in self._models.models.entries if model_list.can_delete(entry)]
         question = _question(models=model_list.titles(models), packages=packages)
         if not self._dialogs.confirm(_("TotalPassport: delete everything"), question, _("Delete")):
@@ -77,7 +77,7 @@ class SupportPanel:
             remove_everything()
             if packages:
                 pip_commands.uninstall(packages)
-                installation.forget_installed()
+                brought_in.forget_installed()
             settings = qt.QSettings()
             settings.remove(SETTINGS)
             self._models.refresh()

@@ -138,6 +138,12 @@ def test_a_child_that_is_killed_by_the_system_is_no_riddle(run: Any, recorder: R
     assert "memory" in recorder.outcomes[0].hint
 
 
+def test_what_was_noted_of_the_scan_is_not_taken_for_the_cause_of_an_end(run: Any, recorder: Recorder) -> None:
+    run('emit(event="warning", code="w", message="It looks odd."); os.kill(os.getpid(), 9)')
+    assert "ended unexpectedly" in recorder.outcomes[0].message
+    assert "odd" not in recorder.outcomes[0].message
+
+
 @pytest.mark.parametrize("code", [0, 1, 3, 120])
 def test_an_exit_without_a_word_gives_a_sentence(run: Any, recorder: Recorder, code: int) -> None:
     run(f"sys.exit({code})")

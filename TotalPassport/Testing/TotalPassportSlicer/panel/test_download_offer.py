@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -213,18 +214,49 @@ class TestMissingOnnx:
         self, chosen: Any, missing: set[str], site: Site
     ) -> None:
         chosen.host.packaging.installer = lambda names: missing.clear()
-        chosen.answer_question(True, "onnx")
-        chosen.press("Download")
+        chosen.press("Install and download")
         chosen.apply()
-        (question,) = chosen.host.answers.take("confirm")
+        (question,) = chosen.host.answers.take()
         assert "onnx>=1.16 turns TotalSegmentator's weights into a network" in question.text
-        assert "20 MB" in question.text
         assert chosen.wait(120).status.value == "done"
         assert [names for names, _options in chosen.host.packaging.calls] == [["onnx>=1.16"]]
         wait_for_nodes(chosen)
 
+    def test_one_question_says_of_packages_and_weights_which_how_large_which_licence_and_from_where(
+        self, chosen: Any, site: Site, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shown: list[str] = []
+
+        def look(box: Any) -> Any:
+            shown.extend((box.text, box.detailedText))
+            return box.Cancel
+
+        monkeypatch.setenv("PIP_INDEX_URL", "https://user:secret@mirror.hospital.example/simple")
+        chosen.host.answers.expect("message_box", look)
+        chosen.apply()
+        text, details = shown
+        assert "onnx>=1.16 – 9.7 MB, licence Apache-2.0" in text
+        assert "from mirror.hospital.example into Slicer's Python, once, about 10 MB" in text
+        assert "Packages that Slicer brings along stay as they are, and Slicer need not be restarted" in text
+        for fact in (TITLE, "1.9 MB", "localhost", "Apache-2.0", "Nothing of the scan is sent", str(home)):
+            assert fact in text.partition("restarted")[2]
+        assert details == f"{site.address}/{FAST}.zip"
+        assert "secret" not in text + details
+
+    def test_a_catalogue_of_ones_own_that_only_the_packages_can_read_is_asked_about_anew(
+        self, chosen: Any, site: Site, missing: set[str]
+    ) -> None:
+        models = chosen.widget.models.models
+        models.entries = (replace(models.find("fast"), title="What it was before"),)
+        chosen.host.packaging.installer = lambda names: missing.clear()
+        chosen.press("Install and download", "What it was before")
+        chosen.press("Cancel", TITLE)
+        chosen.apply()
+        assert "Nothing was downloaded" in chosen.ui.statusLabel.text
+        assert site.requests == []
+
     def test_refusing_it_downloads_nothing(self, chosen: Any, site: Site) -> None:
-        chosen.answer_question(False, "onnx")
+        chosen.press("Cancel", "onnx")
         chosen.apply()
         assert "Nothing was installed" in chosen.ui.statusLabel.text
         assert site.requests == []

@@ -192,7 +192,7 @@ class TestFasterEngine:
         assert ready.ui.installEngineButton.isHidden()
 
     def test_agreeing_exchanges_them(self, plain_engine: dict[str, str], ready: Any) -> None:
-        ready.press("Install", "about 84 MB")
+        ready.press("Install", "about 92 MB")
         ready.ui.installEngineButton.click()
         assert plain_engine == {"onnxruntime-openvino": "1.24.1"}
         assert ready.ui.statusLabel.text.startswith("onnxruntime-openvino runs the networks from now on.")

@@ -24,6 +24,8 @@ STARTERS = (
     "totalSegmentatorButton",
     "deleteModelButton",
     "installEngineButton",
+    "repairButton",
+    "offlineButton",
 )
 """The buttons that start work."""
 
