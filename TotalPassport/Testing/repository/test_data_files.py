@@ -16,6 +16,7 @@ DOCUMENTS = {
     "engines.json": "engines",
     "measurements.json": "measurements",
     "official_groups.json": "structure_groups",
+    "packages.json": "packages",
     "quality_checks.json": "quality_checks",
     "structure_aliases.json": "structure_aliases",
     "structure_groups.json": "structure_groups",
