@@ -30,3 +30,12 @@ def test_the_panel_of_a_fresh_start_fits_a_small_screen(panel: Any, scan: bool) 
     height = height_px(panel)
     assert 200 < height <= SMALL_SCREEN_PX
     assert panel.widget.parent.minimumSizeHint.width() <= WIDTH_PX
+
+
+@pytest.mark.slow
+def test_a_panel_with_results_is_no_wider_than_its_column(ready: Any) -> None:
+    ready.use_child(ready.phantom_child)
+    ready.apply_and_wait()
+    ready.ui.compareCollapsibleButton.collapsed = False
+    assert height_px(ready) > SMALL_SCREEN_PX
+    assert ready.widget.parent.minimumSizeHint.width() <= WIDTH_PX
