@@ -6,7 +6,7 @@ What cannot be done raises a `TotalPassportError`, whose text says why and what 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,7 @@ class RunLogic:
 
     # -- several scans --------------------------------------------------------------------------------------------
 
-    def runScans(self, volumes: Sequence[Any], **options: Any) -> Any:
+    def runScans(self, volumes: Any, **options: Any) -> Any:
         """Segment several volumes of the scene, one after another, and return the `ScansTable` of all organs.
 
         A scan that fails stops no other; ``logic.scans.entries`` says how each has ended.
@@ -159,7 +159,7 @@ class RunLogic:
         Parameters
         ----------
         volumes : sequence of vtkMRMLScalarVolumeNode
-            In their order; or one vtkMRMLSequenceNode, whose frames are taken.
+            In their order; or one such node, or one vtkMRMLSequenceNode, whose frames are taken.
         **options
             As of `run`.
 
@@ -186,9 +186,10 @@ class RunLogic:
                 raise BadInput(_("'{name}' is no sequence of volumes.").format(name=name), _("Choose another one."))
             scans, title = queued_frames(volumes, options), volumes.GetName()
         else:
-            for volume in volumes:
-                _require_volume(volume)
-            scans, title = queued_volumes(volumes, options, self.queue.logged), ""
+            nodes = list(volumes) if isinstance(volumes, Iterable) else [volumes]
+            for node in nodes:
+                _require_volume(node)
+            scans, title = queued_volumes(nodes, options, self.queue.logged), ""
         if not scans:
             raise BadInput(_("There is no scan to run."), _("Choose at least one."))
         self.queue.start(scans, table_of_all(title), finished)

@@ -108,14 +108,7 @@ def run_story(extension: Path, folder: Path, **changes: str) -> None:
     before = files_below(extension)
     script = folder / "story.py"
     script.write_text(code, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-B", str(script)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
+    done = run([sys.executable, "-B", str(script)], environment)
     assert done.returncode == 0, done.stderr[-3000:]
     status, sentence, library, dialogs = json.loads(done.stdout.splitlines()[-1])
     assert status == "done", sentence
@@ -148,14 +141,7 @@ def test_the_command_line_where_the_system_knows_ascii_alone(
     scan = tmp_path / "Größe 1, 医.nii.gz"
     shutil.copy(EXTENSION / "TotalPassportLib" / "data" / "demo" / "demo_ct_labels.nii.gz", scan)
     command = [sys.executable, "-B", "-m", "TotalPassportLib", "run", str(scan), "-o", str(tmp_path / "Ergebnis ü")]
-    done = subprocess.run(
-        [*command, "--model", str(model)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
+    done = run([*command, "--model", str(model)], environment)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "'Größe 1, 医.nii.gz'" in done.stderr, "names are readable in what is said"

@@ -67,7 +67,7 @@ class FollowUp:
     def charts(self) -> list[Any]:
         """Return the plot charts, of volumes and, if there are any, of mean Hounsfield units; none before `plot`."""
         nodes = (self.table.GetNodeReference(role) for role in (_VOLUMES, _UNITS))
-        return [node for node in nodes if node is not None]
+        return [node for node in nodes if node is not None and node.GetNumberOfPlotSeriesNodes()]
 
     def plot(self, organs: Sequence[str] = ()) -> list[Any]:
         """Make the plots of some organs, by their names, or of those that have changed most; return the charts.

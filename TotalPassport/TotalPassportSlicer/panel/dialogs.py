@@ -94,7 +94,7 @@ class Dialogs:
 
     def choose_table(self, suggestion: str) -> Path | None:
         """Ask where to write a table; None if the user thinks better of it."""
-        return self._choose_file(_("Export changes"), suggestion, _("Table (*.csv)"))
+        return self._choose_file(_("Export table"), suggestion, _("Table (*.csv)"))
 
     def _choose_file(self, title: str, suggestion: str, kind: str) -> Path | None:
         name = qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, suggestion, kind)

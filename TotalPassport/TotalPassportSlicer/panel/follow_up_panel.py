@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.i18n import tr as _
+from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.outputs import atomic_write
 
 from ..child.jobs import State
@@ -176,6 +177,11 @@ class FollowUpPanel:
         assert self._followed is not None  # the button is hidden without it
         with ErrorsShown(self._panel, self._dialogs.error):
             charts = self._followed.plot(self._organs_to_plot())
+            if which >= len(charts):
+                raise BadInput(
+                    _("None of these organs has mean Hounsfield units in a scan that holds all of it."),
+                    _("Choose other organs."),
+                )
             slicer.modules.plots.logic().ShowChartInLayout(charts[which])
 
     def _organs_to_plot(self) -> list[str]:

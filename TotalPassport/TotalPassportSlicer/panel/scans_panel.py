@@ -7,6 +7,7 @@ from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
+from TotalPassportLib.options import RunOptions
 
 from ..child.jobs import Outcome, State, Status
 from ..child.scan_list import ScanEntry, ScanList, ScanState
@@ -226,18 +227,19 @@ class ScansPanel:
         if self._logic.runsSeveral:
             self._logic.cancel()
             return
-        options, source = run_options(self._parameters), self._source
-        self._models.when_installed(options.models(), lambda: self._run(source, options))
-
-    def _run(self, source: str, options: Any) -> None:
-        ui = self._ui
+        options, source, ui = run_options(self._parameters), self._source, self._ui
+        # Taken now: while models come, the user may choose something else.
         if source == _FOLDER:
-            output = Path(ui.scansOutputEdit.currentPath)
-            self._logic.processFolder(Path(ui.scansFolderEdit.currentPath), output, options)
-        elif source == _SCENE:
-            self._logic.processScans(self._chosen(), options)
-        else:
-            self._logic.processScans(slicer.mrmlScene.GetNodeByID(source), options)
+            folder, output = Path(ui.scansFolderEdit.currentPath), Path(ui.scansOutputEdit.currentPath)
+            self._models.when_installed(options.models(), lambda: self._logic.processFolder(folder, output, options))
+            return
+        nodes = self._chosen() if source == _SCENE else [slicer.mrmlScene.GetNodeByID(source)]
+        self._models.when_installed(options.models(), lambda: self._run(source, nodes, options))
+
+    def _run(self, source: str, nodes: list[Any], options: RunOptions) -> None:
+        """Run the volumes, or the sequence, of the scene that are still in it."""
+        present = [node for node in nodes if node.GetScene() is not None]
+        self._logic.processScans(present if source == _SCENE or not present else present[0], options)
 
     def _on_row(self, index: Any) -> None:
         entry = self._table.row_at(index)

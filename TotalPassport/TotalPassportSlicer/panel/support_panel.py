@@ -81,7 +81,12 @@ class SupportPanel:
             settings = qt.QSettings()
             settings.remove(SETTINGS)
             self._models.refresh()
-            self._panel.say(_("Everything was deleted. The extension itself is removed in the Extensions Manager."))
+            self._panel.say(
+                _(
+                    "Everything was deleted. The module itself is removed where it was added: in the Extensions "
+                    "Manager, or in Application Settings > Modules > Additional module paths."
+                )
+            )
 
 
 def save_text(text: str, path: Path) -> None:

@@ -60,9 +60,7 @@ def made(original: Path, tmp_path: Path) -> Path:
 def drop(panel: Any, *paths: Path) -> list[str]:
     """Drop files onto Slicer, and return what it told the user about them."""
     assert panel.host.drop_files(*paths)
-    texts = [shown.text for shown in panel.host.answers.take("warning")]
-    print("TOLD", texts)
-    return texts
+    return [shown.text for shown in panel.host.answers.take("warning")]
 
 
 def of_run(passport: Path, scan: Path, **model: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,29 @@ def test_several_curves_are_in_per_cent_and_nodes_are_used_again(followed: Any) 
     assert len(series_of(volumes)) == 3
     assert followed.count("vtkMRMLPlotSeriesNode") == count
     assert len(shown_charts()) == 2
+
+
+def test_organs_without_hounsfield_units_have_no_curve_of_them_and_that_is_a_sentence(
+    followed: Any, tmp_path: Path
+) -> None:
+    from TotalPassportLib.passport import write_passport
+    from TotalPassportSlicer.nodes.documents import store_passport
+
+    for number, document in zip(NUMBERS, followed.documents, strict=True):
+        whole = passport(number)
+        cut = {**whole.organs, 5: replace(whole.organs[5], touches_border=True)}
+        write_passport(replace(whole, organs=cut), tmp_path / "cut.json")
+        store_passport(document, tmp_path / "cut.json")
+    followed.ui.followUpButton.click()
+    liver = trends(followed).index("Liver")
+    for chosen_before in (None, 1 - min(liver, 1)):
+        if chosen_before is not None:  # a chart of an earlier click is no answer
+            followed._click_row(followed.ui.trendsTableView, chosen_before)
+            followed.ui.unitCurvesButton.click()
+        followed._click_row(followed.ui.trendsTableView, liver)
+        followed.ui.unitCurvesButton.click()
+        assert "has mean Hounsfield units" in followed.ui.statusLabel.text
+        assert followed.error_dialogs()[-1] == followed.ui.statusLabel.text
 
 
 def test_organs_selected_in_the_organ_table_have_the_curves(followed: Any) -> None:

@@ -26,6 +26,7 @@ STARTERS = (
     "installEngineButton",
     "repairButton",
     "offlineButton",
+    "runScansButton",
 )
 """The buttons that start work."""
 

@@ -372,6 +372,50 @@ def test_frames_of_a_sequence_become_a_sequence_of_segmentations_and_passports(r
     ]
 
 
+@pytest.fixture
+def waiting(scans: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What is to start when a model has come; it is still coming."""
+    starts: list[Any] = []
+    monkeypatch.setattr(scans.widget.models, "when_installed", lambda _names, run: starts.append(run))
+    return starts
+
+
+def test_what_was_checked_at_the_click_is_run_whatever_is_chosen_while_a_model_comes(
+    scans: Any, waiting: list[Any]
+) -> None:
+    import slicer
+
+    check(scans, "Metal", False)
+    scans.ui.runScansButton.click()
+    check(scans, "Metal", True)
+    choose(scans, "A folder on the disk")
+    slicer.mrmlScene.RemoveNode(scans.volumes[2])
+    waiting[0]()
+    assert scans.wait().status.value == "done"
+    assert [entry.title for entry in scans.logic.scans.entries] == ["Phantom"]
+
+
+def test_a_sequence_that_goes_while_a_model_comes_is_a_sentence(scans: Any, waiting: list[Any]) -> None:
+    import slicer
+    from TotalPassportLib.base.errors import BadInput
+
+    sequence = sequence_of(scans)
+    choose(scans, "Frames of Heart")
+    scans.ui.runScansButton.click()
+    slicer.mrmlScene.RemoveNode(sequence)
+    with pytest.raises(BadInput, match="There is no scan to run"):  # `Starter` shows it
+        waiting[0]()
+
+
+def test_a_single_volume_may_be_given_as_it_is_and_nothing_is_a_sentence(ready: Any) -> None:
+    from TotalPassportLib.base.errors import BadInput
+
+    ready.use_child(ready.phantom_child)
+    assert ready.logic.runScans(ready.phantom, model="demo").node.GetNumberOfRows() == 3
+    with pytest.raises(BadInput, match="no volume"):
+        ready.logic.runScans(None)
+
+
 def test_a_frame_that_goes_before_its_turn_fails_alone(ready: Any) -> None:
     ready.use_child(ready.phantom_child)
     sequence = sequence_of(ready)

@@ -17,6 +17,14 @@ def test_the_log_is_saved_with_its_time_stamps(ready: Any, tmp_path: Path) -> No
     assert text.strip() == ready.ui.logText.toPlainText().strip() != ""
 
 
+def test_the_log_keeps_its_last_lines_only(panel: Any) -> None:
+    for number in range(2100):
+        panel.widget.panel.logged(f"line {number}.")
+    lines = panel.ui.logText.toPlainText().splitlines()
+    assert len(lines) == 2000
+    assert lines[-1].endswith("line 2099.")
+
+
 def test_a_report_has_versions_and_log_and_nothing_of_a_patient(ready: Any) -> None:
     import slicer
     from TotalPassportLib import __version__
