@@ -19,7 +19,7 @@ from TotalPassportLib.options import DEFAULT_OPTIONS, RunOptions, option_names
 
 from .child import tasks
 from .child.batch_job import batch_job, skip_what_did_not_run
-from .child.jobs import Finished, Outcome, RunListener, State
+from .child.jobs import Finished, Outcome, RunListener, State, another_run
 from .child.runner import JobRunner
 from .child.scan_jobs import queued_frames, queued_volumes, table_of_all
 from .child.scan_list import ScanList
@@ -312,7 +312,7 @@ class RunLogic:
 
     def _require_idle(self) -> None:
         if self.queue.active:  # between two of its scans, too
-            raise BadInput(_("Another run is still under way."), _("Wait for it or cancel it."))
+            raise another_run()
         self._of_folder = self._of_folder and self.runner.busy
 
 

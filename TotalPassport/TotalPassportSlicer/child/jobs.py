@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from TotalPassportLib.base.errors import Cancelled, TotalPassportError
+from slicer.i18n import tr as _
+from TotalPassportLib.base.errors import BadInput, Cancelled, TotalPassportError
 
 Event = dict[str, Any]
 
@@ -72,6 +73,11 @@ class Outcome:
         if self.status is Status.FAILED:
             raise TotalPassportError(self.message, self.hint)
         return self.value
+
+
+def another_run() -> TotalPassportError:
+    """Return the error of a run that was to start while another one is under way."""
+    return BadInput(_("Another run is still under way."), _("Wait for it or cancel it."))
 
 
 Finished = Callable[[Outcome], None]

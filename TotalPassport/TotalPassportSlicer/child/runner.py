@@ -29,7 +29,7 @@ from ..panel.engine_titles import engine_text
 from ..panel.time_left import duration_text
 from ..panel.wording import hint_in_the_window
 from . import process_table as processes
-from .jobs import Event, Finished, Job, Outcome, RunListener, State, Status
+from .jobs import Event, Finished, Job, Outcome, RunListener, State, Status, another_run
 from .lifetime import Lifetime
 from .protocol import LineReader, parse_event
 from .workspace import Workspace
@@ -95,7 +95,7 @@ class JobRunner:
             The job cannot be prepared, or no Python is found. Nothing is left behind.
         """
         if self.busy:
-            raise TotalPassportError(_("Another run is still under way."), _("Wait for it or cancel it."))
+            raise another_run()
         self._reset(job)
         self._finished = finished
         self._heard = finished is not None if heard is None else heard

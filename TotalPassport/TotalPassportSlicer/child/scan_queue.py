@@ -17,7 +17,7 @@ from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import TotalPassportError, user_error
 
 from ..panel.wording import error_in_the_window
-from .jobs import Finished, Job, Outcome, RunListener, State, Status
+from .jobs import Finished, Job, Outcome, RunListener, State, Status, another_run
 from .lifetime import Lifetime
 from .runner import JobRunner
 from .scan_list import ScanEntry, ScanList, ScanState
@@ -96,7 +96,7 @@ class ScanQueue(RunListener):
             Something else is under way.
         """
         if self.active or self._runner.busy:
-            raise TotalPassportError(_("Another run is still under way."), _("Wait for it or cancel it."))
+            raise another_run()
         self._waiting, self._current = [scan for scan in scans if scan.entry.state is ScanState.WAITING], None
         self._conclude, self._finished = conclude, finished
         self._stopping = self._scene_goes = False

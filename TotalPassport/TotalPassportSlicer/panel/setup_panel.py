@@ -112,6 +112,7 @@ class SetupPanel:
         missing = missing_packages(conversion=True)
         if missing:
             if not self._dialogs.install_packages(f"{packages_text(missing)}\n\n{_('Install them now?')}"):
+                self._panel.say(_("Nothing was installed."))
                 return
             self._start.install(missing)
         damaged = self._damaged()

@@ -209,6 +209,12 @@ class TestRepair:
         assert "All parts are there and can be loaded" in panel.ui.statusLabel.text
         return panel
 
+    def test_whoever_declines_is_told_that_nothing_was_installed(self, slicers: Any, panel: Any) -> None:
+        panel.answer_question(False, "nibabel>=5.2")
+        panel.ui.repairButton.click()
+        assert panel.ui.statusLabel.text == "Nothing was installed."
+        assert sorted(versions()) == ["numpy"]
+
     def test_a_damaged_package_is_found_and_installed_again_alone(self, installed: Any, slicers: Any) -> None:
         before = len(installed.host.packaging.calls)
         (slicers.packages / "nibabel" / "__init__.py").write_text(DAMAGED, encoding="utf-8")
