@@ -187,7 +187,9 @@ class TestImport:
     ) -> None:
         from TotalPassportSlicer.install import installation
 
-        monkeypatch.setattr(installation, "CONVERSION_FILE", tmp_path / "must not be read")
+        # Where a conversion needed it, the panel would ask, and nobody answers here.
+        (tmp_path / "conversion.txt").write_text("a-package-that-nobody-has>=1\n", encoding="utf-8")
+        monkeypatch.setattr(installation, "CONVERSION_FILE", tmp_path / "conversion.txt")
         write_model(tmp_path / "network", name="mine", title="My network")
         models.host.answers.expect("directory", str(tmp_path / "network"))
         models.ui.importFolderButton.click()
