@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 NAME = "<img src='x'> & <b>CT</b>"
 ESCAPED = "&lt;img src='x'&gt; &amp; &lt;b&gt;CT&lt;/b&gt;"
+TABLES = ("setupLabel",)
+"""Labels of several columns, which the module writes as HTML."""
 UI_FILE = Path(__file__).parents[3] / "Resources" / "UI" / "TotalPassport.ui"
 
 
@@ -19,7 +23,7 @@ def labels_without_a_text_of_their_own() -> list[str]:
     return [
         str(label.get("name"))
         for label in labels
-        if not any(item.get("name") == "text" for item in label.findall("property"))
+        if label.get("name") not in TABLES and not any(item.get("name") == "text" for item in label.findall("property"))
     ]
 
 
@@ -38,6 +42,14 @@ def test_labels_show_what_they_are_given(panel: Any, name: str) -> None:
     import qt
 
     assert getattr(panel.ui, name).textFormat == qt.Qt.PlainText
+
+
+def test_a_model_names_itself_as_text_in_the_table_of_parts(panel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = SimpleNamespace(title=NAME, installed=True, known_scans=())
+    monkeypatch.setattr(panel.widget.models.models, "entries", (named,))
+    panel.widget.parts.refresh()
+    assert html.escape(NAME) in panel.ui.setupLabel.text
+    assert NAME not in panel.ui.setupLabel.text
 
 
 def test_a_reason_names_the_scan_in_the_label_and_in_the_tooltip(named: Any) -> None:
