@@ -49,13 +49,12 @@ def resampled_onto(
     if outside is None:
         outside = 0 if interpolation == "nearest" else _emptiness(source.voxels)
     require_memory(int(np.prod(shape)) * source.voxels.itemsize, "The resampled image")
-    try:
-        resampled = np.full(shape, outside, source.voxels.dtype)
-    except OverflowError as error:
+    if not _can_be(outside, source.voxels.dtype):
         raise BadInput(
             f"Voxels of the moving image, {source.voxels.dtype}, cannot have the value {outside:g}.",
             "Give another value for what lies outside.",
-        ) from error
+        )
+    resampled = np.full(shape, outside, source.voxels.dtype)
     to_voxels = np.linalg.inv(source.affine)
     slices = max(1, POINTS_AT_ONCE // (shape[0] * shape[1]))
     for start in range(0, shape[2], slices):
@@ -90,3 +89,11 @@ def _grid_of(fixed: Any) -> tuple[tuple[int, int, int], np.ndarray]:
 def _emptiness(voxels: np.ndarray) -> float:
     """Return what there is where a scan shows nothing: air of a CT, 0 of what has no such values."""
     return AIR_HU if voxels.dtype.kind in "if" and float(voxels.min()) <= 0.8 * AIR_HU else 0
+
+
+def _can_be(value: float, dtype: np.dtype[Any]) -> bool:
+    """Whether voxels can have a value; numpy itself wraps or cuts it, in some versions without a word."""
+    if dtype.kind not in "iu":
+        return True
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= value <= limits.max and value == int(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import nibabel
@@ -109,8 +110,9 @@ def test_what_cannot_be_done_is_told(moving: ImageArray, fixed: ImageArray) -> N
         alignment(False).resample(moving, fixed, interpolation="cubic")  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="The moving image is of the type int"):
         alignment(False).resample(3, fixed)
-    with pytest.raises(BadInput, match="cannot have the value -1000"):
-        alignment(False).resample((np.ones((4, 4, 4), np.uint8), np.eye(4)), fixed, outside=-1000)
+    for value in (-1000, 256, 0.5, math.nan, math.inf):
+        with pytest.raises(BadInput, match=f"cannot have the value {value:g}"):
+            alignment(False).resample((np.ones((4, 4, 4), np.uint8), np.eye(4)), fixed, outside=value)
 
 
 def test_alignments_are_compared_number_by_number() -> None:

@@ -60,6 +60,8 @@ _WANTED = (
 )
 SEGMENTATION_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """Segmentation and Label Map Segmentation Storage."""
+_LEAST_ELEMENT_BYTES = 8
+"""Of tag and length of an element; those with an explicit kind of value have up to 12."""
 NO_SCANS = frozenset({"SEG", "RTDOSE", "RTSTRUCT", "PR", "SR", "KO", "REG", "DOC", "OT", "SC"})
 """Modalities of objects that are made of scans."""
 
@@ -195,13 +197,32 @@ def read_dicom_header(path: Path) -> DicomHeader | None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of values that are not quite what the standard wants
                 header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_WANTED), force=True)
-                return _parsed(header, path) if _is_scan(header) else None
+                if not _is_scan(header):
+                    return None
+                _require_voxels(header, path, path.stat().st_size - file.tell())
+                return _parsed(header, path)
         except (BadInput, MemoryError):
             raise
         except Exception as error:  # whatever pydicom stumbles over in a file of anybody's
             raise BadInput(
                 f"'{path}' is not a valid DICOM file, or is damaged: its header cannot be read.", "Export it again."
             ) from error
+
+
+def _require_voxels(header: Any, path: Path, rest_bytes: int) -> None:
+    """Raise `BadInput` if a file ends before its voxels do: SimpleITK 2.5.2, Slicer 5.10's, reads that without a word.
+
+    ``rest_bytes`` are behind the header: the element of the voxels, of which only that is known where they are packed.
+    """
+    syntax = header.file_meta.get("TransferSyntaxUID")
+    if syntax is None or syntax.is_compressed or syntax.is_deflated or rest_bytes <= 0:
+        return
+    if int(header.get("SamplesPerPixel") or 1) != 1:  # some colours are kept for every second voxel only
+        return
+    values = int(header.Rows) * int(header.Columns) * int(header.get("NumberOfFrames") or 1)
+    bits = values * int(header.get("BitsAllocated") or 1)
+    if rest_bytes < _LEAST_ELEMENT_BYTES + bits // 8:
+        raise BadInput(f"'{path}' is damaged: it ends before its voxels do.", "Export it again.")
 
 
 def _is_scan(header: Any) -> bool:
