@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.processes import heed_interrupts
 
 LIBRARY = Path(__file__).resolve().parents[3]
 DEAF = """
@@ -56,7 +57,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     private.mkdir(parents=True)
     environment = {**os.environ, "PYTHONPATH": str(LIBRARY), "TMPDIR": str(private)}
     command = [sys.executable, "-c", DEAF, str(folder), *words]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
 
 
 def files(folder: Path) -> list[str]:
