@@ -9,6 +9,7 @@ import csv
 import re
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,20 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def script(desk: Path, slicer_host: Any, scripted_child: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Panel:
+def script(
+    desk: Path, slicer_host: Any, scripted_child: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Panel]:
     """The module in a fresh scene, with a network under the name of TotalSegmentator's fast one."""
+    import slicer
+
     home = isolate(monkeypatch, tmp_path)
     write_model(home / "models" / "fast", name="fast")
     monkeypatch.chdir(desk)
-    return Panel(slicer_host, slicer_host.load_module(Path(__file__).parents[2] / "TotalPassport.py"), scripted_child)
+    before = slicer.mrmlScene.GetRootDirectory()
+    slicer.mrmlScene.SetRootDirectory(str(tmp_path / "of another scene"))
+    module = slicer_host.load_module(Path(__file__).parents[2] / "TotalPassport.py")
+    yield Panel(slicer_host, module, scripted_child)
+    slicer.mrmlScene.SetRootDirectory(before)
 
 
 def run(title: str, **names: Any) -> dict[str, Any]:
