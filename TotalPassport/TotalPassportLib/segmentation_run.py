@@ -31,10 +31,9 @@ from .segmentation.estimate import LONG_SECONDS, Estimate, first_window_bytes
 from .segmentation.logits_collection import LogitsCollection
 from .segmentation.probabilities import ProbabilityCollection
 from .segmentation.runs_progress import RunsProgress, planned_runs
-from .segmentation.segment import needed_parts
+from .segmentation.segment import RunCallbacks, needed_parts
 from .segmentation.task_options import TaskOptions
 from .segmentation.task_segmentation import (
-    RunCallbacks,
     ScanLabels,
     TaskSegmentation,
     crop_of,

@@ -247,7 +247,7 @@ class RunLogic:
         conversion : bool
             Also those that `downloadModel` needs.
         """
-        return [name for names in _missing_packages(conversion).values() for name in names]
+        return [name for names in installation.missing_packages(conversion).values() for name in names]
 
     def installPackages(self, conversion: bool = False) -> None:
         """Install them, without asking, and without touching those that Slicer brings along.
@@ -258,7 +258,7 @@ class RunLogic:
             It went wrong.
         """
         with package_work.exclusively(self.queue.packages_changed):
-            for file, names in _missing_packages(conversion).items():
+            for file, names in installation.missing_packages(conversion).items():
                 self.queue.logged(installation.install_missing(names, file))
 
     def missingModels(self, **options: Any) -> list[str]:
@@ -314,11 +314,6 @@ class RunLogic:
         if self.queue.active:  # between two of its scans, too
             raise another_run()
         self._of_folder = self._of_folder and self.runner.busy
-
-
-def _missing_packages(conversion: bool) -> dict[Path, list[str]]:
-    files = (installation.REQUIREMENTS_FILE, *((installation.CONVERSION_FILE,) if conversion else ()))
-    return {file: names for file in files if (names := installation.missing_requirements(file))}
 
 
 def options_named(**options: Any) -> RunOptions:

@@ -40,6 +40,14 @@ def application(slicer_host: Any) -> Any:  # noqa: F811
     return slicer_host.app
 
 
+@pytest.fixture(params=["Slicer 5.10", "newer"])
+def pip(request: pytest.FixtureRequest, slicer_host: Any) -> Any:  # noqa: F811
+    """What the host calls pip, as this version of Slicer offers it."""
+    if request.param == "Slicer 5.10":
+        slicer_host.packaging.be_slicer_5_10()
+    return slicer_host.packaging
+
+
 @pytest.fixture
 def scripted_child(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Return a function that writes a child which speaks the protocol, or breaks it, as its body says."""

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -206,26 +207,22 @@ def questions(folder: Path, repeats: int = REPEATS) -> dict[str, tuple[float, fl
     }
 
     asked["to_dataframe"] = lambda cohort: cohort.to_dataframe()
-    figures = {"opening": _median(lambda: Cohort(folder).close(), repeats)}
+    taken: dict[str, list[tuple[float, float]]] = {"opening": []}
     for name, ask in asked.items():
-        taken = []
         for _ in range(repeats):
-            with Cohort(folder) as cohort:
-                taken.append(_median(lambda ask=ask, cohort=cohort: ask(cohort), 1))
-        wall, processor = np.median(taken, axis=0)
-        figures[name] = (round(float(wall), 3), round(float(processor), 3))
-    return figures
+            with _timed(taken["opening"]):
+                cohort = Cohort(folder)
+            with cohort, _timed(taken.setdefault(name, [])):
+                ask(cohort)
+    return {name: tuple(np.median(times, axis=0).round(3).tolist()) for name, times in taken.items()}
 
 
-def _median(work: Callable[[], Any], repeats: int) -> tuple[float, float]:
-    """Return median wall and processor time of some work."""
-    taken = []
-    for _ in range(repeats):
-        before, start = time.process_time(), time.perf_counter()
-        work()
-        taken.append((time.perf_counter() - start, time.process_time() - before))
-    wall, processor = np.median(taken, axis=0)
-    return round(float(wall), 3), round(float(processor), 3)
+@contextmanager
+def _timed(times: list[tuple[float, float]]) -> Iterator[None]:
+    """Add the wall and the processor time of what happens inside."""
+    before, start = time.process_time(), time.perf_counter()
+    yield
+    times.append((time.perf_counter() - start, time.process_time() - before))
 
 
 if __name__ == "__main__":

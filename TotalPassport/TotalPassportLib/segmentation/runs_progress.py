@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..base.events import StepCallback
 from ..image.volume import Volume
 from ..models.description import ModelDescription
 from .estimate import Estimate, WindowsLeft, work_of
-from .segment import StepCallback
+from .segment import RunCallbacks
 from .task_options import TaskOptions
-from .task_segmentation import RunCallbacks, crop_of, models_needed
+from .task_segmentation import crop_of, models_needed
 
 CROPPED_PART = 0.3
 """What is guessed of a scan to remain when it is cut, for the progress alone."""

@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from ..base.events import StepCallback
 from ..base.memory import resident_bytes
 from ..image.preparation import PreparedCT
 from ..models.description import ModelDescription, Part
@@ -18,9 +19,6 @@ from .logits_collection import LogitsCollection
 from .part_plan import PartPlan
 from .part_run import LogitsKeeper, PartRun, value_type
 from .probabilities import ProbabilityCollection
-
-StepCallback = Callable[[int, int], None]
-EstimateCallback = Callable[[Estimate], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,16 +47,35 @@ class ModelGridLabels:
     confidence: np.ndarray | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunCallbacks:
+    """Who hears of the windows of one model's run.
+
+    Attributes
+    ----------
+    on_window : callable
+        Called with (finished, all) windows before the first and after each one.
+    on_estimate : callable
+        Called once, when the first window has shown what a window takes.
+    on_planned : callable
+        Called once, before the first window, with the work of all of them, see `estimate.work_of`.
+    on_time_left : callable
+        Called after each window.
+    """
+
+    on_window: StepCallback
+    on_estimate: Callable[[Estimate], None] = lambda estimate: None
+    on_planned: Callable[[float], None] = lambda work: None
+    on_time_left: Callable[[WindowsLeft], None] = lambda left: None
+
+
 def segment(
     ct: PreparedCT,
     model: ModelDescription,
     networks: NetworkOpener,
     *,
-    on_window: StepCallback,
+    callbacks: RunCallbacks,
     wanted: Collection[int] = (),
-    on_estimate: EstimateCallback = lambda estimate: None,
-    on_planned: Callable[[float], None] = lambda work: None,
-    on_time_left: Callable[[WindowsLeft], None] = lambda left: None,
     smooth: bool = False,
     with_confidence: bool = False,
     probabilities: ProbabilityCollection | LogitsCollection | None = None,
@@ -73,16 +90,10 @@ def segment(
         The model.
     networks : NetworkOpener
         Opens its networks where they are to run.
-    on_window : callable
-        Called with (finished, all) windows before the first and after each one.
+    callbacks : RunCallbacks
+        Hear of its windows.
     wanted : collection of int
         Label values to keep, all if empty; parts that have none of them do not run.
-    on_estimate : callable
-        Called once, when the first window has shown what a window takes.
-    on_planned : callable
-        Called once, before the first window, with the work of all of them, see `estimate.work_of`.
-    on_time_left : callable
-        Called after each window.
     smooth : bool
         Of networks that work at another voxel size: bring their labels back by `smooth_labels`.
     with_confidence : bool
@@ -96,10 +107,7 @@ def segment(
         See `NetworkOpener.open` and the callbacks.
     """
     plans = part_plans(ct, model, networks, wanted)
-    tell = WindowCallbacks(
-        on_window=on_window, on_estimate=on_estimate, on_planned=on_planned, on_time_left=on_time_left
-    )
-    progress = WindowProgress(model.name, plans, prod(ct.grid.shape), tell)
+    progress = WindowProgress(model.name, plans, prod(ct.grid.shape), callbacks)
     labels_zyx = np.zeros(ct.shape_zyx, value_type(model.label_values))
     inside = labels_zyx[ct.box_zyx]
     confidence_zyx = np.full(ct.shape_zyx, np.nan, np.float16) if with_confidence else None
@@ -144,20 +152,10 @@ def part_plans(
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class WindowCallbacks:
-    """Who hears of windows, see `segment`."""
-
-    on_window: StepCallback
-    on_estimate: EstimateCallback
-    on_planned: Callable[[float], None]
-    on_time_left: Callable[[WindowsLeft], None]
-
-
 class WindowProgress:
     """Counts the windows of all parts, and says what all of them will take and how long those that are left."""
 
-    def __init__(self, model: str, plans: Sequence[PartPlan], input_voxels: int, tell: WindowCallbacks) -> None:
+    def __init__(self, model: str, plans: Sequence[PartPlan], input_voxels: int, tell: RunCallbacks) -> None:
         self._model, self._plans, self._input_voxels, self._tell = model, plans, input_voxels, tell
         self._resident_before = resident_bytes()
         self._done = 0

@@ -26,10 +26,10 @@ from .after_work import after_work
 from .cleaning import remove_small_blobs, remove_small_pieces
 from .confidence import PERCENT_UNKNOWN, percent
 from .engine_choice import NetworkOpener
-from .estimate import Estimate, WindowsLeft
+from .estimate import WindowsLeft
 from .logits_collection import LogitsCollection
 from .probabilities import ProbabilityCollection
-from .segment import ModelGridLabels, StepCallback, segment
+from .segment import ModelGridLabels, RunCallbacks, segment
 from .task_options import TaskOptions
 
 BODY_CROP = Crop(
@@ -69,16 +69,6 @@ class ScanLabels:
     on_model_grid: ModelGridLabels | None
     box: Box | None
     confidence_percent: np.ndarray | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunCallbacks:
-    """What a run tells of its windows, see `segment.segment`. Asked for anew for every network's run."""
-
-    on_window: StepCallback
-    on_estimate: Callable[[Estimate], None] = lambda estimate: None
-    on_planned: Callable[[float], None] = lambda work: None
-    on_time_left: Callable[[WindowsLeft], None] = lambda left: None
 
 
 class TaskSegmentation:
@@ -212,15 +202,12 @@ class TaskSegmentation:
         """Return the labels on the model's grid."""
         callbacks = self._callbacks(model.name)
         run = partial(
-            segment, model=model, networks=self._networks, wanted=wanted, on_estimate=callbacks.on_estimate,
+            segment, model=model, networks=self._networks, wanted=wanted,
             smooth=options.higher_order_resampling, with_confidence=options.confidence,
         )  # fmt: skip
         if options.force_split:
             return _joined(prepared, run, callbacks, probabilities)
-        return run(
-            prepared, on_window=callbacks.on_window, on_planned=callbacks.on_planned,
-            on_time_left=callbacks.on_time_left, probabilities=probabilities,
-        )  # fmt: skip
+        return run(prepared, callbacks=callbacks, probabilities=probabilities)
 
     def _tidied(
         self, found: ModelGridLabels, model: ModelDescription, prepared: PreparedCT, options: TaskOptions
@@ -349,8 +336,11 @@ def _joined(
     for number, (third, kept) in enumerate(thirds):
         found = run(
             third,
-            on_window=share_of(callbacks.on_window, number, len(thirds)),
-            on_time_left=partial(left_in_all, number=number),
+            callbacks=RunCallbacks(
+                on_window=share_of(callbacks.on_window, number, len(thirds)),
+                on_estimate=callbacks.on_estimate,
+                on_time_left=partial(left_in_all, number=number),
+            ),
             probabilities=probabilities if number == 0 else None,
         )
         confidence = None if found.confidence is None else found.confidence[:, :, kept]

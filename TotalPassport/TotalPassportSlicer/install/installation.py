@@ -39,6 +39,18 @@ def missing_requirements(requirements_file: Path = REQUIREMENTS_FILE) -> list[st
     return missing
 
 
+def missing_packages(conversion: bool) -> dict[Path, list[str]]:
+    """Return what is missing of each file of requirements.
+
+    Parameters
+    ----------
+    conversion : bool
+        Also of what turns weights into a network.
+    """
+    files = (REQUIREMENTS_FILE, *((CONVERSION_FILE,) if conversion else ()))
+    return {file: names for file in files if (names := missing_requirements(file))}
+
+
 def require(conversion: bool = False) -> None:
     """Make sure that all packages are installed, for callers that cannot ask the user.
 
@@ -53,8 +65,7 @@ def require(conversion: bool = False) -> None:
         Some are missing, or some are being installed at this moment.
     """
     package_work.refuse_meanwhile()
-    files = (REQUIREMENTS_FILE, *((CONVERSION_FILE,) if conversion else ()))
-    missing = [name for file in files for name in missing_requirements(file)]
+    missing = [name for names in missing_packages(conversion).values() for name in names]
     if missing:
         raise InstallationError(
             _("These Python packages are missing: {packages}.").format(packages=", ".join(missing)),

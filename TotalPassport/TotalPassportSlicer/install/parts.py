@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from TotalPassportLib.base import distributions
 from TotalPassportLib.base.distributions import package_name
 
-from . import brought_in, installation, pip_commands
+from . import installation, pip_commands
 from .import_check import why_not_importable
 
 
@@ -48,12 +48,7 @@ def damaged_packages() -> dict[str, str]:
     return {name: reason for name, reason in why.items() if reason}
 
 
-def reinstallable() -> list[str]:
-    """Return the packages that would be installed again where none is damaged: those that came with TotalPassport."""
-    return brought_in.installed_by_us()
-
-
-def reinstall(packages: list[str], *options: str) -> None:
+def reinstall(packages: list[str]) -> None:
     """Install packages once more in the versions that they have, over what is there, and nothing else.
 
     Raises
@@ -62,7 +57,7 @@ def reinstall(packages: list[str], *options: str) -> None:
         Pip failed.
     """
     exact = [f"{name}=={importlib.metadata.version(name)}" for name in packages]
-    pip_commands.install(exact, "--force-reinstall", "--no-deps", *options)
+    pip_commands.install(exact, "--force-reinstall", "--no-deps")
 
 
 def _parts_of(file: Path, for_weights: bool) -> list[SetupPart]:

@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from TotalPassportLib.models.catalogue import CatalogueEntry
 
 from ..child.jobs import State
-from ..install import offline_folder, package_work, parts, pip_commands
+from ..install import brought_in, installation, offline_folder, package_work, parts, pip_commands
 from ..install.parts import PartState, SetupPart
 from ..nodes.columns import RGB
 from ..nodes.organs import SEVERITY_COLORS
@@ -21,7 +21,7 @@ from .dialogs import Dialogs
 from .install_texts import addresses_text, packages_text
 from .models_panel import ModelsPanel
 from .run_panel import GOOD, ErrorsShown, RunPanel
-from .starter import Starter, missing_packages
+from .starter import Starter
 
 _OF_WEIGHTS = "onnx"
 _GRAY = (128, 128, 128)
@@ -109,7 +109,7 @@ class SetupPanel:
         self._changed()
 
     def _repair(self) -> None:
-        missing = missing_packages(conversion=True)
+        missing = installation.missing_packages(conversion=True)
         if missing:
             if not self._dialogs.install_packages(f"{packages_text(missing)}\n\n{_('Install them now?')}"):
                 self._panel.say(_("Nothing was installed."))
@@ -129,7 +129,7 @@ class SetupPanel:
 
     def _reinstall(self, damaged: dict[str, str]) -> None:
         """Install what is damaged again, or else all that came with TotalPassport, if the user wants that."""
-        packages = sorted(damaged) or parts.reinstallable()
+        packages = sorted(damaged) or brought_in.installed_by_us()
         whole = _("All parts are there and can be loaded.")
         if not packages:
             self._tell(whole)
@@ -167,7 +167,8 @@ class SetupPanel:
         with ErrorsShown(self._panel, self._dialogs.error):
             with package_work.exclusively(self._panel.packages_changed):
                 found = offline_folder.look_into(folder)
-                missing = missing_packages(conversion=bool(found.archives) or found.has_wheel_of(_OF_WEIGHTS))
+                for_weights = bool(found.archives) or found.has_wheel_of(_OF_WEIGHTS)
+                missing = installation.missing_packages(conversion=for_weights)
                 found.require_wheels_of(missing)
                 self._start.install(missing, *pip_commands.from_folders(found.wheel_folders))
             archives = found.archives

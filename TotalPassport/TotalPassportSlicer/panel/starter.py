@@ -67,7 +67,7 @@ class Starter:
     def _begin(self, start: Callable[[bool], None], conversion: bool, offer: str, addresses: str) -> None:
         with ErrorsShown(self._panel, self._dialogs.error):
             package_work.refuse_meanwhile()
-            missing = missing_packages(conversion)
+            missing = installation.missing_packages(conversion)
             if not missing or self._installed(missing, offer, addresses):
                 start(bool(missing))
 
@@ -99,15 +99,3 @@ class Starter:
             self._panel.remember(note)
         else:
             self._panel.logged(_("Installed {packages}.").format(packages=", ".join(names)))
-
-
-def missing_packages(conversion: bool) -> dict[Path, list[str]]:
-    """Return what is missing of each file of requirements.
-
-    Parameters
-    ----------
-    conversion : bool
-        Also of what turns weights into a network.
-    """
-    files = [installation.REQUIREMENTS_FILE, *([installation.CONVERSION_FILE] if conversion else [])]
-    return {file: names for file in files if (names := installation.missing_requirements(file))}

@@ -24,7 +24,7 @@ from TotalPassportLib.segmentation.logits import LogitsBlender
 from TotalPassportLib.segmentation.part_plan import PartPlan
 from TotalPassportLib.segmentation.part_run import PartRun
 from TotalPassportLib.segmentation.probabilities import ProbabilityCollection, mapped
-from TotalPassportLib.segmentation.segment import ModelGridLabels, segment
+from TotalPassportLib.segmentation.segment import ModelGridLabels, RunCallbacks, segment
 from TotalPassportLib.segmentation.task_segmentation import TaskSegmentation
 
 BOX = (slice(2, 20), slice(1, 23), slice(3, 27))
@@ -63,7 +63,7 @@ def run(
     on_window: Callable[[int, int], None] = lambda done, total: None,
 ) -> ModelGridLabels:
     with NetworkOpener("cpu", "exact", lambda code, sentence: None) as networks:
-        return segment(ct, model, networks, on_window=on_window, probabilities=collection)
+        return segment(ct, model, networks, callbacks=RunCallbacks(on_window=on_window), probabilities=collection)
 
 
 def logits_of(ct: PreparedCT, model: ModelDescription) -> np.ndarray:

@@ -29,7 +29,7 @@ from TotalPassportLib.models.reading import read_model
 from TotalPassportLib.options import RunOptions
 from TotalPassportLib.pipeline import run as run_pipeline
 from TotalPassportLib.segmentation.engine_choice import NetworkOpener
-from TotalPassportLib.segmentation.segment import segment
+from TotalPassportLib.segmentation.segment import RunCallbacks, segment
 from TotalPassportLib.segmentation.windows import gaussian_weights
 
 
@@ -51,8 +51,9 @@ def run(
     ct: PreparedCT, model: ModelDescription, wanted: tuple[int, ...] = ()
 ) -> tuple[np.ndarray, list[tuple[int, int]]]:
     steps: list[tuple[int, int]] = []
+    callbacks = RunCallbacks(on_window=lambda done, total: steps.append((done, total)))
     with NetworkOpener("cpu", "exact", refuse_warning) as networks:
-        found = segment(ct, model, networks, on_window=lambda done, total: steps.append((done, total)), wanted=wanted)
+        found = segment(ct, model, networks, callbacks=callbacks, wanted=wanted)
     assert (found.provider, found.arithmetic) == ("CPUExecutionProvider", "float32")
     assert found.network_seconds > 0
     return found.voxels.transpose(2, 1, 0), steps
@@ -157,7 +158,7 @@ def test_a_run_stops_between_two_windows(tmp_path: Path) -> None:
             raise Cancelled
 
     with NetworkOpener("cpu", "exact", refuse_warning) as networks, pytest.raises(Cancelled):
-        segment(prepared(np.ones((20, 20, 20))), model, networks, on_window=stop)
+        segment(prepared(np.ones((20, 20, 20))), model, networks, callbacks=RunCallbacks(on_window=stop))
 
 
 def test_a_network_with_another_number_of_channels_than_described_is_refused(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from TotalPassportLib.image.cropping import box_of
 from TotalPassportLib.image.volume import Volume, load_ct
 from TotalPassportLib.models.task import load_task
 from TotalPassportLib.segmentation.engine_choice import NetworkOpener
+from TotalPassportLib.segmentation.segment import RunCallbacks
 from TotalPassportLib.segmentation.task_options import TaskOptions
 from TotalPassportLib.segmentation.task_segmentation import (
     PLAIN,
-    RunCallbacks,
     TaskSegmentation,
     models_needed,
 )

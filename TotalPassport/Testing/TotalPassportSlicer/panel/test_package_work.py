@@ -31,14 +31,6 @@ STARTERS = (
 """The buttons that start work."""
 
 
-@pytest.fixture(params=["Slicer 5.10", "newer"])
-def pip(request: pytest.FixtureRequest, slicer_host: Any) -> Any:
-    """What the host calls pip, as this version of Slicer offers it."""
-    if request.param == "Slicer 5.10":
-        slicer_host.packaging.be_slicer_5_10()
-    return slicer_host.packaging
-
-
 @pytest.fixture
 def missing(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """A Slicer to which nibabel has to be installed, and that knows it by its metadata only."""

@@ -23,14 +23,6 @@ def other_python(tmp_path_factory: pytest.TempPathFactory) -> OtherPython:
     return OtherPython(folder)
 
 
-@pytest.fixture(params=["Slicer 5.10", "newer"])
-def pip(request: pytest.FixtureRequest, slicer_host: Any) -> Any:
-    """What the host calls pip, as this version of Slicer offers it."""
-    if request.param == "Slicer 5.10":
-        slicer_host.packaging.be_slicer_5_10()
-    return slicer_host.packaging
-
-
 @pytest.fixture
 def slicers(pip: Any, other_python: OtherPython, monkeypatch: pytest.MonkeyPatch) -> OtherPython:
     """The Python of a fresh Slicer: what is installed goes there, by the real pip."""
