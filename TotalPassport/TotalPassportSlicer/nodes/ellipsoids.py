@@ -19,8 +19,8 @@ OPACITY = 0.5
 """The axes lie inside and are to be seen. Many are opaque: what is translucent is drawn several times over."""
 LEAST_PART = 0.02
 """No semi-axis is drawn shorter than this part of the longest one: what is flat or a line would not be seen."""
-_MANY = 30
-"""Of more ellipsoids than this each is small, and all of them have to be drawn anew for each move of the camera."""
+MANY = 30
+"""Of more organs than this each is small, and all of them have to be drawn anew for each move of the camera."""
 _FINE, _COARSE = (24, 16), (16, 10)
 """Meridians and parallels of each."""
 
@@ -45,7 +45,7 @@ def fill_ellipsoids(node: Any, organs: Sequence[OrganPassport], colors: Mapping[
         node.GetDisplayNode().SetOpacity(OPACITY)
     display = node.GetDisplayNode()
     if display.GetOpacity() in (OPACITY, 1.0):  # another one is the user's
-        display.SetOpacity(OPACITY if len(whole) <= _MANY else 1.0)
+        display.SetOpacity(OPACITY if len(whole) <= MANY else 1.0)
     display.SetScalarVisibility(True)
     display.SetActiveScalar(COLOR_ARRAY, vtk.vtkAssignAttribute.POINT_DATA)
     display.SetScalarRangeFlag(slicer.vtkMRMLDisplayNode.UseDirectMapping)
@@ -57,7 +57,7 @@ def ellipsoids_polydata(organs: Sequence[OrganPassport], colors: Mapping[int, tu
 
     The semi-axes are sqrt(5 lambda) of the covariance's eigenvalues. A single voxel has none and is left out.
     """
-    sphere, triangles = _unit_sphere(*(_FINE if len(organs) <= _MANY else _COARSE))
+    sphere, triangles = _unit_sphere(*(_FINE if len(organs) <= MANY else _COARSE))
     points: list[np.ndarray] = []
     normals: list[np.ndarray] = []
     faces: list[np.ndarray] = []

@@ -11,6 +11,7 @@ import slicer
 import vtk
 
 from ..nodes import presentation
+from ..nodes.ellipsoids import MANY
 from ..nodes.label_placement import PIXELS_A_LETTER, PIXELS_A_LINE, labels_that_fit, projected
 from ..nodes.organs import name_and_color
 from ..nodes.scan_nodes import ScanNodes
@@ -28,6 +29,7 @@ class LabelThinning:
     """Follows the camera of the first 3D view while it has something to do.
 
     The node of all centroids keeps its names; while labels are thinned out another node shows those that can be read.
+    Those of many organs shine through them only while the camera stands still.
     """
 
     def __init__(self) -> None:
@@ -50,7 +52,7 @@ class LabelThinning:
         # The points with labels shine through the organs; for all of them that takes most of a frame's time.
         nodes.centroids.GetDisplayNode().SetOccludedVisibility(False)
         self._node = presentation.make_labels(nodes)
-        tag = camera.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_event: self._timer.start(_AFTER_MS))
+        tag = camera.AddObserver(vtk.vtkCommand.ModifiedEvent, self._camera_moved)
         self._observed.append((camera, tag))
         self._thin()
 
@@ -68,6 +70,12 @@ class LabelThinning:
         self._observed, self._organs = [], []
         self._nodes = self._node = None
 
+    def _camera_moved(self, *_event: Any) -> None:
+        # What shines through is translucent, and then a view draws everything several times: half of a frame's time.
+        if self._node is not None and self._node.GetScene() is not None and len(self._organs) > MANY:
+            self._node.GetDisplayNode().SetOccludedVisibility(False)
+        self._timer.start(_AFTER_MS)
+
     def _thin(self) -> None:
         camera, nodes = _camera(), self._nodes
         if camera is None or nodes is None or self._node is None or self._node.GetScene() is None:
@@ -79,6 +87,7 @@ class LabelThinning:
         volumes = np.array([organ.volume_mm3 for organ in self._organs])
         shown = labels_that_fit(anchors, widths, PIXELS_A_LINE * scale, volumes)
         presentation.fill_labels(self._node, [organ for organ, seen in zip(self._organs, shown, strict=True) if seen])
+        self._node.GetDisplayNode().SetOccludedVisibility(True)
 
 
 def _view() -> Any | None:

@@ -143,3 +143,22 @@ def test_labels_that_would_cover_each_other_give_way_and_a_saved_scene_has_all(d
     slicer.util.loadScene(str(tmp_path / "scene.mrb"))
     assert len(shown_labels(done)) > 0, "the loaded scene asks for them again"
     assert done.count("vtkMRMLMarkupsFiducialNode") == 2
+
+
+@pytest.mark.parametrize("many", [2, 3])
+def test_labels_of_many_organs_shine_through_them_only_while_the_camera_stands_still(
+    done: Any, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    import slicer
+    from TotalPassportSlicer.panel import label_thinning
+
+    monkeypatch.setattr(label_thinning, "MANY", many)
+    done.ui.showAllOrgansCheckBox.checked = True
+    (labels,) = (
+        node for node in slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode") if node.GetHideFromEditors()
+    )
+    display = labels.GetDisplayNode()
+    assert display.GetOccludedVisibility()
+    slicer.app.layoutManager().threeDWidget(0).threeDView().cameraNode().SetPosition(0, 300, 0)
+    assert display.GetOccludedVisibility() == (many == 3), "three organs are many only if two are"
+    done.wait_until(lambda: display.GetOccludedVisibility())
