@@ -24,8 +24,10 @@ from ..options import OutputPaths, RunOptions
 from ..passport import Passport
 from ..passport.export import csv_text
 from ..passport.findings_text import finding_codes
-from ..pipeline import RUN_SHARES, describe_scan, require_writable, what_ran, write_run
+from ..pipeline import RUN_SHARES, describe_scan, write_run
 from ..run_exports import require_exports
+from ..run_files import require_writable
+from ..run_passport import what_ran
 from ..segmentation.engine_choice import NetworkOpener
 from ..segmentation_run import RunModels, asked_models, bytes_of_foreign, first_network, load_scan, model_finder
 from .batch_folder import BatchFolder
