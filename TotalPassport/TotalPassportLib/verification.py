@@ -21,7 +21,8 @@ from .base.labels import LabelTable
 from .base.paths import cache_folder
 from .base.temporaries import private_folder
 from .image.volume import check_same_grid, load_ct, load_mr, load_segmentation
-from .models.catalogue import PublishedFile, Verification, find_entry, find_model, list_models
+from .models.catalogue import find_entry, find_model, list_models
+from .models.catalogue_entry import PublishedFile, Verification
 from .models.description import ModelDescription
 from .models.task import CT
 from .models.transfer.download import DownloadSettings, Source, download

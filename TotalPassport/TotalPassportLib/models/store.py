@@ -22,7 +22,8 @@ from ..base.locking import exclusive
 from ..base.outputs import atomic_write
 from ..base.paths import cache_folder, home_folder, models_folder
 from ..base.temporaries import rename_folder
-from .catalogue import MODEL_NAME, CatalogueEntry, find_entry, list_models
+from .catalogue import MODEL_NAME, find_entry, list_models
+from .catalogue_entry import CatalogueEntry
 from .description import verify_network
 from .reading import read_model
 from .transfer.checksums import FIRST_SEEN_FILE, Weights, fingerprint_of, forget_first_seen

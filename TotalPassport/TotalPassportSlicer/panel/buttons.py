@@ -7,7 +7,7 @@ from typing import Any
 
 import qt
 from slicer.i18n import tr as _
-from TotalPassportLib.models.catalogue import CatalogueEntry
+from TotalPassportLib.models.catalogue_entry import CatalogueEntry
 
 from ..child.jobs import State
 from . import model_list

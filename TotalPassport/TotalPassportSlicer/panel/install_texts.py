@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from slicer.i18n import tr as _
 from TotalPassportLib.base.package_facts import download_mb, package_facts
 from TotalPassportLib.base.paths import models_folder
-from TotalPassportLib.models.catalogue import CatalogueEntry
+from TotalPassportLib.models.catalogue_entry import CatalogueEntry
 
 from ..install import installation
 from . import model_list

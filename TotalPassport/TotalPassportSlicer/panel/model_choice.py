@@ -7,7 +7,7 @@ from typing import Any
 import qt
 import slicer
 from TotalPassportLib.image.content import is_among
-from TotalPassportLib.models.catalogue import CatalogueEntry
+from TotalPassportLib.models.catalogue_entry import CatalogueEntry
 from TotalPassportLib.models.task import CT, FAST, MR, load_task
 from TotalPassportLib.options import DEFAULT_OPTIONS, RunOptions
 

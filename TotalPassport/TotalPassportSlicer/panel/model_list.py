@@ -8,13 +8,8 @@ from urllib.parse import urlsplit
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import ModelError
 from TotalPassportLib.base.paths import official_folders
-from TotalPassportLib.models.catalogue import (
-    CATALOGUE_VARIABLE,
-    CatalogueEntry,
-    list_models,
-    list_models_of_ours,
-    with_companions,
-)
+from TotalPassportLib.models.catalogue import CATALOGUE_VARIABLE, list_models, list_models_of_ours, with_companions
+from TotalPassportLib.models.catalogue_entry import CatalogueEntry
 from TotalPassportLib.models.nnunet.layout import find_datasets
 from TotalPassportLib.models.transfer.weights import dataset_numbers
 

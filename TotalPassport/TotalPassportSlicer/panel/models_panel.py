@@ -11,7 +11,7 @@ import qt
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import ModelError
 from TotalPassportLib.base.paths import official_folders
-from TotalPassportLib.models.catalogue import CatalogueEntry
+from TotalPassportLib.models.catalogue_entry import CatalogueEntry
 
 from ..child import tasks
 from ..child.jobs import Outcome, State, Status

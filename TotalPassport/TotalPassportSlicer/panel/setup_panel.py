@@ -9,7 +9,7 @@ from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
-from TotalPassportLib.models.catalogue import CatalogueEntry
+from TotalPassportLib.models.catalogue_entry import CatalogueEntry
 
 from ..child.jobs import State
 from ..install import brought_in, installation, offline_folder, package_work, parts, pip_commands

@@ -8,7 +8,7 @@ from typing import Any
 
 import qt
 from slicer.i18n import tr as _
-from TotalPassportLib.models.catalogue import CatalogueEntry
+from TotalPassportLib.models.catalogue_entry import CatalogueEntry
 from TotalPassportLib.models.task import CT, FAST, FASTEST, MR, NORMAL, Task, list_tasks, load_task, region_titles
 
 from ..nodes.volumes import known_modality

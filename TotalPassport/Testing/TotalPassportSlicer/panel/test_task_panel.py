@@ -44,7 +44,7 @@ emit(event="result", segmentation="unused", passport=str(folder / "p.json"), tas
 @pytest.fixture
 def installed(panel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """All models are there."""
-    from TotalPassportLib.models.catalogue import CatalogueEntry
+    from TotalPassportLib.models.catalogue_entry import CatalogueEntry
 
     monkeypatch.setattr(CatalogueEntry, "installed", property(lambda _entry: True))
     panel.widget.enter()

@@ -11,7 +11,8 @@ from ...base.events import Cancellation, EventCallback, Progress, ignore_event, 
 from ...base.files import make_folder, sha256_of
 from ...base.hints import Hint, HintCode
 from ...base.paths import cache_folder
-from ..catalogue import CatalogueEntry, PublishedCheckpoint, list_models
+from ..catalogue import list_models
+from ..catalogue_entry import CatalogueEntry, PublishedCheckpoint
 from ..monai.bundle import MEMBERS, MonaiBundle, is_bundle, read_bundle
 from ..store import check_name, put_into_store, workspace
 from .checksums import Weights, fingerprint_of

@@ -16,7 +16,7 @@ from ...base.hints import Hint, HintCode
 from ...base.locking import exclusive
 from ...base.outputs import atomic_write
 from ...base.paths import cache_folder, home_folder
-from ..catalogue import CatalogueEntry, Dataset
+from ..catalogue_entry import CatalogueEntry, Dataset
 from ..nnunet.layout import NEEDED_FILES
 from ..task import ExpectedFile
 

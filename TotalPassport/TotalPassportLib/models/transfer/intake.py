@@ -19,7 +19,8 @@ from ...base.hints import Hint, HintCode
 from ...base.paths import cache_folder, official_folders
 from ...base.temporaries import folder_beside, rename_folder
 from ...base.text import counted
-from ..catalogue import CatalogueEntry, Dataset, find_entry, list_models, with_companions
+from ..catalogue import find_entry, list_models, with_companions
+from ..catalogue_entry import CatalogueEntry, Dataset
 from ..model_copy import copy_model
 from ..nnunet.archive import unpack_weights
 from ..nnunet.layout import LEVELS_BELOW, find_datasets

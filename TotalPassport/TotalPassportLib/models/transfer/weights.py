@@ -14,7 +14,8 @@ from ...base.hints import Hint, HintCode
 from ...base.outputs import atomic_write
 from ...base.paths import cache_folder
 from ...base.text import counted
-from ..catalogue import CatalogueEntry, Dataset, find_entry, list_models
+from ..catalogue import find_entry, list_models
+from ..catalogue_entry import CatalogueEntry, Dataset
 from ..nnunet.archive import unpack_weights
 from ..nnunet.layout import (
     LEVELS_BELOW,
