@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..base.errors import BadInput
+from ..base.robust_statistics import FEWEST_VALUES, MAD_TO_SD
 from ..base.suggestions import did_you_mean
 from ..base.text import counted, shown_name
 from ..passport.rules import load_rules
@@ -23,9 +24,6 @@ from .record import Record
 from .table_columns import NUMBERS
 
 Query = Callable[[str, Sequence[Any]], Answer]
-MAD_TO_SD = 1.4826
-FEWEST_SCANS = 8
-"""Scans that have an organ, below which nothing is called unlike the others."""
 USUAL_PERCENT = 90.0
 """An organ that so many of a model's scans have is missed in the others."""
 MOST_DAMAGED = 20
@@ -190,7 +188,7 @@ def distribution(query: Query, field: str, selection: Selection) -> Answer:
 def outliers(query: Query, field: str, selection: Selection, least_z: float) -> Answer:
     """Return the organs whose robust z-score is at least ``least_z`` on either side, the farthest first.
 
-    Organs of fewer than `FEWEST_SCANS` scans, and those of which more than half are equal, have no score.
+    Organs of fewer than `FEWEST_VALUES` scans, and those of which more than half are equal, have no score.
 
     Raises
     ------
@@ -207,7 +205,7 @@ def outliers(query: Query, field: str, selection: Selection, least_z: float) -> 
         "SELECT c.scan, c.name AS organ, c.value, m.median, "
         f"(c.value - m.median) / ({MAD_TO_SD} * m.mad) AS robust_z, m.n AS scans "
         "FROM chosen c JOIN middle m USING (name) "
-        f"WHERE m.n >= {FEWEST_SCANS} AND m.mad > 0 AND abs(c.value - m.median) >= ? * {MAD_TO_SD} * m.mad "
+        f"WHERE m.n >= {FEWEST_VALUES} AND m.mad > 0 AND abs(c.value - m.median) >= ? * {MAD_TO_SD} * m.mad "
         "ORDER BY abs(robust_z) DESC, c.scan, organ",
         [*parameters, float(least_z)],
     )
@@ -257,8 +255,8 @@ def asymmetry(query: Query, field: str, selection: Selection, by_scan: bool) -> 
     if by_scan:
         sql = chosen + (
             f"SELECT b.scan, b.left_organ, b.left_value, b.right_value, b.difference AS {name}, "
-            f"CASE WHEN m.n >= {FEWEST_SCANS} AND m.mad > 0 THEN (b.difference - m.median) / ({MAD_TO_SD} * m.mad) END "
-            "AS robust_z FROM both_sides b JOIN middle m USING (left_organ) "
+            f"CASE WHEN m.n >= {FEWEST_VALUES} AND m.mad > 0 THEN (b.difference - m.median) / ({MAD_TO_SD} * m.mad) "
+            "END AS robust_z FROM both_sides b JOIN middle m USING (left_organ) "
             "ORDER BY abs(robust_z) DESC NULLS LAST, abs(b.difference) DESC, b.scan"
         )
     else:
@@ -303,7 +301,7 @@ def missing_organs(query: Query, selection: Selection, by_scan: bool) -> Answer:
         sql = counts + (
             "SELECT s.scan, c.name AS organ, s.model, 100 - c.missing_percent AS others_have_percent FROM numbered s "
             "JOIN counts c USING (model) ANTI JOIN own o ON o.number = s.number AND o.name = c.name "
-            f"WHERE c.missing_percent <= {100 - USUAL_PERCENT} AND c.scans >= {FEWEST_SCANS} "
+            f"WHERE c.missing_percent <= {100 - USUAL_PERCENT} AND c.scans >= {FEWEST_VALUES} "
             "ORDER BY others_have_percent DESC, s.scan, c.label"
         )
     else:

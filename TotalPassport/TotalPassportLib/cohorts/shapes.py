@@ -18,10 +18,11 @@ from dataclasses import replace
 from typing import Any
 
 from ..base.errors import BadInput
+from ..base.robust_statistics import MAD_TO_SD
 from ..base.suggestions import did_you_mean
 from ..base.text import shown_name
 from .answers import Answer
-from .questions import MAD_TO_SD, Selection, check_selection, notes_of
+from .questions import Selection, check_selection, notes_of
 
 Query = Callable[[str, Sequence[Any]], Answer]
 DESCRIPTORS = ("log_elongation", "log_flatness", "log_fill", "log_roundness")

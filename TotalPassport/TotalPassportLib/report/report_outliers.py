@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.robust_statistics import FEWEST_VALUES, MAD_TO_SD
 from ..passport.organ import Passport
 from .scan_agreement import COUNTED, EXTRA, MISSED, StructureAgreement
 
@@ -18,12 +19,8 @@ LEAST_ML = 0.1
 """Structures of which neither side has so much are too small to be judged by Dice."""
 MOST_Z = 3.5
 """Robust z-score beyond which a value stands apart (Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993)."""
-FEWEST_SCANS = 8
-"""With fewer values nobody can say which of them stands apart."""
-MAD_TO_SD = 1.4826
-"""Of a normal distribution: its standard deviation by its median absolute deviation."""
 MEAN_AD_TO_SD = 1.253314
-"""The same by its mean absolute deviation."""
+"""Of a normal distribution: its standard deviation by its mean absolute deviation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +132,7 @@ def _slow(seconds: Sequence[float | None]) -> list[Outlier]:
 
 def _far_apart(values: Mapping[int, float]) -> dict[int, float]:
     """Return the robust z-scores beyond `MOST_Z`; none where there are too few values, or all of them are equal."""
-    if len(values) < FEWEST_SCANS:
+    if len(values) < FEWEST_VALUES:
         return {}
     numbers = np.array(list(values.values()))
     middle = float(np.median(numbers))

@@ -6,14 +6,12 @@ all of that went well.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ... import __version__
 from ...base.errors import BadInput, Cancelled, ModelError
-from ...base.events import Cancellation, Event, EventCallback, Progress, StepCallback, ignore_event, share_of
+from ...base.events import Cancellation, Event, EventCallback, Progress, StepCallback, ignore_event, share_of, start
 from ...base.files import make_folder
 from ...base.hints import Hint, HintCode
 from ...base.paths import cache_folder, official_folders
@@ -67,12 +65,6 @@ class Conversion:
         return weights
 
 
-def start_progress(shares: Mapping[str, float], on_event: EventCallback, cancellation: Cancellation | None) -> Progress:
-    """Announce a piece of work and its stages."""
-    on_event({"event": "started", "pid": os.getpid(), "version": __version__, "stages": list(shares)})
-    return Progress(shares, on_event, cancellation or Cancellation())
-
-
 def download_model(
     name: str,
     on_event: EventCallback = ignore_event,
@@ -96,7 +88,7 @@ def download_model(
     entry = find_entry(name)
     if not entry.datasets and not entry.bundle and not entry.installed:
         raise ModelError(f"The model '{name}' is not installed.", entry.needs)
-    progress = start_progress(DOWNLOAD_SHARES, on_event, cancellation)
+    progress = start(DOWNLOAD_SHARES, on_event, cancellation)
     if entry.installed:
         return entry.folder
     if entry.licensed:
@@ -286,7 +278,7 @@ def import_models(
     """
     if name is not None:
         check_name(name)
-    progress = start_progress(IMPORT_SHARES, on_event, cancellation)
+    progress = start(IMPORT_SHARES, on_event, cancellation)
     if len(paths) == 1 and is_converted_model(paths[0]):
         return [_import_converted(paths[0], name, progress)]
     if len(paths) == 1 and holds_bundle(paths[0]) and (folders := import_bundle(paths[0], name, progress)):
@@ -324,7 +316,7 @@ def convert_to(path: Path, destination: Path, name: str | None = None, on_event:
     """
     if destination.exists():
         raise BadInput(f"'{destination}' is there already.", "Choose the name of a new folder.")
-    progress = start_progress(CONVERT_SHARES, on_event, None)
+    progress = start(CONVERT_SHARES, on_event, None)
     make_folder(destination.parent)
     with workspace("convert", progress) as work, folder_beside(destination) as folder:
         with progress.stage("unpack"):
