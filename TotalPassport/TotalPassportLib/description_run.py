@@ -15,7 +15,8 @@ from typing import Any
 from .base.errors import BadInput, as_user_error
 from .base.events import Cancellation, EventCallback, Progress, ignore_event, start
 from .base.files import make_folder
-from .base.labels import LabelTable, load_label_table
+from .base.hints import Hint, HintCode
+from .base.labels import LabelTable, bundled_tables, load_label_table
 from .base.outputs import OutputFiles, check_destination
 from .destinations import path_of_passport, refuse_names_of_other_formats, refuse_other_scans_results
 from .exports.export_kinds import ExportKind, kinds_meant
@@ -33,7 +34,7 @@ from .passport.checks import with_remarks
 from .passport.export import passport_format, write_text
 from .passport.mask_extraction import extract_masks
 from .passport.measuring import measure_labels
-from .passport.naming import HOW_TO_NAME, Naming, name_labels, settle
+from .passport.naming import Naming, name_labels, settle, what_to_do
 from .passport.provenance import source_of, with_provenance
 
 DESCRIBE_SHARES = {"load": 0.4, "describe": 0.5, "write": 0.1}
@@ -120,7 +121,7 @@ def describe(
             if exports and isinstance(loaded, Volume):
                 _export(exports, loaded, naming.table, passport, scan)
         if naming.remark is not None:
-            progress.warn(naming.remark.code, naming.remark.message)
+            progress.warn(naming.remark.code, naming.remark.message, what_to_do(naming.remark.code))
         return passport
 
 
@@ -165,7 +166,7 @@ def _describe_file(
         raise BadInput(
             f"'{segmentation.path}' looks like a scan, not like labels: it has {len(present)} values, and most "
             "neighbouring voxels differ.",
-            f"Give the scan's segmentation. If these are labels nevertheless: {HOW_TO_NAME}",
+            Hint(HintCode.GIVE_LABELS, tables=bundled_tables()),
         )
     if len(present) > MOST_LABELS:
         raise BadInput(

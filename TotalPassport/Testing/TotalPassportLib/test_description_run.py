@@ -13,6 +13,7 @@ import pytest
 from support.scans import save_nifti
 from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.base.events import Event
+from TotalPassportLib.base.hints import hint_of_event
 from TotalPassportLib.base.labels import Label, LabelTable, load_label_table
 from TotalPassportLib.description_run import describe
 from TotalPassportLib.image.label_names import CARET_XML, label_names_xml
@@ -75,8 +76,10 @@ def test_another_programs_labels_are_no_spleen(shared: Path, tmp_path: Path) -> 
     assert {organ.terminology for organ in passport.organs.values()} == {None}
     assert passport.model["names_from"] == "none"
     warnings = {event["code"]: event["message"] for event in events if event["event"] == "warning"}
-    assert "total_v1" in warnings["names_unknown"]
-    assert warnings["names_unknown"] == passport.model["names_note"]
+    assert warnings["names_unknown"] == passport.model["names_note"] == "Nothing says what the labels are."
+    (hint,) = [hint_of_event(event) for event in events if event.get("code") == "names_unknown"]
+    assert "give a label table to describe() as 'labels': " in str(hint)
+    assert "total_v1" in str(hint)
 
 
 @pytest.mark.slow
@@ -108,7 +111,7 @@ def test_a_scan_given_as_labels_is_asked_about_and_a_table_is_the_answer(shared:
     path = save_nifti(tmp_path / "mr.nii", (voxels - voxels.min())[40:60, 40:60, 5:15].astype(np.uint16), AFFINE)
     with pytest.raises(BadInput, match="looks like a scan, not like labels") as refusal:
         described(path)
-    assert "give a label table" in refusal.value.hint
+    assert "give describe() a label table as 'labels': " in str(refusal.value.hint)
     table = tmp_path / "dataset.json"
     table.write_text('{"labels": {"background": 0, "tissue": 1000}}', encoding="utf-8")
     assert described(path, labels=str(table)).organs

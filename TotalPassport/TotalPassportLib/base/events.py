@@ -18,6 +18,7 @@ from typing import Any
 
 from .. import __version__
 from .errors import Cancelled
+from .hints import Hint, hint_fields
 
 Event = dict[str, Any]
 EventCallback = Callable[[Event], None]
@@ -172,6 +173,7 @@ class Progress:
         event = {"event": "estimate", "model": model, "windows": windows}
         self._callback({**event, "seconds": round(seconds, 1), "memory_bytes": memory_bytes})
 
-    def warn(self, code: str, message: str) -> None:
-        """Report something that the user should know but that does not stop the run."""
-        self._callback({"event": "warning", "code": code, "message": message})
+    def warn(self, code: str, message: str, hint: Hint | None = None) -> None:
+        """Report something that the user should know but that does not stop the run, and what can be done about it."""
+        event: Event = {"event": "warning", "code": code, "message": message}
+        self._callback(event | (hint_fields(hint) if hint is not None else {}))

@@ -47,6 +47,8 @@ class HintCode(enum.StrEnum):
     OVERWRITE = "overwrite"
     OVERWRITE_BATCH = "overwrite_batch"
     CHOOSE_SERIES = "choose_series"
+    NAME_LABELS = "name_labels"
+    GIVE_LABELS = "give_labels"
 
 
 NEUTRAL: Mapping[HintCode, str] = {
@@ -116,6 +118,14 @@ NEUTRAL: Mapping[HintCode, str] = {
     HintCode.OVERWRITE_BATCH: ("Choose another folder, or let the batch do them again by the option overwrite=True."),
     HintCode.RAISE_LIMIT: "Raise the limit ({limit}), close other programs, or use a machine with more memory.",
     HintCode.CHOOSE_SERIES: "Choose one by its number: the option 'series' of RunOptions.",
+    HintCode.NAME_LABELS: (
+        "To state their names, give a label table to describe() as 'labels': {tables}, nnU-Net's dataset.json, or one "
+        "of your own."
+    ),
+    HintCode.GIVE_LABELS: (
+        "Give the scan's segmentation. If these are labels nevertheless, give describe() a label table as 'labels': "
+        "{tables}, nnU-Net's dataset.json, or one of your own."
+    ),
 }
 """The words for who calls the library from Python. The fields of each text are the arguments of its code."""
 

@@ -18,6 +18,7 @@ from ..base.streams import SafeStream
 from ..base.text import LONGEST_SENTENCE, counted, shown_name
 from ..options import RunOptions
 from .parser import CommandParser
+from .wording import warning_text
 
 ERASE_LINE = "\r\033[K"
 EXIT_CODES = """\
@@ -175,7 +176,7 @@ class ProgressBar:
         if event["event"] == "warning":
             if self._visible:
                 _draw(ERASE_LINE)
-            print(f"totalpassport: warning: {shown_name(event['message'], LONGEST_SENTENCE)}", file=sys.stderr)
+            print(f"totalpassport: warning: {shown_name(warning_text(event), LONGEST_SENTENCE)}", file=sys.stderr)
         elif event["event"] == "estimate" and self._logged:
             windows = counted(event["windows"], "window")
             network = shown_name(event["model"])

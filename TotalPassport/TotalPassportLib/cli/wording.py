@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..base.errors import TotalPassportError
-from ..base.hints import Hint, HintCode
+from ..base.events import Event
+from ..base.hints import Hint, HintCode, hint_of_event
 
 IN_THE_SHELL: Mapping[HintCode, str] = {
     HintCode.DOWNLOAD_MODEL: (
@@ -76,12 +77,24 @@ IN_THE_SHELL: Mapping[HintCode, str] = {
     HintCode.OVERWRITE_BATCH: "Choose another folder with -o, or do them again with --overwrite.",
     HintCode.RAISE_LIMIT: "Raise the limit ({limit}), close other programs, or use a machine with more memory.",
     HintCode.CHOOSE_SERIES: "Choose one by its number: --series 1.",
+    HintCode.NAME_LABELS: (
+        "To state their names, give a label table with --labels: {tables}, nnU-Net's dataset.json, or one of your own."
+    ),
+    HintCode.GIVE_LABELS: (
+        "Give the scan's segmentation. If these are labels nevertheless, give a label table with --labels: {tables}, "
+        "nnU-Net's dataset.json, or one of your own."
+    ),
 }
 
 
 def error_text(error: TotalPassportError) -> str:
     """Return an error as one line of a terminal: what happened, and the command that helps."""
     return f"{error.message} {hint_text(error.hint)}".strip()
+
+
+def warning_text(event: Event) -> str:
+    """Return what a run warns of, and the command that helps."""
+    return f"{event['message']} {hint_text(hint_of_event(event))}".strip()
 
 
 def hint_text(hint: Hint | str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ..base.hints import Hint, HintCode
 from ..base.labels import (
     Label,
     LabelTable,
@@ -67,21 +68,17 @@ class Naming:
         """What the user must be told of names that nobody stated."""
         if self.names_from == "assumed":
             sentence = f"The file does not name its labels; they were taken for those of the table '{self.table.name}'."
-            return Finding(code="names_assumed", severity="note", labels=(), message=f"{sentence} {HOW_TO_NAME}")
+            return Finding(code="names_assumed", severity="note", labels=(), message=sentence)
         if self.names_from == "none":
-            return Finding(
-                code="names_unknown",
-                severity="note",
-                labels=(),
-                message=f"Nothing says what the labels are. {HOW_TO_NAME}",
-            )
+            sentence = "Nothing says what the labels are."
+            return Finding(code="names_unknown", severity="note", labels=(), message=sentence)
         return None
 
 
-HOW_TO_NAME = (
-    f"To state their names, give a label table: {', '.join(bundled_tables())}, nnU-Net's dataset.json, or one of your "
-    "own."
-)
+def what_to_do(code: str) -> Hint | None:
+    """Return how names are stated, for the code of a finding that nobody has stated them; else None."""
+    told = code in ("names_assumed", "names_unknown")
+    return Hint(HintCode.NAME_LABELS, tables=bundled_tables()) if told else None
 
 
 def name_labels(

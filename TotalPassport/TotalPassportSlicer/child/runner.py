@@ -208,7 +208,8 @@ class JobRunner:
             seconds_left = _as_seconds(event.get("seconds_left"))
             self.listener.progressed(str(event.get("stage", "")), _as_fraction(event.get("fraction")), seconds_left)
         elif kind == "warning":
-            message = self._job.in_users_words(str(event.get("message", "")))
+            told = f"{event.get('message', '')} {hint_in_the_window(hint_of_event(event))}".strip()
+            message = self._job.in_users_words(told)
             of_scan = f"'{event['name']}': " if "name" in event else ""  # one of many
             self._tell(_("Note: {message}").format(message=of_scan + message))
         elif kind == "estimate":

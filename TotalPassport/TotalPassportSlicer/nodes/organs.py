@@ -16,6 +16,7 @@ from TotalPassportLib.models.task import task_structures
 from .columns import Column
 
 if TYPE_CHECKING:
+    from TotalPassportLib.base.hints import Hint
     from TotalPassportLib.comparison.changes import OrganChange
     from TotalPassportLib.passport import OrganPassport, Passport
 
@@ -200,11 +201,24 @@ def _counted(kinds: list[str], one: str, many: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ScanNote:
-    """What the checks say of a scan as a whole: sentences, what they mean, and the severity of the gravest."""
+    """What the checks say of a scan as a whole.
+
+    Attributes
+    ----------
+    text : str
+        A sentence for each finding.
+    explanations : str
+        What these mean.
+    severity : str
+        That of the gravest.
+    next_steps : tuple of Hint
+        What can be done about them.
+    """
 
     text: str
     explanations: str
     severity: str
+    next_steps: tuple[Hint, ...]
 
 
 def organ_rows(passport: Passport, colors: Mapping[int, tuple[int, int, int]] | None = None) -> list[OrganRow]:
@@ -214,7 +228,8 @@ def organ_rows(passport: Passport, colors: Mapping[int, tuple[int, int, int]] | 
 
 def scan_note(passport: Passport) -> ScanNote | None:
     """Return what concerns the scan as a whole, the gravest first; None if nothing does."""
-    from TotalPassportLib.passport.rules import rule_named  # lazily: see the package's note
+    from TotalPassportLib.passport.naming import what_to_do  # lazily: see the package's note
+    from TotalPassportLib.passport.rules import rule_named
 
     whole = []
     for finding in passport.findings:
@@ -225,7 +240,13 @@ def scan_note(passport: Passport) -> ScanNote | None:
         return None
     sentences = [f"{_short_check(finding.code).capitalize()}: {finding.message}" for finding in whole]
     explanations = [check_explanation(finding.code) for finding in whole]
-    return ScanNote(text="\n".join(sentences), explanations="\n".join(explanations), severity=whole[0].severity)
+    steps = tuple(step for finding in whole if (step := what_to_do(finding.code)) is not None)
+    return ScanNote(
+        text="\n".join(sentences),
+        explanations="\n".join(explanations),
+        severity=whole[0].severity,
+        next_steps=steps,
+    )
 
 
 def has_unreliable_axes(organ: OrganPassport) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from ..nodes.organs import SEVERITY_COLORS, OrganRow, ScanNote, organ_columns
 from .plain_text import literally
 from .table_view import TableView
+from .wording import hint_in_the_window
 
 
 class OrganTable:
@@ -79,7 +80,7 @@ class OrganTable:
 
     def _show_note(self, note: ScanNote | None) -> None:
         self._note.visible = note is not None
-        self._note.text = note.text if note is not None else ""
+        self._note.text = _note_text(note) if note is not None else ""
         self._note.toolTip = literally(note.explanations) if note is not None else ""
         color = SEVERITY_COLORS.get(note.severity) if note is not None else None
         self._note.styleSheet = f"color: rgb{color}" if color else "color: gray"
@@ -95,3 +96,7 @@ class OrganTable:
         row = self._table.row_at(index)
         if row is not None:
             self._on_opened(row.label)
+
+
+def _note_text(note: ScanNote) -> str:
+    return "\n".join([note.text, *map(hint_in_the_window, note.next_steps)])

@@ -112,6 +112,14 @@ def _texts_of_packages() -> dict[HintCode, str]:
 
 def _texts_of_measures() -> dict[HintCode, str]:
     return {
+        HintCode.NAME_LABELS: _(
+            "To state what they are, give the segments their names in Slicer's module Segmentations, and click 'Make "
+            "passport' in the section Passport from segmentation or file."
+        ),
+        HintCode.GIVE_LABELS: _(
+            "If these are organs nevertheless, give the segments their names in Slicer's module Segmentations, and "
+            "click 'Make passport' in the section Passport from segmentation or file."
+        ),
         HintCode.RAISE_LIMIT: _(
             "Close other programs. If that does not help, Slicer was started under a limit of this computer, which its "
             "administrator can raise."

@@ -104,7 +104,7 @@ def test_one_is_told_from_many(datasets: list[int], words: str) -> None:
 
 @pytest.mark.parametrize("code", HintCode)
 def test_a_hint_comes_back_from_the_childs_event(code: HintCode) -> None:
-    values = {"datasets": [291, 292], "files": ["plans.json"], "models": ["fast"], "megabytes": 66}
+    values = {"datasets": [291, 292], "files": ["plans.json"], "models": ["fast"], "megabytes": 66, "tables": ["total"]}
     hint = Hint(code, **{name: values.get(name, f"a {name}") for name in arguments_of(NEUTRAL[code])})
     event = json.loads(json.dumps(hint_fields(hint)))
     assert event["hint"] == str(hint)

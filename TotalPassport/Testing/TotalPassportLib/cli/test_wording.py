@@ -7,9 +7,9 @@ import re
 
 import pytest
 from TotalPassportLib.base.errors import BadInput, ModelError
-from TotalPassportLib.base.hints import NEUTRAL, Hint, HintCode, arguments_of
+from TotalPassportLib.base.hints import NEUTRAL, Hint, HintCode, arguments_of, hint_fields
 from TotalPassportLib.cli.main import command_line_parser
-from TotalPassportLib.cli.wording import IN_THE_SHELL, error_text
+from TotalPassportLib.cli.wording import IN_THE_SHELL, error_text, warning_text
 
 
 @pytest.mark.parametrize("code", HintCode)
@@ -59,3 +59,13 @@ def test_a_plain_sentence_stays_as_it_is() -> None:
 )
 def test_a_next_step_is_a_command(hint: Hint, words: str) -> None:
     assert error_text(ModelError("It does not work.", hint)) == f"It does not work. {words}"
+
+
+def test_a_warning_says_the_option_that_helps() -> None:
+    event = {"event": "warning", "message": "Nothing says what the labels are."}
+    assert warning_text(event) == "Nothing says what the labels are."
+    hinted = event | hint_fields(Hint(HintCode.NAME_LABELS, tables=["total", "total_v1"]))
+    assert warning_text(hinted) == (
+        "Nothing says what the labels are. To state their names, give a label table with --labels: total, total_v1, "
+        "nnU-Net's dataset.json, or one of your own."
+    )

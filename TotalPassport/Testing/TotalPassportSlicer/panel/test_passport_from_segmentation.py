@@ -92,7 +92,13 @@ def test_numbers_that_plausibly_are_totalsegmentators_are_named_so_and_the_note_
     assert len(passport.organs) == 61
     assert passport.organs[5].name == "liver"
     assert passport.model["names_from"] == "assumed"
-    assert "Names assumed: The file does not name its labels" in panel.ui.findingsLabel.text
+    shown = panel.ui.findingsLabel.text
+    assert "Names assumed: The file does not name its labels" in shown
+    assert "give the segments their names in Slicer's module Segmentations, and click 'Make passport'" in shown
+    logged = panel.ui.logText.toPlainText()
+    assert "give the segments their names in Slicer's module Segmentations, and click 'Make passport'" in logged
+    for spoken in (shown, logged, panel.ui.findingsLabel.toolTip):
+        assert "label table" not in spoken, "that is the command line's"
 
 
 def terminology(segment: Any) -> str:

@@ -31,7 +31,7 @@ def test_every_next_step_has_its_words(wording: Any) -> None:
 
 @pytest.mark.parametrize("code", HintCode)
 def test_no_hint_speaks_of_commands_functions_or_the_shell(wording: Any, code: HintCode) -> None:
-    lists = {"datasets": [291, 292], "files": ["plans.json"], "models": ["fast"]}
+    lists = {"datasets": [291, 292], "files": ["plans.json"], "models": ["fast"], "tables": ["total"]}
     arguments = {name: lists.get(name, f"a {name}") for name in arguments_of(NEUTRAL[code])}
     text = wording.hint_in_the_window(Hint(code, **arguments))
     assert text
