@@ -63,7 +63,7 @@ def demo_pictures(host: Any, folder: Path) -> None:
     first = take()
     panel.apply()
     run = film_of_a_run(host, lambda: not panel.logic.busy, take)
-    assert panel.ui.statusLabel.text.startswith("Finished"), panel.ui.statusLabel.text
+    assert panel.ui.statusLabel.text.startswith("✔ Finished"), panel.ui.statusLabel.text
 
     def seen(camera: Any = None) -> Any:
         return window_picture(panel_picture(host, panel.widget, height), views_picture(host, views_px, 1.5, camera))

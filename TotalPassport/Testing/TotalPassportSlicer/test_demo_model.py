@@ -42,7 +42,7 @@ def test_apply_on_a_real_ct_ends_on_its_exact_grid_with_a_passport(panel: Any, r
     assert shown_ml["Liver"] == f"{liver_ml:.1f}"
     assert panel.error_dialogs() == []
     assert passport.findings[0].code == "unknown_scan", "a patient is no phantom, and every place says so"
-    assert panel.ui.findingsLabel.text.startswith("Model does not know this scan:")
+    assert panel.ui.findingsLabel.text.startswith("✖ Model does not know this scan:")
     assert "model does not know this scan" in panel.ui.foundLabel.text
     assert set(panel.table_texts(1)) == {"✖"}
     table = nodes.table.GetTable()

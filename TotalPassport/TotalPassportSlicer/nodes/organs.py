@@ -14,21 +14,18 @@ from TotalPassportLib.base.labels import GREY_RGB, structure_named
 from TotalPassportLib.models.task import task_structures
 
 from .columns import Column
+from .marks import ERROR, GOOD, OF_SEVERITIES, WARNING, Mark, grave_color
 
 if TYPE_CHECKING:
     from TotalPassportLib.base.hints import Hint
     from TotalPassportLib.comparison.changes import OrganChange
     from TotalPassportLib.passport import OrganPassport, Passport
 
-SEVERITY_COLORS = {"error": (204, 41, 41), "warning": (191, 111, 0)}
-"""Red and amber for findings that speak against an organ's numbers; readable on light and on dark backgrounds."""
 AXIS_COLORS = ((0.90, 0.22, 0.21), (0.26, 0.70, 0.32), (0.24, 0.48, 0.95))
 """Red, green and blue for the major, the middle and the least axis."""
 FAINT = 0.25
 """Opacity of axes whose directions cannot be relied on."""
 _GRAVITY = {"error": "0", "warning": "1", "note": "2"}
-_SIGNS = {"error": "✖", "warning": "▲", "note": "•"}
-"""Differ in shape, not only in colour."""
 _UNRELIABLE_AXES = "unreliable_axes"
 MOST_KINDS = 4
 """Of more kinds of findings than this a sentence names the most frequent ones."""
@@ -76,11 +73,11 @@ def organ_columns() -> tuple[Column, ...]:
         Column(
             title="!",
             meaning=_("✖ error, ▲ warning, • note: what speaks against the numbers. Its tooltip says what."),
-            value=lambda row: _SIGNS.get(row.severity, ""),
+            value=lambda row: _sign(row.severity),
             sort_key=lambda row: _GRAVITY.get(row.severity, "3") + row.checks_text,  # the gravest first
             tip=lambda row: "\n".join(row.findings),
-            color=lambda row: SEVERITY_COLORS.get(row.severity),
-            bold=lambda row: row.severity in SEVERITY_COLORS,
+            color=lambda row: grave_color(row.severity),
+            bold=lambda row: grave_color(row.severity) is not None,
         ),
         Column(node_title=_("Label"), value=lambda row: row.label, is_number=True, is_whole=True),
         _number(_("ml"), _("Volume (ml)"), lambda row: row.organ.volume_mm3 / 1000, _("Volume in millilitres")),
@@ -102,9 +99,13 @@ def organ_columns() -> tuple[Column, ...]:
             node_title=_("Checks"),
             value=lambda row: row.checks_text,
             tip=lambda row: "\n".join(row.findings),
-            color=lambda row: SEVERITY_COLORS.get(row.severity),
+            color=lambda row: grave_color(row.severity),
         ),
     )
+
+
+def _sign(severity: str) -> str:
+    return OF_SEVERITIES[severity].sign if severity in OF_SEVERITIES else ""
 
 
 def _name_column() -> Column:
@@ -170,10 +171,10 @@ def sort_name(name: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What the checks found in a whole passport, in a sentence or two, and the severity of the gravest."""
+    """What the checks found in a whole passport, in a sentence or two, and the mark of the gravest."""
 
     text: str
-    severity: str
+    mark: Mark
 
 
 def found_by_checks(passport: Passport) -> Found:
@@ -188,8 +189,8 @@ def found_by_checks(passport: Passport) -> Found:
     ]
     told = ", ".join(part for part in parts if part)
     if not told:
-        return Found(text=_("The checks found nothing that speaks against the numbers."), severity="")
-    return Found(text=_("The checks found {told}.").format(told=told), severity="error" if errors else "warning")
+        return Found(text=_("The checks found nothing that speaks against the numbers."), mark=GOOD)
+    return Found(text=_("The checks found {told}.").format(told=told), mark=ERROR if errors else WARNING)
 
 
 def _counted(kinds: list[str], one: str, many: str) -> str:
@@ -206,7 +207,7 @@ class ScanNote:
     Attributes
     ----------
     text : str
-        A sentence for each finding.
+        A sentence for each finding, with the sign of its severity.
     explanations : str
         What these mean.
     severity : str
@@ -238,7 +239,9 @@ def scan_note(passport: Passport) -> ScanNote | None:
             whole.append(finding)
     if not whole:
         return None
-    sentences = [f"{_short_check(finding.code).capitalize()}: {finding.message}" for finding in whole]
+    sentences = [
+        f"{_sign(finding.severity)} {_short_check(finding.code).capitalize()}: {finding.message}" for finding in whole
+    ]
     explanations = [check_explanation(finding.code) for finding in whole]
     steps = tuple(step for finding in whole if (step := what_to_do(finding.code)) is not None)
     return ScanNote(

@@ -10,7 +10,9 @@ from slicer.i18n import tr as _
 from TotalPassportLib.models.catalogue_entry import CatalogueEntry
 
 from ..child.jobs import State
+from ..nodes.marks import WARNING
 from . import model_list
+from .marked_label import show_marked
 from .plain_text import literally
 from .task_panel import TaskPanel, why_not_this_scan
 from .wording import hint_in_the_window
@@ -34,8 +36,7 @@ def update_buttons(ui: Any, reason: str, state: State, organ_count: int) -> None
         Number of organs of the passport that is shown.
     """
     reason = reason if state is State.IDLE else ""
-    ui.reasonLabel.text = reason
-    ui.reasonLabel.visible = bool(reason)
+    show_marked(ui.reasonLabel, reason, WARNING)
     ui.applyButton.text = _apply_text(state)
     ui.applyButton.setShortcut(qt.QKeySequence(APPLY_KEY))  # which a button forgets with every new text
     ui.applyButton.enabled = not reason and state in (State.IDLE, State.STARTING, State.RUNNING)

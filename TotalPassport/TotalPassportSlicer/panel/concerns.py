@@ -7,7 +7,9 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from ..nodes.marks import WARNING
 from ..nodes.preflight import concerns
+from .marked_label import show_marked
 from .task_selection import TaskSelection
 
 
@@ -37,5 +39,5 @@ class ConcernsShown:
             return
         self._looked_at = looked_at
         found = concerns(volume_node, modality, self._folder) if volume_node is not None else []
-        self._label.visible = bool(found)
-        self._label.text = _("Before you run: {concerns}").format(concerns=" ".join(found)) if found else ""
+        text = _("Before you run: {concerns}").format(concerns=" ".join(found)) if found else ""
+        show_marked(self._label, text, WARNING)

@@ -14,7 +14,8 @@ from TotalPassportLib.base.outputs import atomic_write
 from ..child.jobs import State
 from ..nodes.columns import Column
 from ..nodes.follow_up_nodes import FollowUp
-from ..nodes.organs import SEVERITY_COLORS, sort_name, structure_title
+from ..nodes.marks import WARNING
+from ..nodes.organs import sort_name, structure_title
 from ..nodes.scan_nodes import ScanNodes, is_passport
 from ..nodes.scan_times import acquired, in_time
 from .buttons import allow, why_wait
@@ -236,7 +237,7 @@ def _trend_columns() -> tuple[Column, ...]:
             value=lambda trend: trend.biggest.change_percent,
             text=lambda trend: _percent(trend.biggest.change_percent),
             tip=lambda trend: _("In {scan}").format(scan=trend.biggest.measured.scan),
-            color=lambda trend: SEVERITY_COLORS["warning"] if trend.biggest.beyond_floor else None,
+            color=lambda trend: WARNING.color_rgb if trend.biggest.beyond_floor else None,
             bold=lambda trend: bool(trend.biggest.beyond_floor),
             is_number=True,
         ),

@@ -16,10 +16,12 @@ from TotalPassportLib.models.catalogue_entry import CatalogueEntry
 from ..child import tasks
 from ..child.jobs import Outcome, State, Status
 from ..install import package_work
+from ..nodes.marks import GOOD, WARNING, Mark
 from . import model_list
 from .buttons import allow, why_wait
 from .dialogs import Dialogs
 from .install_texts import addresses_text, weights_text
+from .marked_label import show_marked
 from .model_list import ModelList
 from .model_table import ModelTable
 from .run_panel import ErrorsShown, RunPanel
@@ -112,7 +114,7 @@ class ModelsPanel:
         afterwards, self._working, self._afterwards = self._afterwards, False, None
         self.refresh()
         if outcome.status is Status.DONE:
-            self._tell(_("Installed: {names}.").format(names=self._titles(outcome.value.names)))
+            self._tell(_("Installed: {names}.").format(names=self._titles(outcome.value.names)), GOOD)
             if afterwards is not None:
                 # Not from within: the process that has just ended is still being dealt with.
                 qt.QTimer.singleShot(0, lambda: self._start(afterwards))
@@ -122,8 +124,7 @@ class ModelsPanel:
 
     def _show(self) -> None:
         self._table.fill(self.models.entries)
-        self._ui.catalogueLabel.text = self.models.problem
-        self._ui.catalogueLabel.visible = bool(self.models.problem)
+        show_marked(self._ui.catalogueLabel, self.models.problem, WARNING)
         self.update()
 
     def update(self) -> None:
@@ -224,8 +225,8 @@ class ModelsPanel:
         entries = [self.models.find(name) for name in names]
         return model_list.titles(entry for entry in entries if entry is not None)
 
-    def _tell(self, sentence: str) -> None:
-        self._panel.say(sentence)
+    def _tell(self, sentence: str, mark: Mark | None = None) -> None:
+        self._panel.say(sentence, mark)
         self._panel.logged(sentence)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..nodes.organs import SEVERITY_COLORS, OrganRow, ScanNote, organ_columns
+from ..nodes.marks import grave_color
+from ..nodes.organs import OrganRow, ScanNote, organ_columns
+from .marked_label import style_of
 from .plain_text import literally
 from .table_view import TableView
 from .wording import hint_in_the_window
@@ -82,8 +84,8 @@ class OrganTable:
         self._note.visible = note is not None
         self._note.text = _note_text(note) if note is not None else ""
         self._note.toolTip = literally(note.explanations) if note is not None else ""
-        color = SEVERITY_COLORS.get(note.severity) if note is not None else None
-        self._note.styleSheet = f"color: rgb{color}" if color else "color: gray"
+        color = grave_color(note.severity) if note is not None else None
+        self._note.styleSheet = style_of(color) or "color: gray"
 
     def _selection_changed(self, *_selections: Any) -> None:
         if not self._filling:

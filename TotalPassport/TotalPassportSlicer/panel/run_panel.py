@@ -10,15 +10,14 @@ from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import TotalPassportError
 
 from ..child.jobs import Outcome, RunListener, State, Status
-from ..nodes.columns import RGB
-from ..nodes.organs import SEVERITY_COLORS, Found
+from ..nodes.marks import ERROR, GOOD, WARNING, Mark
+from ..nodes.organs import Found
+from .marked_label import show_marked
 from .time_left import TimeLeft
 from .wording import error_in_the_window
 
 _MAX_LOG_LINES = 2000
-GOOD = (38, 127, 64)
-"""Green of what went well; readable on light and on dark backgrounds, as `SEVERITY_COLORS` are."""
-_OF_ENDS = {Status.DONE: GOOD, Status.FAILED: SEVERITY_COLORS["error"]}
+_OF_ENDS = {Status.DONE: GOOD, Status.FAILED: ERROR}
 
 
 class RunPanel(RunListener):
@@ -83,7 +82,7 @@ class RunPanel(RunListener):
         else:
             sentence = outcome.sentence
         note, self._note = self._note, ""
-        self.say(f"{sentence} {note}".strip(), _color_of(outcome))
+        self.say(f"{sentence} {note}".strip(), _mark_of(outcome))
         self.logged(sentence)
         self._on_finished(outcome)
 
@@ -100,12 +99,11 @@ class RunPanel(RunListener):
             label.styleSheet = style
 
     def show_found(self, found: Found | None) -> None:
-        """Show below the end of a run, in its colour, what the checks found in what it made; None shows nothing."""
-        label = self._ui.foundLabel
-        label.visible = found is not None
-        label.text = found.text if found is not None else ""
-        label.styleSheet = _style(SEVERITY_COLORS.get(found.severity, GOOD)) if found is not None else ""
-        if found is not None:
+        """Show below the end of a run, with its mark, what the checks found in what it made; None shows nothing."""
+        if found is None:
+            show_marked(self._ui.foundLabel, "", None)
+        else:
+            show_marked(self._ui.foundLabel, found.text, found.mark)
             self.logged(found.text)
 
     def remember(self, note: str) -> None:
@@ -114,11 +112,9 @@ class RunPanel(RunListener):
         if note:
             self.logged(note)
 
-    def say(self, sentence: str, color_rgb: RGB | None = None) -> None:
-        """Show one sentence below the Apply button; in a colour if it went well or ill."""
-        self._ui.statusLabel.text = sentence
-        self._ui.statusLabel.styleSheet = _style(color_rgb)
-        self._ui.statusLabel.visible = bool(sentence)
+    def say(self, sentence: str, mark: Mark | None = None) -> None:
+        """Show one sentence below the Apply button; with a sign and in a colour if it went well or ill."""
+        show_marked(self._ui.statusLabel, sentence, mark)
 
     def _set_percentage(self, percentage: int) -> None:
         self._ui.progressBar.value = percentage
@@ -127,14 +123,10 @@ class RunPanel(RunListener):
         self._ui.progressBar.visible = shown
 
 
-def _color_of(outcome: Outcome) -> RGB | None:
+def _mark_of(outcome: Outcome) -> Mark | None:
     if outcome.status is Status.DONE and outcome.incomplete:
-        return SEVERITY_COLORS["warning"]
+        return WARNING
     return _OF_ENDS.get(outcome.status)
-
-
-def _style(color_rgb: RGB | None) -> str:
-    return f"color: rgb{color_rgb}" if color_rgb is not None else ""
 
 
 def _done_text(seconds: float, engine: str) -> str:
@@ -183,7 +175,7 @@ class ErrorsShown:
         if not isinstance(error, TotalPassportError):
             return False  # a defect: Slicer's console shows it with its traceback
         sentence = error_in_the_window(error)
-        self._panel.say(sentence, SEVERITY_COLORS["error"])
+        self._panel.say(sentence, ERROR)
         self._panel.logged(sentence)
         if not getattr(error, "shown", False):
             self._display(sentence)

@@ -13,15 +13,16 @@ from ..child.jobs import Outcome, State, Status
 from ..child.scan_list import ScanEntry, ScanList, ScanState
 from ..nodes import presentation
 from ..nodes.columns import RGB, Column
-from ..nodes.organs import SEVERITY_COLORS
+from ..nodes.marks import ERROR, GOOD, WARNING, Mark
 from ..nodes.scan_nodes import ScanNodes, is_passport
 from ..nodes.scans_table import ScansTable
 from ..nodes.sequence_frames import Frame, FrameNodes, volume_sequences
 from .buttons import allow, why_wait
 from .dialogs import Dialogs
+from .marked_label import show_marked
 from .models_panel import ModelsPanel
 from .parameters import run_options
-from .run_panel import GOOD, ErrorsShown, RunPanel
+from .run_panel import ErrorsShown, RunPanel
 from .table_view import TableView
 
 _SCENE, _FOLDER = "scene", "folder"
@@ -167,11 +168,9 @@ class ScansPanel:
         return [ScanEntry(title=frame.title, state=ScanState.NEW, source=frame) for frame in frames]
 
     def _show_summary(self) -> None:
-        scans, label = self._logic.scans, self._ui.scansLabel
-        label.text = scans.summary if self._source == self._run_source else ""
-        label.visible = bool(label.text)
-        color = _color_of_all(scans)
-        label.styleSheet = f"color: rgb{color}" if color is not None else ""
+        scans = self._logic.scans
+        summary = scans.summary if self._source == self._run_source else ""
+        show_marked(self._ui.scansLabel, summary, _mark_of_all(scans))
 
     def _why_not_run(self) -> str:
         state = self._logic.state
@@ -282,20 +281,16 @@ class ScansPanel:
                 self._panel.say(_("Exported to {path}.").format(path=path))
 
 
-_COLORS: dict[ScanState, RGB] = {
-    ScanState.DONE: GOOD,
-    ScanState.FAILED: SEVERITY_COLORS["error"],
-    ScanState.SKIPPED: SEVERITY_COLORS["warning"],
-}
+_MARKS: dict[ScanState, Mark] = {ScanState.DONE: GOOD, ScanState.FAILED: ERROR, ScanState.SKIPPED: WARNING}
 
 
-def _color_of_all(scans: ScanList) -> RGB | None:
-    """Return the colour of the whole: none while any scan waits, red only where none is done."""
+def _mark_of_all(scans: ScanList) -> Mark | None:
+    """Return the mark of the whole: none while any scan waits, that of failures only where none is done."""
     if scans.count(ScanState.WAITING) or scans.count(ScanState.RUNNING):
         return None
     if scans.count(ScanState.DONE) == len(scans.entries):
-        return _COLORS[ScanState.DONE]
-    return _COLORS[ScanState.SKIPPED if scans.count(ScanState.DONE) else ScanState.FAILED]
+        return GOOD
+    return WARNING if scans.count(ScanState.DONE) else ERROR
 
 
 def _columns() -> tuple[Column, ...]:
@@ -304,11 +299,15 @@ def _columns() -> tuple[Column, ...]:
         Column(
             title=_("State"),
             value=_state_text,
-            color=lambda entry: _COLORS.get(entry.state),
+            color=lambda entry: _color_of(entry.state),
             tip=lambda entry: entry.sentence,
         ),
         Column(title=_("Remark"), value=lambda entry: entry.sentence, tip=lambda entry: entry.sentence),
     )
+
+
+def _color_of(state: ScanState) -> RGB | None:
+    return _MARKS[state].color_rgb if state in _MARKS else None
 
 
 def _state_text(entry: ScanEntry) -> str:
@@ -316,8 +315,8 @@ def _state_text(entry: ScanEntry) -> str:
         ScanState.NEW: "",
         ScanState.WAITING: _("… waiting"),
         ScanState.RUNNING: _("▶ {percent} %").format(percent=int(100 * entry.fraction)),
-        ScanState.DONE: _("✔ done"),
-        ScanState.FAILED: _("✖ failed"),
-        ScanState.SKIPPED: _("▲ skipped"),
+        ScanState.DONE: GOOD.before(_("done")),
+        ScanState.FAILED: ERROR.before(_("failed")),
+        ScanState.SKIPPED: WARNING.before(_("skipped")),
     }
     return str(texts[entry.state])

@@ -14,18 +14,16 @@ from TotalPassportLib.models.catalogue_entry import CatalogueEntry
 from ..child.jobs import State
 from ..install import brought_in, installation, offline_folder, package_work, parts, pip_commands
 from ..install.parts import PartState, SetupPart
-from ..nodes.columns import RGB
-from ..nodes.organs import SEVERITY_COLORS
+from ..nodes.marks import ERROR, GOOD, NOT_NEEDED, WARNING, Mark
 from .buttons import allow, why_wait
 from .dialogs import Dialogs
 from .install_texts import addresses_text, packages_text
+from .marked_label import style_of
 from .models_panel import ModelsPanel
-from .run_panel import GOOD, ErrorsShown, RunPanel
+from .run_panel import ErrorsShown, RunPanel
 from .starter import Starter
 
 _OF_WEIGHTS = "onnx"
-_GRAY = (128, 128, 128)
-"""Of what need not be there."""
 
 
 class SetupPanel:
@@ -200,28 +198,28 @@ def _details(entries: list[CatalogueEntry]) -> str:
     return "\n".join(lines)
 
 
-def _table(lines: list[tuple[str, str, str, RGB]]) -> str:
-    """Return lines of symbol, name, state and colour as HTML: each state is said in words, and coloured."""
+def _table(lines: list[tuple[Mark, str, str]]) -> str:
+    """Return lines of mark, name and state as HTML: each state is said in words, with a sign, and coloured."""
     rows = "".join(
-        f"<tr><td style='color: rgb{color}'>{symbol}&nbsp;</td><td>{html.escape(name)}&nbsp;&nbsp;</td>"
-        f"<td style='color: rgb{color}'>{html.escape(state)}</td></tr>"
-        for symbol, name, state, color in lines
+        f"<tr><td style='{style_of(mark.color_rgb)}'>{mark.sign}&nbsp;</td><td>{html.escape(name)}&nbsp;&nbsp;</td>"
+        f"<td style='{style_of(mark.color_rgb)}'>{html.escape(state)}</td></tr>"
+        for mark, name, state in lines
     )
     return f"<table>{rows}</table>"
 
 
-def _package_line(part: SetupPart) -> tuple[str, str, str, RGB]:
+def _package_line(part: SetupPart) -> tuple[Mark, str, str]:
     if part.state is PartState.READY:
-        return "✔", part.name, _("{version}, ready").format(version=part.version), GOOD
+        return GOOD, part.name, _("{version}, ready").format(version=part.version)
     if part.state is PartState.OUTDATED:
-        return "▲", part.name, _("{version} is too old").format(version=part.version), SEVERITY_COLORS["warning"]
+        return WARNING, part.name, _("{version} is too old").format(version=part.version)
     if part.for_weights:
-        return "○", part.name, _("not installed; only making networks needs it"), _GRAY
-    return "✖", part.name, _("not installed"), SEVERITY_COLORS["error"]
+        return NOT_NEEDED, part.name, _("not installed; only making networks needs it")
+    return ERROR, part.name, _("not installed")
 
 
-def _models_line(installed: list[CatalogueEntry]) -> tuple[str, str, str, RGB]:
+def _models_line(installed: list[CatalogueEntry]) -> tuple[Mark, str, str]:
     real = [entry.title for entry in installed if not entry.known_scans]
     if real:
-        return "✔", str(_("Models")), ", ".join(real), GOOD
-    return "○", str(_("Models")), _("only the demo; Apply offers to download one"), SEVERITY_COLORS["warning"]
+        return GOOD, str(_("Models")), ", ".join(real)
+    return WARNING, str(_("Models")), _("only the demo; Apply offers to download one")

@@ -207,7 +207,7 @@ class TestRefusals:
         assert "an affine alignment needs" in sentence
         assert scan(pair[1]).alignment is None
         assert apart_mm(*pair).min() > 30
-        assert ready.ui.statusLabel.text == sentence
+        assert ready.ui.statusLabel.text == f"✖ {sentence}"
 
     def test_the_buttons_say_what_is_missing(self, ready: Any, pair: tuple[Any, Any]) -> None:
         ready.choose_pair(pair[0], None)

@@ -66,7 +66,7 @@ def test_too_little_memory_or_disk_is_told(scan: Any) -> None:
 def test_it_stands_above_apply_and_goes_with_the_scan(panel: Any, scan: Any) -> None:
     panel.choose_model("fast")
     panel.parameters.inputVolume = scan((4.0, 4.0, 8.0))
-    assert "Before you run: Its slices are 8.0 mm apart" in panel.ui.concernsLabel.text
+    assert "▲ Before you run: Its slices are 8.0 mm apart" in panel.ui.concernsLabel.text
     assert not panel.ui.concernsLabel.isHidden()
     panel.parameters.inputVolume = scan()
     assert panel.ui.concernsLabel.isHidden()

@@ -65,7 +65,7 @@ def test_the_panel_says_how_many_surfaces_there_are_and_then_how_the_run_ended(
     ready.use_child(ready.phantom_child)
     ready.apply_and_wait()
     assert [text for text in said if text.startswith("Making")] == [f"Making surfaces: {n} of 3" for n in range(4)]
-    assert ready.ui.statusLabel.text.startswith("Finished")
+    assert ready.ui.statusLabel.text.startswith("✔ Finished")
     assert "color" in ready.ui.statusLabel.styleSheet
     said.clear()
     ready.ui.show3DCheckBox.checked = False

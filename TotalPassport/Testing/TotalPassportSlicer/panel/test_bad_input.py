@@ -16,7 +16,7 @@ def refused(panel: Any, voxels: np.ndarray) -> str:
     panel.use_real_child()
     panel.apply_and_wait()
     (shown,) = panel.error_dialogs()
-    assert shown == panel.ui.statusLabel.text
+    assert f"✖ {shown}" == panel.ui.statusLabel.text
     assert "Phantom" in shown
     assert "/" not in shown.split("Phantom")[0]  # not our temporary file
     assert panel.temporary_folders() == []

@@ -140,7 +140,7 @@ def test_a_download_that_fails_shows_the_address_and_the_way_around_and_leaves_n
     assert "404" in shown
     assert "'Import file…' in the section Models" in shown
     assert "totalpassport" not in shown
-    assert chosen.ui.statusLabel.text == shown
+    assert chosen.ui.statusLabel.text == f"✖ {shown}"
     assert left_behind(home) == []
     assert not chosen.logic.busy
     assert chosen.parameters.passport is None

@@ -159,7 +159,7 @@ class TestWhatRan:
         ready.use_child(OPENVINO)
         ready.answer_question(True, suitable().package)
         ready.apply_and_wait()
-        assert ready.ui.statusLabel.text.startswith("Finished in")
+        assert ready.ui.statusLabel.text.startswith("✔ Finished in")
         assert ready.ui.statusLabel.text.endswith(note)
         assert note in ready.ui.logText.toPlainText()
         ready.apply_and_wait()

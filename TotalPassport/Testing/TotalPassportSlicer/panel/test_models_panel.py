@@ -103,7 +103,7 @@ class TestDownload:
         assert installed(home) == ["fast"]
         assert state_of(models, TITLE) == "installed"
         assert "Not installed" not in models.ui.modelNoteLabel.text
-        assert models.ui.statusLabel.text == f"Installed: {TITLE}."
+        assert models.ui.statusLabel.text == f"✔ Installed: {TITLE}."
         assert models.ui.progressBar.isHidden()
         assert models.ui.downloadModelButton.text == "Download"
         assert not models.ui.downloadModelButton.enabled

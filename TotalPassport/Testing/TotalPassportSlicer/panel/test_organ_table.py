@@ -32,34 +32,39 @@ def test_what_concerns_the_whole_scan_stands_above_the_table_in_red(mirrored: An
 
     label = mirrored.ui.findingsLabel
     assert not label.isHidden()
-    assert label.text.startswith("Mirrored scan: 2 of 2 comparisons contradict anatomy")
+    assert label.text.startswith("✖ Mirrored scan: 2 of 2 comparisons contradict anatomy")
     assert rule_named("mirrored").explanation in label.toolTip
     assert "rgb(204, 41, 41)" in label.styleSheet
 
 
 @pytest.mark.slow
 def test_below_the_end_of_a_run_stands_what_was_found_in_its_colour(mirrored: Any) -> None:
-    assert mirrored.ui.statusLabel.text.startswith("Finished")
+    assert mirrored.ui.statusLabel.text.startswith("✔ Finished")
     assert not mirrored.ui.foundLabel.isHidden()
-    assert mirrored.ui.foundLabel.text.startswith("The checks found 1 error (mirrored scan)")
+    assert mirrored.ui.foundLabel.text.startswith("✖ The checks found 1 error (mirrored scan)")
     assert "rgb(204, 41, 41)" in mirrored.ui.foundLabel.styleSheet
-    assert mirrored.ui.foundLabel.text in mirrored.ui.logText.toPlainText()
+    assert mirrored.ui.foundLabel.text.removeprefix("✖ ") in mirrored.ui.logText.toPlainText()
     mirrored.parameters.passport = None
     assert mirrored.ui.foundLabel.isHidden()
 
 
 @pytest.mark.slow
 def test_success_warnings_and_failure_look_different(ready: Any) -> None:
+    def look(label: Any) -> tuple[str, str]:
+        return label.text[:2], label.styleSheet
+
     ready.use_child(ready.phantom_child)
     ready.apply_and_wait()
-    found = ready.ui.foundLabel.styleSheet
-    succeeded = ready.ui.statusLabel.styleSheet
+    found, succeeded = look(ready.ui.foundLabel), look(ready.ui.statusLabel)
     ready.use_child('raise RuntimeError("no luck")')
     ready.apply_and_wait()
     ready.error_dialogs()
-    failed = ready.ui.statusLabel.styleSheet
+    failed = look(ready.ui.statusLabel)
     assert ready.ui.foundLabel.isHidden(), "what an earlier run found is not what this one did"
-    assert len({found, succeeded, failed, ""}) == 4
+    assert [sign for sign, _color in (found, succeeded, failed)] == ["▲ ", "✔ ", "✖ "], "also without colours"
+    assert len({color for _sign, color in (found, succeeded, failed, ("", ""))}) == 4
+    ready.parameters.inputVolume = None
+    assert look(ready.ui.reasonLabel) == found
 
 
 def test_errors_and_warnings_are_counted_and_their_commonest_kinds_named(application: Any) -> None:
@@ -75,11 +80,11 @@ def test_errors_and_warnings_are_counted_and_their_commonest_kinds_named(applica
     islands, note = ("islands", "warning"), ("touches_border", "note")
     both = found(("mirrored", "error"), islands, islands, ("rib_spacing", "warning"), note)
     assert both.text == "The checks found 1 error (mirrored scan), 3 warnings (in pieces, uneven ribs)."
-    assert both.severity == "error"
+    assert both.mark.sign == "✖"
     assert found(islands).text == "The checks found 1 warning (in pieces)."
-    assert found(islands).severity == "warning"
+    assert found(islands).mark.sign == "▲"
     assert found(note) == found()
-    assert found().severity == ""
+    assert found().mark.sign == "✔"
 
 
 @pytest.mark.slow

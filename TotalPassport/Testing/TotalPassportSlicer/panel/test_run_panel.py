@@ -21,7 +21,7 @@ sys.exit(5)
 def test_without_a_scan_the_panel_says_what_to_do(panel: Any) -> None:
     assert not panel.ui.applyButton.enabled
     assert "Sample Data" in panel.ui.reasonLabel.text
-    assert panel.ui.applyButton.toolTip == panel.ui.reasonLabel.text
+    assert panel.ui.applyButton.toolTip == panel.ui.reasonLabel.text.removeprefix("▲ ")
 
 
 def test_the_first_scan_of_the_scene_is_chosen(panel: Any, phantom: Any) -> None:
@@ -75,7 +75,7 @@ def test_a_failure_is_one_sentence_in_one_dialog_with_details_in_the_log(ready: 
     ready.apply_and_wait()
     (shown,) = ready.error_dialogs()
     assert "no luck" in shown
-    assert shown == ready.ui.statusLabel.text
+    assert f"✖ {shown}" == ready.ui.statusLabel.text
     assert "the long story" in ready.ui.logText.toPlainText()
     assert ready.ui.applyButton.text == "Apply"
     assert ready.temporary_folders() == []

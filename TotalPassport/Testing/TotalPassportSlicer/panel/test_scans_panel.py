@@ -98,8 +98,8 @@ def test_each_scan_ends_in_words_and_colour_and_a_failure_stops_no_other(scans: 
     assert rows(scans) == ["✔ done", "✖ failed", "✔ done"]
     assert rows(scans, 2) == ["3 organs", "'Metal' has metal in it. Leave it out.", "3 organs"]
     assert len({color(scans, name) for name in ("Phantom", "Metal")}) == 2
-    assert scans.ui.scansLabel.text == "3 scans: 2 done, 1 failed."
-    assert scans.ui.statusLabel.text.startswith("3 scans: 2 done, 1 failed. Finished in")
+    assert scans.ui.scansLabel.text == "▲ 3 scans: 2 done, 1 failed."
+    assert scans.ui.statusLabel.text.startswith("▲ 3 scans: 2 done, 1 failed. Finished in")
     assert "191, 111, 0" in scans.ui.statusLabel.styleSheet, "neither all well nor all lost"
     assert scans.ui.statusLabel.styleSheet == scans.ui.scansLabel.styleSheet
     assert scans.error_dialogs() == [], "the table says it"
@@ -166,7 +166,7 @@ def test_progress_is_that_of_all_and_cancel_ends_one_and_skips_the_rest(scans: A
     scans.ui.runScansButton.click()
     assert scans.wait().status.value == "cancelled"
     assert rows(scans) == ["▲ skipped", "▲ skipped", "▲ skipped"]
-    assert scans.ui.scansLabel.text == "3 scans: 3 skipped."
+    assert scans.ui.scansLabel.text == "✖ 3 scans: 3 skipped."
     assert scans.temporary_folders() == []
     assert table_nodes() == []
     assert scans.ui.runScansButton.text == "Run all"
@@ -484,7 +484,7 @@ def test_a_folder_is_run_as_the_command_batch_does_and_that_finds_it_finished(
     assert rows(panel) == ["✔ done", "✔ done", "✖ failed"]
     assert rows(panel, 2)[0].endswith(" organs")
     assert "broken.nii.gz" in rows(panel, 2)[2]
-    assert panel.ui.scansLabel.text == "3 scans: 2 done, 1 failed."
+    assert panel.ui.scansLabel.text == "▲ 3 scans: 2 done, 1 failed."
     assert panel.error_dialogs() == []
     (table,) = table_nodes()
     assert table.GetName() == f"{output.name}: organs of all scans"

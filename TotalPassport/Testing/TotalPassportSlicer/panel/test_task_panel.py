@@ -135,7 +135,7 @@ def test_a_scan_known_to_be_an_mr_is_not_given_to_a_task_for_ct(home: Any, ready
     mark_as("MR", ready.phantom)
     ready.choose_model("full")
     assert ready.ui.reasonLabel.text == (
-        "'Phantom' is of the modality MR, but 'Whole body (CT)' is for CT. Choose 'Whole body (MR)'."
+        "▲ 'Phantom' is of the modality MR, but 'Whole body (CT)' is for CT. Choose 'Whole body (MR)'."
     )
     ready.choose("task:total_mr")
     assert ready.ui.reasonLabel.text == ""
@@ -204,7 +204,7 @@ class TestStructures:
 
     def test_none_and_then_two(self, ready: Any) -> None:
         ready.ui.noStructuresButton.click()
-        assert ready.ui.reasonLabel.text == "Choose at least one structure."
+        assert ready.ui.reasonLabel.text == "▲ Choose at least one structure."
         assert not ready.ui.applyButton.enabled
         ready.toggle(ready.ui.structureTreeView, "Liver")
         ready.toggle(ready.ui.structureTreeView, "Spleen")
