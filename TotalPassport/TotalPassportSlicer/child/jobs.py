@@ -12,9 +12,12 @@ from typing import Any
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import BadInput, Cancelled, TotalPassportError
 
+from .workspace import PREFIX
+
 Event = dict[str, Any]
 
-_TEMPORARY_FILE = re.compile(r"'[^']*\b(?:(?:ct|segmentation)\.nii|segments)'")
+_FILE_OF_NODE = re.compile(r"'[^']*\b(?:(?:ct|segmentation)\.nii|segments)'")
+_TEMPORARY_FILE = re.compile(rf"'[^']*{re.escape(PREFIX)}[^']*'")
 
 
 class State(enum.Enum):
@@ -130,5 +133,7 @@ class Job:
     many seconds away; all that it has written is in its private folder."""
 
     def in_users_words(self, sentence: str) -> str:
-        """Return a sentence of the child with the node's name in the place of its temporary file's."""
-        return _TEMPORARY_FILE.sub(lambda _match: f"'{self.subject}'", sentence) if self.subject else sentence
+        """Return a sentence of the child with the node's name in the place of its temporary file's, and no other's."""
+        if self.subject:
+            sentence = _FILE_OF_NODE.sub(lambda _match: f"'{self.subject}'", sentence)
+        return _TEMPORARY_FILE.sub(lambda _match: str(_("a temporary file")), sentence)

@@ -262,13 +262,26 @@ class JobRunner:
         self._grace_timer.stop()
         self._set_state(State.FINISHING)
         finished = self._finished
-        outcome = replace(self._cancelled() if cancelled else self._outcome(), heard=self._heard)
+        outcome = replace(self._cancelled() if cancelled else self._checked_outcome(), heard=self._heard)
         self._clean_up()
         self.last_outcome = outcome
         self._set_state(State.IDLE)
         self.listener.finished(outcome)
         if finished is not None:
             finished(outcome)
+
+    def _checked_outcome(self) -> Outcome:
+        outcome = self._outcome()
+        if outcome.status is not Status.FAILED or self._workspace is None or self._workspace.is_whole:
+            return outcome
+        self._log(outcome.sentence)  # which names a temporary file at best
+        return _failed(
+            _("The temporary folder of this run was removed while it was under way."),
+            _(
+                "Run it again. If that repeats, a program cleans up Slicer's temporary folder; another one can be "
+                "chosen in Slicer's Application Settings."
+            ),
+        )
 
     def _outcome(self) -> Outcome:
         if self._start_failure:
@@ -285,7 +298,8 @@ class JobRunner:
         except Exception as error:
             self._log(f"{type(error).__name__}: {error}")
             shown = user_error(error)
-            return _failed(shown.message, hint_in_the_window(shown.hint))
+            message, hint = shown.message, hint_in_the_window(shown.hint)
+            return _failed(self._job.in_users_words(message), self._job.in_users_words(hint))
 
     def _exit_code(self) -> int:
         crashed = self._process.exitStatus() == qt.QProcess.CrashExit

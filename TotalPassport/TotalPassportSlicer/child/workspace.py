@@ -43,6 +43,11 @@ class Workspace:
         """The file whose appearance asks the child to stop."""
         return self.folder / "cancel"
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nobody else has removed it, or begun to."""
+        return (self.folder / _OWNER_FILE).is_file()
+
     def remove(self) -> bool:
         """Delete the folder and all that is in it; return whether it is gone."""
         _in_use.discard(self.folder)

@@ -111,10 +111,13 @@ class DescribePanel:
         """The user knows better what the numbers are."""
         segmentation = self._parameters.segmentationToDescribe
         if naming_of(segmentation) is SegmentNaming.NAMED_BY_NUMBERS:
-            restore_numbers(segmentation)
-            self._describe(Numbers.OWN)
+            self._start(lambda: self._take_back_names(segmentation))
         else:
             self._describe(Numbers.TOTAL)
+
+    def _take_back_names(self, segmentation: Any) -> None:
+        restore_numbers(segmentation)
+        self._logic.processSegmentation(segmentation, Numbers.OWN)
 
     def _describe(self, numbers: Numbers) -> None:
         segmentation = self._parameters.segmentationToDescribe

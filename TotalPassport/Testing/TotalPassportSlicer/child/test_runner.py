@@ -184,6 +184,27 @@ def test_warnings_and_the_standard_error_are_in_the_log(run: Any, recorder: Reco
     assert "details" in recorder.lines
 
 
+REMOVES_ITS_FOLDER = """
+import shutil
+shutil.rmtree(job["folder"])
+open(os.path.join(job["folder"], "out.nii.gz"))
+"""
+
+
+def test_a_folder_that_somebody_removed_is_said_and_not_named(run: Any, recorder: Recorder, tmp_path: Path) -> None:
+    run(REMOVES_ITS_FOLDER)
+    (outcome,) = recorder.outcomes
+    assert outcome.status.value == "failed"
+    assert outcome.sentence.startswith("The temporary folder of this run was removed while it was under way. Run it")
+    assert str(tmp_path) not in outcome.sentence
+
+
+def test_a_temporary_file_is_not_named(run: Any, recorder: Recorder, tmp_path: Path) -> None:
+    place = 'job["folder"] + "/out/ct_passport.json"'
+    run(f"""emit(event="error", code="bad_input", message="Writing '" + {place} + "' failed.", hint="Free space.")""")
+    assert recorder.outcomes[0].sentence == "Writing a temporary file failed. Free space."
+
+
 def test_a_result_that_cannot_be_loaded_is_a_failure_with_a_sentence(run: Any, recorder: Recorder) -> None:
     def load(event: Any) -> None:
         raise KeyError("segmentation")

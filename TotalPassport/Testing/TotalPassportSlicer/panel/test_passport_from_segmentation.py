@@ -138,6 +138,20 @@ class TestNumberedSegments:
     def numbers(self, node: Any) -> list[str]:
         return [name.removeprefix("Segment_") for name in node.GetSegmentation().GetSegmentIDs()]
 
+    def test_who_declines_what_has_to_be_installed_keeps_the_names(
+        self, panel: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from TotalPassportSlicer.install import installation
+
+        node = panel.add_boxes({"Segment_1": 1, "Segment_5": 2})
+        before = describe(panel, node, numbered=True)
+        monkeypatch.setattr(installation, "missing_requirements", lambda *_file: ["onnxruntime>=1.23.2"])
+        panel.answer_question(False, "onnxruntime")
+        panel.ui.numbersButton.click()
+        assert panel.segment_names(node) == ["Spleen", "Liver"]
+        assert panel.ui.numbersButton.text == "They are not: only numbers again"
+        assert panel.passport().organs.keys() == before.organs.keys()
+
     @pytest.mark.parametrize("form", ["{}", "Label {}", "segment{}", "LABEL_{}"])
     def test_however_slicer_or_another_program_numbers_them(self, panel: Any, form: str) -> None:
         node = panel.add_boxes({form.format(1): 1, form.format(5): 2})

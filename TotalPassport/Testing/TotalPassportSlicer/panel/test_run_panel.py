@@ -56,6 +56,29 @@ def test_apply_turns_into_cancel_and_progress_is_shown(ready: Any) -> None:
     ready.wait()
 
 
+def test_a_run_survives_switching_modules(ready: Any, tmp_path: Path) -> None:
+    gate = tmp_path / "go on"
+    waiting = f'while not os.path.exists({str(gate)!r}): time.sleep(0.02)'
+    ready.use_child(f'emit(event="progress", stage="load", fraction=0.25)\n{waiting}\n{ready.phantom_child}')
+    ready.apply()
+    ready.wait_until(lambda: ready.ui.progressBar.value == 25)
+    ready.host.exit(ready.widget)  # the user opens another module
+    ready.host.process_events()
+    assert ready.logic.busy
+    ready.host.enter(ready.widget)  # and looks in
+    assert ready.ui.progressBar.value == 25
+    assert not ready.ui.progressBar.isHidden()
+    assert ready.ui.applyButton.text == "Cancel"
+    ready.host.exit(ready.widget)
+    gate.touch()
+    assert ready.wait().status.value == "done"
+    ready.host.enter(ready.widget)
+    assert ready.table_texts(0) == ["Right kidney", "Liver", "Spleen"]
+    assert ready.segment_names(ready.parameters.outputSegmentation) == ["Spleen", "Right kidney", "Liver"]
+    assert ready.ui.statusLabel.text.startswith("✔ Finished")
+    assert ready.ui.applyButton.text == "Apply"
+
+
 def test_cancelling_leaves_no_process_no_file_and_the_button_back(ready: Any) -> None:
     ready.use_child(SLOW_CHILD)
     ready.apply()
