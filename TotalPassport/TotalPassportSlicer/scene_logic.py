@@ -12,6 +12,7 @@ from .nodes.documents import save_passport, stored_passport
 from .nodes.follow_up_nodes import FollowUp, follow_scans
 from .nodes.passport_opening import OpenedPassport, open_passport
 from .nodes.scan_nodes import ScanNodes
+from .nodes.sequence_frames import show_frame
 from .nodes.surfaces import show_in_3d
 
 
@@ -53,7 +54,8 @@ class SceneLogic:
         segment_export.open_dicom_export(ScanNodes(textNode))
 
     def show(self, nodes: ScanNodes, surfaces: bool, centroids: bool, axes: bool, ellipsoids: bool = False) -> None:
-        """Show or hide the parts of a scan's passport."""
+        """Show or hide the parts of a scan's passport; of a frame of a sequence, that is shown, too."""
+        show_frame(nodes.document)
         if nodes.segmentation is not None:
             show_in_3d(nodes.segmentation, surfaces, self.runner.listener.surfaces_made)
         presentation.show(nodes, centroids, axes, ellipsoids)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What is left behind when things go wrong, in the test host with the real child: a table, a line for each fault.
 
-    python TotalPassport/Testing/benchmarks/faults.py [--kills 20] [--trials 5] [--runs 20] [--seed 0]
+    python TotalPassport/Testing/benchmarks/faults.py [--kills 20] [--trials 5] [--runs 20] [--seed 0] [--only FAULT]
 
 Runs of the demo model on a small scan are spoilt at random moments: all their processes are killed, or the launcher
 alone; their private folder is removed; the scene is closed; the module is reloaded; Slicer quits, or is killed; the
@@ -80,15 +80,26 @@ def reload_module(faults: Any) -> None:
     panel.choose_scan(panel.phantom)
 
 
-def spoil_all(faults: Any, kills: int, trials: int) -> Iterator[Any]:
-    """Let every fault befall runs, and yield what came of each."""
-    yield faults.repeat("all processes killed", faults.kill_everything, kills)
-    yield faults.repeat("launcher killed", faults.kill_the_launcher, trials)
-    yield faults.repeat("folder removed", faults.remove_the_folder, trials)
-    yield faults.repeat("Cancel", lambda: faults.panel.logic.cancel(), trials)
-    yield faults.repeat("Slicer quits", faults.quit_slicer, trials)
-    yield faults.repeat("scene closed", partial(close_scene, faults), trials)
-    yield faults.repeat("module reloaded", partial(reload_module, faults), trials)
+def spoil_all(faults: Any, kills: int, trials: int, only: str = "") -> Iterator[Any]:
+    """Let every fault befall runs, or one, and yield what came of each."""
+    kinds = {
+        "all processes killed": faults.kill_everything,
+        "launcher killed": faults.kill_the_launcher,
+        "folder removed": faults.remove_the_folder,
+        "Cancel": lambda: faults.panel.logic.cancel(),
+        "Slicer quits": faults.quit_slicer,
+        "scene closed": partial(close_scene, faults),
+        "module reloaded": partial(reload_module, faults),
+    }
+    for name, spoil in kinds.items():
+        if only in ("", name):
+            yield faults.repeat(name, spoil, kills if name == "all processes killed" else trials)
+    if not only:
+        yield from fill_disks(faults)
+
+
+def fill_disks(faults: Any) -> Iterator[Any]:
+    """Let runs work on disks that are too small."""
     with tempfile.TemporaryDirectory() as folder:
         for size in DISK_SIZES if os.name == "posix" and os.geteuid() == 0 else ():
             yield faults.attempt(f"disk of {size}", partial(faults.full_disk, Path(folder), size), 1)
@@ -180,6 +191,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=5, help="how often each other fault is tried")
     parser.add_argument("--runs", type=int, default=20, help="how many runs follow one another at the end")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--only", default="", metavar="FAULT", help="one of the faults by its name, and nothing else")
     arguments = parser.parse_args()
     with own_store() as store:
         from support.run_faults import Faults
@@ -189,15 +201,16 @@ def main() -> int:
         faults.run_undisturbed()  # the first one has loaded everything from the disk
         print(f"A run takes {faults.usual_s:.1f} s.", flush=True)
         print(f"{'fault':24}{'trials':>7}  {'ended':34}{'longest':>9}  left behind")
-        rows = []
-        for row in spoil_all(faults, arguments.kills, arguments.trials):
+        rows, memory = [], []
+        for row in spoil_all(faults, arguments.kills, arguments.trials, arguments.only):
             rows.append(row)
             print_row(row)
-        rows.append(kill_parents(arguments.trials, faults.usual_s, arguments.seed))
-        print_row(rows[-1])
-        row, memory = run_in_a_row(faults, store, arguments.runs)
-        rows.append(row)
-        print_row(row)
+        if not arguments.only:
+            rows.append(kill_parents(arguments.trials, faults.usual_s, arguments.seed))
+            print_row(rows[-1])
+            row, memory = run_in_a_row(faults, store, arguments.runs)
+            rows.append(row)
+            print_row(row)
         for sentence in sorted({sentence for row in rows for sentence in row.sentences}):
             print(f"  told: {sentence}")
         print("memory after each run in MB:", " ".join(f"{each:.0f}" for each in memory))

@@ -20,6 +20,7 @@ DOCUMENTS = {
     "quality_checks.json": "quality_checks",
     "structure_aliases.json": "structure_aliases",
     "structure_groups.json": "structure_groups",
+    "../../Resources/pip_failures.json": "pip_failures",
     **{str(path.relative_to(DATA_FOLDER)): "labels" for path in (DATA_FOLDER / "labels").glob("*.json")},
     **{str(path.relative_to(DATA_FOLDER)): "model" for path in DATA_FOLDER.glob("*/model.json")},
 }

@@ -177,7 +177,7 @@ def show_organ(nodes: ScanNodes, organ: OrganPassport | None) -> None:
         for line in nodes.selected_axes:
             line.GetDisplayNode().SetVisibility(False)
         return
-    if not nodes.selected_axes:  # such as those of a sequence's frame: its passport has no nodes in space
+    if not nodes.selected_axes:  # such as those of a frame that is gone: its passport has no nodes in space
         return
     titles = (_("{organ}: major axis"), _("{organ}: middle axis"), _("{organ}: least axis"))
     # One label for all three, at the far end of the longest: labels at each would cover one another.

@@ -59,7 +59,7 @@ class ScanNodes:
     def named(cls, name: str) -> ScanNodes:
         """Return new nodes of a scan, of which nothing but its name is known."""
         nodes = cls._new(name)
-        nodes.document.SetAttribute(_NAME_ATTRIBUTE, name)
+        nodes.call(name)
         return nodes
 
     @classmethod
@@ -147,6 +147,20 @@ class ScanNodes:
         names = (_("{name} major axis"), _("{name} middle axis"), _("{name} least axis"))
         for role, name in zip(_AXIS_ROLES, names, strict=True):
             self._ensure(role, "vtkMRMLMarkupsLineNode", name)
+
+    def take_over(self, other: ScanNodes) -> None:
+        """Take the nodes that another document has, out of every transform; it has none afterwards."""
+        for role in ("segmentation", "centroids", "axes", "ellipsoids", "table", *_AXIS_ROLES):
+            node = other._reference(role)
+            if node is not None:
+                other.document.SetNodeReferenceID(_ROLE + role, None)
+                self.document.SetNodeReferenceID(_ROLE + role, node.GetID())
+                if node.IsA("vtkMRMLTransformableNode"):
+                    node.SetAndObserveTransformNodeID(None)
+
+    def call(self, name: str) -> None:
+        """Let nodes that are made from now on be called after something else than the document or its source."""
+        self.document.SetAttribute(_NAME_ATTRIBUTE, name)
 
     def make_alignment(self) -> Any:
         """Return the transform node of the scan's alignment, made if there is none yet."""

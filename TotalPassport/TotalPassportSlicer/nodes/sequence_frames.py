@@ -1,12 +1,14 @@
 """A sequence of volumes (4-D): what is found in each frame, as a sequence of segmentations and passports.
 
 The segmentations are a sequence of their own that is browsed together with the volumes; each frame's passport is a text
-node of the scene, so that the frames can be compared and followed as scans are.
+node of the scene, so that the frames can be compared and followed as scans are. Centroids, axes, ellipsoids and table
+are there once: they are those of the frame that is shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import slicer
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import BadInput
 
-from . import segmentations
+from . import presentation, segmentations
 from .documents import store_passport
 from .scan_nodes import PASSPORT_ATTRIBUTE, ScanNodes
 from .segmentations import SegmentLayer
@@ -107,10 +109,14 @@ class FrameNodes:
         """
         volume, shown = self.volume_of(frame), self._segmentation_shown()
         segmentations.fill_segmentation(shown, layers, volume)
+        # The volume's identifier is that of another node here: frames are in a scene of their own.
+        shown.SetNodeReferenceID(shown.GetReferenceImageGeometryReferenceRole(), None)
         self._segmentations().SetDataNodeAtValue(shown, frame.value)
-        document = self._document(frame)
-        store_passport(document, passport_file)
-        return ScanNodes(document)
+        nodes = ScanNodes(self._document(frame))
+        store_passport(nodes.document, passport_file)
+        if nodes.centroids is not None:  # it is the frame that was shown last
+            presentation.present(nodes, nodes.passport)
+        return nodes
 
     def show(self, number: int) -> None:
         """Let a frame be the one that the browser of the sequence shows."""
@@ -119,6 +125,18 @@ class FrameNodes:
         browser = self._browser()
         browser.SetSelectedItemNumber(number)
         slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+
+    def lend_nodes(self, document: Any) -> None:
+        """Let the nodes in space, and the table, be those of one frame's passport."""
+        nodes = ScanNodes(document)
+        if nodes.centroids is not None:
+            return
+        for other in self._documents():
+            if other is not document:
+                nodes.take_over(ScanNodes(other))
+        nodes.segmentation = self._segmentation_shown()
+        with suppress(BadInput):  # what is wrong with the passport was said when it was read
+            presentation.present(nodes, nodes.passport)
 
     def _browser(self) -> Any:
         """Return the browser of the sequence, made if there is none."""
@@ -153,16 +171,32 @@ class FrameNodes:
         return shown
 
     def _document(self, frame: Frame) -> Any:
-        for node in slicer.util.getNodesByClass("vtkMRMLTextNode"):
-            if node.GetAttribute(FRAME_ATTRIBUTE) == frame.value and node.GetNodeReference(_SEQUENCE) is self.sequence:
+        for node in self._documents():
+            if node.GetAttribute(FRAME_ATTRIBUTE) == frame.value:
                 return node
         document = slicer.vtkMRMLTextNode()
         document.SetName(_("{name} passport").format(name=frame.title))
         document.SetAttribute(PASSPORT_ATTRIBUTE, "1")
         document.SetAttribute(FRAME_ATTRIBUTE, frame.value)
+        ScanNodes(document).call(self.sequence.GetName())
         slicer.mrmlScene.AddNode(document)
         document.SetNodeReferenceID(_SEQUENCE, self.sequence.GetID())
         return document
+
+    def _documents(self) -> list[Any]:
+        """Return the text nodes of the frames' passports."""
+        texts = slicer.util.getNodesByClass("vtkMRMLTextNode")
+        return [node for node in texts if node.GetNodeReference(_SEQUENCE) is self.sequence]
+
+
+def show_frame(document: Any) -> None:
+    """Show the frame of a passport's text node, with its organs; does nothing for what is no frame, or has gone."""
+    sequence = sequence_of_frame(document)
+    frames = FrameNodes(sequence).all if sequence is not None else []
+    for frame in frames:
+        if frame.value == document.GetAttribute(FRAME_ATTRIBUTE):
+            FrameNodes(sequence).show(frame.number)
+            FrameNodes(sequence).lend_nodes(document)
 
 
 def sequence_of_frame(document: Any) -> Any | None:

@@ -16,7 +16,7 @@ from ..nodes.columns import RGB, Column
 from ..nodes.marks import ERROR, GOOD, WARNING, Mark
 from ..nodes.scan_nodes import ScanNodes, is_passport
 from ..nodes.scans_table import ScansTable
-from ..nodes.sequence_frames import Frame, FrameNodes, volume_sequences
+from ..nodes.sequence_frames import Frame, FrameNodes, show_frame, volume_sequences
 from .buttons import allow, why_wait
 from .dialogs import Dialogs
 from .marked_label import show_marked
@@ -267,10 +267,9 @@ class ScansPanel:
         for other in self._logic.scans.entries:
             if is_passport(other.document) and other.document.GetScene() is not None:
                 presentation.show_all_of(ScanNodes(other.document), other is entry)
+        show_frame(entry.document)
         self._parameters.passport = entry.document
-        if isinstance(entry.source, Frame):
-            FrameNodes(entry.source.sequence).show(entry.source.number)
-        elif nodes.source is not None:
+        if nodes.source is not None:
             self._logic.showSource(nodes)
 
     def _on_export(self) -> None:

@@ -141,3 +141,18 @@ def test_of_what_is_not_known_nothing_is_made_up(application: Any) -> None:
     from TotalPassportSlicer.install.pip_failures import explain
 
     assert explain("Segmentation fault") is None
+
+
+def test_every_cause_of_the_file_has_its_words_and_every_pattern_is_one(application: Any) -> None:
+    import json
+    import re
+
+    from TotalPassportSlicer.install.pip_failures import FAILURES_FILE, explanations
+
+    failures = json.loads(FAILURES_FILE.read_text(encoding="utf-8"))["failures"]
+    for offline in (False, True):
+        assert {failure["cause"] for failure in failures} == set(explanations(offline))
+    for failure in failures:
+        for pattern in failure["patterns"]:
+            names = re.compile(pattern).groupindex
+            assert ("what" in names) == (failure["cause"] in ("other_python", "not_found")), pattern

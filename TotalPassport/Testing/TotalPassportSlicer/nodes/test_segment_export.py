@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -72,14 +73,23 @@ def test_stl_is_a_surface_for_each_organ_where_it_is_in_the_scan(segmented: Any,
 
 def test_obj_is_one_file_with_colours(segmented: Any, tmp_path: Path) -> None:
     assert export(segmented, 1, tmp_path) == ["Seg_7.mtl", "Seg_7.obj"]
-    assert "mtllib Seg_7.mtl" in (tmp_path / "Seg_7.obj").read_text(encoding="utf-8")
+    text = (tmp_path / "Seg_7.obj").read_text(encoding="utf-8")
+    assert "mtllib Seg_7.mtl" in text
+    points = np.array([line.split()[1:4] for line in text.splitlines() if line.startswith("v ")], float)
+    assert np.sign(points.mean(axis=0)).tolist() == [-1, -1, 1], "in LPS"
 
 
 def test_nifti_is_a_label_image_on_the_scans_grid_with_the_passports_numbers(segmented: Any, tmp_path: Path) -> None:
     import nibabel
 
     found = export(segmented, 2, tmp_path)
-    assert "Seg_7.nii.gz" in found
+    assert found == ["Seg_7.labels.csv", "Seg_7.nii.gz"]
+    with (tmp_path / "Seg_7.labels.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["Name"]: row for row in csv.DictReader(file)}
+    assert {name: row["LabelValue"] for name, row in rows.items()} == {"spleen": "1", "liver": "5", "Tum_r": "300"}
+    liver = rows["liver"]
+    assert [int(liver[f"Color_{channel}"]) for channel in "RGBA"] == [221, 130, 101, 255]
+    assert (liver["Type_CodingScheme"], liver["Type_CodeValue"]) == ("SCT", "10200004")
     image = nibabel.load(tmp_path / "Seg_7.nii.gz")
     labels = np.asarray(image.dataobj)
     assert image.shape == (20, 18, 16)

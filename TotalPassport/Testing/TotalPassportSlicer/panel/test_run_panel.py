@@ -58,7 +58,7 @@ def test_apply_turns_into_cancel_and_progress_is_shown(ready: Any) -> None:
 
 def test_a_run_survives_switching_modules(ready: Any, tmp_path: Path) -> None:
     gate = tmp_path / "go on"
-    waiting = f'while not os.path.exists({str(gate)!r}): time.sleep(0.02)'
+    waiting = f"while not os.path.exists({str(gate)!r}): time.sleep(0.02)"
     ready.use_child(f'emit(event="progress", stage="load", fraction=0.25)\n{waiting}\n{ready.phantom_child}')
     ready.apply()
     ready.wait_until(lambda: ready.ui.progressBar.value == 25)

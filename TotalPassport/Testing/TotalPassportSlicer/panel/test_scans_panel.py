@@ -362,8 +362,24 @@ def test_frames_of_a_sequence_become_a_sequence_of_segmentations_and_passports(r
     assert [len(ready.passport_named(name)) for name in passports()] == [3, 3, 3]
     ready.click_organ("Liver")
     ready.open_organ("Spleen")
-    (table,) = table_nodes()
-    assert table.GetName() == "Heart: organs of all scans"
+    spleen = ready.passport().organs[1]
+    assert ready.nodes().selected_axes[0].GetDisplayNode().GetVisibility()
+    assert ready.shown_segments() == ["Spleen", "Right kidney", "Liver"]
+    for number in (0, 2):  # what is in space is that of the frame that is shown, and there once
+        ready._click_row(ready.ui.scansTableView, number)
+        nodes, liver_now = ready.nodes(), ready.passport().organs[5]
+        centroids = slicer.util.arrayFromMarkupsControlPoints(nodes.centroids)
+        np.testing.assert_allclose(centroids[2], liver_now.centroid_ras_mm, atol=1e-6)
+        assert nodes.centroids.GetName() == "Heart centroids"
+        assert nodes.table.GetNumberOfRows() == 3
+    ready.parameters.passport = slicer.util.getNode(passports()[1])
+    assert browser.GetSelectedItemNumber() == 1, "chosen elsewhere than in the list, it is shown as well"
+    assert ready.passport().organs[1].centroid_ras_mm == pytest.approx(spleen.centroid_ras_mm)
+    assert ready.count("vtkMRMLMarkupsFiducialNode") == 1
+    assert ready.count("vtkMRMLMarkupsLineNode") == 3
+    role = segmentation.GetReferenceImageGeometryReferenceRole()
+    assert segmentation.GetNodeReferenceID(role) is None, "in this scene that is another node's identifier"
+    table = slicer.util.getNode("Heart: organs of all scans")
     assert table.GetNumberOfRows() == 9
     names = sorted(ready.node_names())
     run_all(ready)
