@@ -205,6 +205,8 @@ def main() -> int:
         for row in spoil_all(faults, arguments.kills, arguments.trials, arguments.only):
             rows.append(row)
             print_row(row)
+        if arguments.only and not rows:
+            parser.error(f"there is no fault '{arguments.only}'")
         if not arguments.only:
             rows.append(kill_parents(arguments.trials, faults.usual_s, arguments.seed))
             print_row(rows[-1])
