@@ -143,6 +143,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onNodesChanged(self, caller: Any, event: Any) -> None:
         """Scans came or went."""
         if not slicer.mrmlScene.IsBatchProcessing():  # its end is heard of
+            self.passport.look_at_scene()
             self.scans.look_at_scene()
             self.followUp.look_at_scene()
 

@@ -60,7 +60,8 @@ def open_regular(path: Path) -> Iterator[io.BufferedReader]:
                 raise BadInput(f"'{path}' is a device or a pipe, not a file.", "Give the path of a file.")
             yield file
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if not isinstance(error.filename, str):  # that of a folder is the number of its handle
+            error.filename = str(path)
         raise os_error(error) from error
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slicer.i18n import tr as _
+from TotalPassportLib.base.errors import BadInput
 from TotalPassportLib.options import RunOptions
 
 from ..nodes.scans_table import ScansTable
@@ -44,6 +45,8 @@ def batch_job(inputs: Sequence[Path], output: Path, options: RunOptions, scans: 
         }
 
     def load(result: Event) -> ScansTable:
+        if not scans.count(ScanState.DONE):
+            raise BadInput(scans.summary, scans.first_reason)
         return ScansTable.of_file(Path(result["table"]), output.name)
 
     return Job(

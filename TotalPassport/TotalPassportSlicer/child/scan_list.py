@@ -113,6 +113,11 @@ class ScanList:
         return sum(entry.state is state for entry in self.entries)
 
     @property
+    def first_reason(self) -> str:
+        """Why the first scan that is not done is not; empty if all are."""
+        return next((entry.sentence for entry in self.entries if entry.state is not ScanState.DONE), "")
+
+    @property
     def summary(self) -> str:
         """How many scans there are, and how they ended, in a sentence; empty without any."""
         total = len(self.entries)

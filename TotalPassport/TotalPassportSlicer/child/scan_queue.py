@@ -178,7 +178,7 @@ class ScanQueue(RunListener):
         assert scan is not None  # the runner runs nothing else meanwhile
         if outcome.status is Status.DONE:
             self._engine = outcome.engine or self._engine
-            self._take(scan, outcome.value)
+            self._take(scan, outcome)
         elif outcome.status is Status.FAILED:
             self._fail(scan, outcome.sentence)
         else:
@@ -202,13 +202,13 @@ class ScanQueue(RunListener):
             self._fail(scan, error_in_the_window(user_error(error)))
             self._go_on()
 
-    def _take(self, scan: QueuedScan, value: Any) -> None:
+    def _take(self, scan: QueuedScan, outcome: Outcome) -> None:
         try:
-            scan.loaded(scan.entry, value)
+            scan.loaded(scan.entry, outcome.value)
         except Exception as error:  # whatever is wrong with what came of it, no other scan need suffer
             self._fail(scan, error_in_the_window(user_error(error)))
             return
-        self.scans.set(scan.entry, ScanState.DONE, scan.entry.sentence)
+        self.scans.set(scan.entry, ScanState.DONE, f"{scan.entry.sentence} {outcome.message}".strip())
         self.listener.logged(_("'{scan}': done.").format(scan=scan.entry.title))
 
     def _go_on(self) -> None:
@@ -247,7 +247,7 @@ class ScanQueue(RunListener):
                 value = self._conclude(self.scans)
             except TotalPassportError as error:
                 status, message = Status.FAILED, f"{message} {error_in_the_window(error)}"
-        hint = self._first_reason() if status is Status.FAILED and not done else ""
+        hint = self.scans.first_reason if status is Status.FAILED and not done else ""
         return Outcome(
             status=status,
             message=message,
@@ -257,9 +257,6 @@ class ScanQueue(RunListener):
             heard=heard,
             incomplete=done < len(self.scans.entries),
         )
-
-    def _first_reason(self) -> str:
-        return next((entry.sentence for entry in self.scans.entries if entry.state is not ScanState.DONE), "")
 
     def _on_scene_goes(self) -> None:
         """The scene closes or Slicer quits; the run of the moment is ended by its own watch, or here."""

@@ -53,19 +53,28 @@ def segment_volume_job(volume_node: Any, options: RunOptions, segmentation_node:
         Hears what happens to the scan before the run.
     """
 
+    at_start: list[volumes.VolumeAtStart] = []
+
     def prepare(folder: Path) -> dict[str, Any]:
         _log_transform(volume_node, log)
-        return run_document(volume_node, options, folder)
+        document = run_document(volume_node, options, folder)
+        at_start.append(volumes.VolumeAtStart(volume_node))
+        return document
 
     def load(result: Event) -> ScanNodes:
         require_in_scene(volume_node)
+        at_start[0].require_same_grid()
         layers = found_layers(result, options)
         nodes = _load_run(volume_node, segmentation_node, layers, Path(result["passport"]))
         if "confidence" in result:
             store_confidence(nodes, volumes.read_labels(Path(result["confidence"])), volume_node)
         return nodes
 
-    return Job(prepare=prepare, load=load, subject=volume_node.GetName())
+    def summary() -> tuple[str, bool]:
+        note = at_start[0].note
+        return note, bool(note)
+
+    return Job(prepare=prepare, load=load, summary=summary, subject=volume_node.GetName())
 
 
 def run_document(volume_node: Any, options: RunOptions, folder: Path) -> dict[str, Any]:

@@ -52,6 +52,45 @@ def affine_of(volume_node: Any) -> np.ndarray:
     return to_array(matrix)
 
 
+class VolumeAtStart:
+    """What a volume was like when it was written for a run, to tell whether its results are still those of it.
+
+    Parameters
+    ----------
+    node : vtkMRMLScalarVolumeNode
+        The volume.
+    """
+
+    def __init__(self, node: Any) -> None:
+        self._node = node
+        self._grid = affine_of(node), node.GetImageData().GetDimensions()
+        self._voxels = self._voxels_now()
+
+    def _voxels_now(self) -> tuple[Any, int]:
+        scalars = self._node.GetImageData().GetPointData().GetScalars()
+        return scalars, scalars.GetMTime()
+
+    def require_same_grid(self) -> None:
+        """Raise a `BadInput` if results no longer lie where the volume is."""
+        image = self._node.GetImageData()
+        affine, shape = self._grid
+        if image is None or image.GetDimensions() != shape or not np.array_equal(affine_of(self._node), affine):
+            raise BadInput(
+                _("The result does not fit the volume '{name}', which was changed meanwhile.").format(
+                    name=self._node.GetName()
+                ),
+                _("Run it again."),
+            )
+
+    @property
+    def note(self) -> str:
+        """What is to be said if its voxels are not those that were seen; else an empty text."""
+        if self._voxels_now() == self._voxels:
+            return ""
+        text = _("The voxels of '{name}' were changed during the run, whose result is of those before.")
+        return str(text.format(name=self._node.GetName()))
+
+
 def known_modality(volume_node: Any) -> str:
     """Return what a volume was taken with, such as CT or MR; an empty text where nothing says so.
 

@@ -43,6 +43,7 @@ class PassportPanel:
         self._parameters: Any = None
         self._shown: tuple[Any, ...] | None = None
         self._seen: set[int] = set()
+        self._has_segments = False
         self._thinning = LabelThinning()
         ui.passportSelector.addAttribute("vtkMRMLTextNode", PASSPORT_ATTRIBUTE, "1")
         self._table = OrganTable(ui, self._on_selected, self._on_opened, self._seen.__contains__, self._on_shown)
@@ -102,9 +103,20 @@ class PassportPanel:
         self._ui.passportCollapsibleButton.collapsed = self._passport is None
         self._fill()
 
-    def _fill(self) -> None:
+    def look_at_scene(self) -> None:
+        """Bring boxes and export in line with the segmentation, which may have gone."""
+        there = self._passport is not None and has_segments(self._node)
+        if there != self._has_segments:
+            self._show_segments()
+            self._table.update_shown()
+
+    def _show_segments(self) -> None:
         self._look_at_segments()
-        self._segments.update(self._passport is not None and has_segments(self._node))
+        self._has_segments = self._passport is not None and has_segments(self._node)
+        self._segments.update(self._has_segments)
+
+    def _fill(self) -> None:
+        self._show_segments()
         if self._passport is None:
             self._table.fill([], None)
         else:

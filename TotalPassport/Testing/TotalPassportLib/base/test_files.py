@@ -96,3 +96,9 @@ def test_the_garbage_collector_is_left_as_it_was() -> None:
         switch()
         parse_json("[1, 2.5]", "x")
         assert gc.isenabled() is state
+
+
+def test_a_folder_in_the_place_of_a_file_is_told_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as refusal:
+        read_json(tmp_path)
+    assert refusal.value.message == f"Expected a file but found a folder: '{tmp_path}'."

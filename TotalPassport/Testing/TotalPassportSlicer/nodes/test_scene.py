@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from panel_driver import phantom_voxels
 
 
 def test_closing_the_scene_during_a_run_cancels_it(ready: Any) -> None:
@@ -20,6 +22,40 @@ def test_closing_the_scene_during_a_run_cancels_it(ready: Any) -> None:
     assert ready.ui.applyButton.text == "Apply"
     assert ready.ui.inputSelector.currentNode() is None
     assert ready.error_dialogs() == []
+
+
+class TestAVolumeThatIsChangedDuringARun:
+    """Results are never shown where they are not."""
+
+    @pytest.fixture
+    def running(self, ready: Any, tmp_path: Path) -> Any:
+        """A run that goes on when `go_on` is called."""
+        gate = tmp_path / "go on"
+        waiting = f"while not os.path.exists({str(gate)!r}): time.sleep(0.02)"
+        ready.use_child(f'emit(event="progress", stage="load", fraction=0.25)\n{waiting}\n{ready.phantom_child}')
+        ready.apply()
+        ready.wait_until(lambda: ready.ui.progressBar.value == 25)
+        ready.go_on = lambda: (gate.touch(), ready.wait())[1]
+        return ready
+
+    @pytest.mark.parametrize("change", ["spacing", "voxels"])
+    def test_another_grid_is_a_sentence_and_leaves_no_node(self, running: Any, change: str) -> None:
+        before = running.node_names()
+        if change == "spacing":
+            running.phantom.SetSpacing(1.0, 1.0, 1.0)
+        else:
+            running.set_voxels(np.zeros((5, 5, 5), np.int16))
+        assert running.go_on().status.value == "failed"
+        (sentence,) = running.error_dialogs()
+        assert sentence == "The result does not fit the volume 'Phantom', which was changed meanwhile. Run it again."
+        assert running.node_names() == before
+
+    def test_other_voxels_on_the_same_grid_are_told(self, running: Any) -> None:
+        running.set_voxels(phantom_voxels()[::-1])
+        assert running.go_on().status.value == "done"
+        assert running.ui.statusLabel.text.startswith(
+            "▲ The voxels of 'Phantom' were changed during the run, whose result is of those before. Finished in"
+        )
 
 
 def test_closing_the_scene_clears_the_table(ready: Any) -> None:

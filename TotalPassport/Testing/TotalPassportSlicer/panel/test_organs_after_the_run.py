@@ -162,3 +162,27 @@ def test_labels_of_many_organs_shine_through_them_only_while_the_camera_stands_s
     slicer.app.layoutManager().threeDWidget(0).threeDView().cameraNode().SetPosition(0, 300, 0)
     assert display.GetOccludedVisibility() == (many == 3), "three organs are many only if two are"
     done.wait_until(lambda: display.GetOccludedVisibility())
+
+
+def boxes(panel: Any) -> list[bool]:
+    """Return which of the boxes before the organs' names are checked, from top to bottom."""
+    import qt
+
+    model = panel.ui.organTableView.model()
+    states = [model.index(row, 0).data(qt.Qt.CheckStateRole) for row in range(model.rowCount())]
+    return [qt.Qt.CheckState(state) == qt.Qt.Checked for state in states]
+
+
+def test_a_segmentation_that_was_deleted_can_be_neither_shown_nor_exported(done: Any) -> None:
+    import slicer
+
+    assert done.ui.exportSegmentsButton.enabled
+    assert boxes(done) == [True] * 3
+    slicer.mrmlScene.RemoveNode(done.nodes().segmentation)
+    assert not done.ui.exportSegmentsButton.enabled
+    assert boxes(done) == [False] * 3, "the numbers are still there"
+    done.check_organ("Liver", True)
+    done.ui.showAllButton.click()
+    done.click_organ("Liver")
+    done.open_organ("Spleen")
+    assert boxes(done) == [False] * 3
