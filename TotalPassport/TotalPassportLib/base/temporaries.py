@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from .events import signals_deferred
+
 PREFIX = ".totalpassport-"
 UNKNOWN_OWNER_SECONDS = 24 * 3600.0
 """After a day a temporary file of another machine or container is debris; writing takes seconds."""
@@ -87,9 +89,9 @@ def folder_beside(destination: Path, mode: int = 0o777) -> Iterator[Path]:
     """Yield a new folder on the same disk as ``destination``, in which to make what will be renamed to it."""
     remove_leftovers(destination)
     folder = destination.with_name(temporary_name(destination))
-    claim(folder)
-    folder.mkdir(mode)
     try:
+        claim(folder)
+        folder.mkdir(mode)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -107,14 +109,15 @@ def rename_folder(folder: Path, destination: Path) -> None:
 def replace_folder(folder: Path, destination: Path) -> None:
     """Give a finished folder inside a `folder_beside` its name; what stood there goes, but stays if that fails."""
     former = folder.with_name(f"{folder.name}~")
-    if destination.exists():
-        destination.rename(former)
-    try:
-        rename_folder(folder, destination)
-    except BaseException:
-        if former.exists():
-            former.rename(destination)
-        raise
+    with signals_deferred():
+        if destination.exists():
+            destination.rename(former)
+        try:
+            rename_folder(folder, destination)
+        except BaseException:
+            if former.exists():
+                former.rename(destination)
+            raise
 
 
 def sync(path: Path) -> None:
