@@ -54,19 +54,20 @@ def test_the_canaries_are_heard_where_they_are(study: Path) -> None:
 
 
 @pytest.mark.slow
-def test_no_command_tells_of_the_patient(study: Path, tmp_path: Path) -> None:
+def test_no_command_tells_of_the_patient(study: Path, threshold_model: Path, tmp_path: Path) -> None:
     labels = np.zeros(SHAPE, np.uint8)
     labels[4:12, 5:14, 3:9] = load_label_table("total").named("liver").value  # type: ignore[union-attr]
     segmentation = save_nifti(tmp_path / "labels.nii.gz", labels, np.diag([-1.0, -1, 1, 1]) @ AFFINE_LPS)
+    simple = threshold_model
     commands = [
         ("run", study / "slices", "-o", tmp_path / "a", "--model", "demo", "--statistics", "--preview", "--masks"),
-        ("run", study / "zipped.zip", "-o", tmp_path / "b", "--model", "demo", "--format", "seg.nrrd", "nrrd", "mha"),
-        ("run", study / "two", "-o", tmp_path / "c", "--model", "demo"),
-        ("run", study / "broken", "-o", tmp_path / "c", "--model", "demo"),
-        ("run", study / "damaged", "-o", tmp_path / "c", "--model", "demo"),
-        ("run", study / "damaged" / "b.dcm", "-o", tmp_path / "c", "--model", "demo"),
+        ("run", study / "zipped.zip", "-o", tmp_path / "b", "--model", simple, "--format", "seg.nrrd", "nrrd", "mha"),
+        ("run", study / "two", "-o", tmp_path / "c", "--model", simple),
+        ("run", study / "broken", "-o", tmp_path / "c", "--model", simple),
+        ("run", study / "damaged", "-o", tmp_path / "c", "--model", simple),
+        ("run", study / "damaged" / "b.dcm", "-o", tmp_path / "c", "--model", simple),
         ("passport", segmentation, "-o", tmp_path / "p.json", "--ct", study / "enhanced", "--format", "seg.nrrd"),
-        ("batch", study, "-o", tmp_path / "batch", "--model", "demo", "--jobs", "1"),
+        ("batch", study, "-o", tmp_path / "batch", "--model", simple, "--jobs", "1"),
     ]
     codes = []
     for command in commands:

@@ -6,6 +6,7 @@ import ast
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,17 @@ def modules(package: str) -> dict[str, Path]:
     return found
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return what a file says, read once for all tests."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(name: str, path: Path, known: dict[str, Path]) -> set[str]:
     """Return the modules of ``known`` that a module imports anywhere, inside functions too, but not for types alone."""
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     found = set()
-    for node in _run_time_nodes(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _run_time_nodes(parsed(path)):
         if isinstance(node, ast.ImportFrom):
             origin = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*origin, *([node.module] if node.module else [])])
@@ -63,7 +70,9 @@ def _run_time_nodes(tree: ast.AST) -> Iterator[ast.AST]:
         yield from _run_time_nodes(node)
 
 
+@cache
 def graph(package: str) -> dict[str, set[str]]:
+    """Return name -> what it imports, for every module of a package."""
     known = modules(package)
     return {name: imports(name, path, known) for name, path in known.items()}
 
@@ -99,7 +108,7 @@ def test_a_room_knows_only_the_rooms_before_it(room: str) -> None:
 
 def test_the_library_knows_neither_slicer_nor_qt() -> None:
     for path in modules(LIBRARY).values():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             assert not {name.split(".")[0] for name in names} & {"slicer", "qt", "ctk", "vtk", SLICER}, path
@@ -122,7 +131,7 @@ def test_no_two_public_functions_or_classes_of_one_name_mean_different_things() 
     names = defaultdict(list)
     for package in (LIBRARY, SLICER):
         for path in modules(package).values():
-            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            for node in parsed(path).body:
                 decorators = getattr(node, "decorator_list", ())
                 if any(ast.unparse(each) == "overload" for each in decorators):
                     continue  # the same function, once more for type checkers
@@ -141,7 +150,7 @@ def test_no_data_class_of_several_fields_is_built_by_position() -> None:
     """A field that is added beside its kin would otherwise give its value to another one."""
     wrong = []
     for path in [path for package in (LIBRARY, SLICER) for path in modules(package).values()]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ClassDef):
                 decorators = [ast.unparse(each) for each in node.decorator_list if "dataclass" in ast.unparse(each)]
                 fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]

@@ -31,8 +31,9 @@ class PreparedProcess:
     Parameters
     ----------
     package : what is run, as by ``python -m``.
-    modules : what is imported before; nothing of it is called, and none of it may start a thread, which would be
-        missing in the new half.
+    modules : what is imported before; none of it may start a thread, which would be missing in the new half. One that
+        does so in some versions has a question mark behind, and is left out there. ``module:function=text`` is also
+        called with that text.
     environment : the environment to load them in.
     python : the interpreter.
     """
@@ -140,15 +141,25 @@ def _threads() -> int:
 
 
 def _main() -> None:
+    import gc
     import importlib
     import runpy
 
     number, package, *modules = sys.argv[1:]
     sys.path.pop(0)  # the folder of this file, which is no place for imports
-    for name in modules:
-        importlib.import_module(name)
+    for wish in modules:
+        name, _, call = wish.removesuffix("?").partition(":")
+        module = importlib.import_module(name)
+        if call:
+            function, _, text = call.partition("=")
+            getattr(module, function)(text)
+        if _threads() > 1 and wish.endswith("?"):
+            os.execv(sys.executable, [word for word in sys.orig_argv if word != wish])
     if _threads() > 1:
         raise SystemExit(f"what was loaded for {package} has started a thread")
+    # The end of each new half would else look through all that was loaded, and copy its pages for that.
+    gc.collect()
+    gc.freeze()
     sys.path.insert(0, "")
     with socket.socket(fileno=int(number)) as orders:
         order = _serve(orders)

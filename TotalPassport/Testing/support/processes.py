@@ -26,8 +26,10 @@ LOADED = (
     *("numpy", "nibabel", "scipy.ndimage", "fastjsonschema"),
     *("TotalPassportLib.pipeline", "TotalPassportLib.alignment", "TotalPassportLib.comparison"),
     *(f"TotalPassportLib.cli.{path.stem}" for path in sorted((PACKAGES / "TotalPassportLib/cli").glob("[!_]*.py"))),
+    *(f"TotalPassportLib.base.files:_validator={schema}" for schema in ("catalogue", "labels", "model", "passport")),
+    "onnxruntime?",
 )
-"""What our commands import, and they themselves; not onnxruntime, some versions of which start a thread."""
+"""What our commands import, they themselves, and what they make of the schemas that most of them read."""
 PATIENCE_SECONDS = 120.0
 """How long a process may take before the test is given up; no test measures time."""
 

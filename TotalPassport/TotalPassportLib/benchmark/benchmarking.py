@@ -73,12 +73,14 @@ def run_benchmark(
     check_settings(settings)
     with tempfile.TemporaryDirectory(prefix="totalpassport-benchmark-", ignore_cleanup_errors=True) as folder:
         work = Path(folder)
-        install = {"ours": our_install_size(LIBRARY), "official": official_size(settings)}
         here = machine()  # before there is any load of ours
+        # What may be wrong comes first: whoever has mistyped something need not wait for what is right.
+        official = official_size(settings)
         scans = _scans(settings, work, on_event)
         model = _model(settings, work, on_event)
         description = find_model(model)
-        contenders = _contenders(settings, model, install["official"])
+        install = {"ours": our_install_size(LIBRARY), "official": official}
+        contenders = _contenders(settings, model, official)
         before = _peaks(work, on_event, 0.0)
         trials = measure(contenders, scans, settings.repeats, work, _progress(on_event))
         on_trials(trials, description)

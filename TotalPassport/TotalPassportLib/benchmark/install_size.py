@@ -5,9 +5,12 @@ Another environment's python runs this file as a script: ``PYTHON install_size.p
 
 from __future__ import annotations
 
+import csv
 import importlib.metadata
 import json
+import os
 import re
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,11 +72,26 @@ def _key(name: str) -> str:
 
 
 def _bytes(distribution: importlib.metadata.Distribution) -> int | None:
-    files = distribution.files
-    if files is None:
+    """Return the bytes of a package's files; None where it has no list of them."""
+    # The list itself: `files` makes an object of each of some ten thousand files, and asks first whether it is there.
+    record = distribution.read_text("RECORD")
+    if record is not None:
+        names = [row[0] for row in csv.reader(record.splitlines()) if row]
+    elif distribution.files is not None:
+        names = [str(file) for file in distribution.files]
+    else:
         return None
-    paths = (Path(str(distribution.locate_file(file))) for file in files if "__pycache__" not in file.parts)
-    return sum(path.stat().st_size for path in paths if path.is_file())
+    root = str(distribution.locate_file(""))
+    return sum(_file_bytes(os.path.join(root, name)) for name in names if "__pycache__" not in name.split("/"))
+
+
+def _file_bytes(path: str) -> int:
+    """Return the size of a file; 0 for what is none."""
+    try:
+        entry = os.stat(path)
+    except OSError:
+        return 0
+    return entry.st_size if stat.S_ISREG(entry.st_mode) else 0
 
 
 if __name__ == "__main__":

@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.files import DATA_FOLDER
 from ..base.text import shown_name
 from ..options import RunOptions
-from ..passport.findings_text import findings_text
-from ..passport.organ import Passport
 from .parser import CommandParser
 from .run import files_text, run_facts, summary_text
 from .terminal import ProgressBar, add_common_options, add_options, tell
+
+if TYPE_CHECKING:
+    from ..passport.organ import Passport
 
 DEMO_FOLDER = DATA_FOLDER / "demo"
 WHAT_NEXT = """\
@@ -43,6 +45,7 @@ def add_demo(commands: argparse._SubParsersAction[CommandParser], epilog: str) -
 
 def _demo(arguments: argparse.Namespace) -> None:
     from .. import pipeline
+    from ..passport.findings_text import findings_text
 
     options = replace(RunOptions.from_entries(vars(arguments)), model="demo", preview=True, overwrite=True)
     with ProgressBar(arguments.quiet) as bar:

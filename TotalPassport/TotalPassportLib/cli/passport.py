@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from ..base.text import counted
-from ..passport.findings_text import finding_codes, findings_text
 from .parser import CommandParser
 from .terminal import ProgressBar, add_common_options, add_options, summary_beside, tell
 
@@ -52,6 +51,7 @@ def add_passport(commands: argparse._SubParsersAction[CommandParser], epilog: st
 def _passport(arguments: argparse.Namespace) -> None:
     from ..description_run import describe  # here, so that --help answers at once
     from ..destinations import path_of_passport
+    from ..passport.findings_text import finding_codes, findings_text
 
     output = path_of_passport(arguments.output, arguments.segmentation)
     with ProgressBar(arguments.quiet) as bar:

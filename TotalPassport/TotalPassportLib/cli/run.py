@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.text import counted
 from ..options import RunOptions
-from ..passport.findings_text import finding_codes, findings_text
 from .parser import CommandParser
 from .terminal import ProgressBar, add_common_options, add_options, tell
 
@@ -46,6 +45,7 @@ def add_run(commands: argparse._SubParsersAction[CommandParser], epilog: str) ->
 
 def _run(arguments: argparse.Namespace) -> None:
     from .. import pipeline  # here, so that --help and --version answer at once
+    from ..passport.findings_text import findings_text
 
     options = RunOptions.from_entries(vars(arguments))
     with ProgressBar(arguments.quiet) as bar:
@@ -56,6 +56,8 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def run_facts(result: RunResult) -> dict[str, Any]:
     """Return what a run has done, for programs."""
+    from ..passport.findings_text import finding_codes
+
     return {
         "organs": len(result.passport.organs),
         **result.paths.written(),
