@@ -62,7 +62,8 @@ def look_up(name):
 
 
 importlib.metadata.version = look_up
-importlib.metadata.distributions = lambda: [d for d in distributions() if not d.metadata["Name"].startswith("onnx")]
+others = [each for each in distributions() if not each.metadata["Name"].startswith("onnx")]  # each reads a file
+importlib.metadata.distributions = lambda: others
 from host import SlicerHost
 
 host = SlicerHost.start()

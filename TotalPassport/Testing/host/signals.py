@@ -85,14 +85,30 @@ def _adapter(function: Callable[..., Any]) -> Callable[..., None]:
     return deliver
 
 
-def _signals_of(sender: QObject) -> list[QMetaMethod]:
+@dataclass(frozen=True)
+class _Signal:
+    """A signal as Qt knows it."""
+
+    name: str
+    signature: str
+    parameter_count: int
+
+
+_signals_by_class: dict[tuple[type, str, int], list[_Signal]] = {}
+
+
+def _signals_of(sender: QObject) -> list[_Signal]:
     meta = sender.metaObject()
-    methods = (meta.method(i) for i in range(meta.methodCount()))
-    return [m for m in methods if m.methodType() == QMetaMethod.Signal]
-
-
-def _signature(method: QMetaMethod) -> str:
-    return method.methodSignature().data().decode()
+    # PySide6 adds methods to the description of a class while the program runs, and takes none away.
+    key = type(sender), meta.className(), meta.methodCount()
+    if key not in _signals_by_class:
+        methods = [meta.method(i) for i in range(meta.methodCount())]
+        _signals_by_class[key] = [
+            _Signal(m.name().data().decode(), m.methodSignature().data().decode(), m.parameterCount())
+            for m in methods
+            if m.methodType() == QMetaMethod.Signal
+        ]
+    return _signals_by_class[key]
 
 
 def _declared_signatures(sender: QObject) -> dict[str, str]:
@@ -105,10 +121,10 @@ def _declared_signatures(sender: QObject) -> dict[str, str]:
 
 def _signature_for_name(sender: QObject, name: str) -> str:
     """The signature of the signal ``name``; copies of it with fewer arguments are passed over."""
-    named = [m for m in _signals_of(sender) if m.name().data().decode() == name]
+    named = [each for each in _signals_of(sender) if each.name == name]
     if not named:
         raise AttributeError(f"{type(sender).__name__} has no signal {name!r}")
-    return _signature(max(named, key=lambda m: m.parameterCount()))
+    return max(named, key=lambda each: each.parameter_count).signature
 
 
 def resolve_signal(sender: QObject, signature: str) -> str:
@@ -123,7 +139,7 @@ def resolve_signal(sender: QObject, signature: str) -> str:
     declared = _declared_signatures(sender)
     if normalised in declared:
         return _signature_for_name(sender, declared[normalised])
-    known = [_signature(m) for m in _signals_of(sender) if m.name().data().decode() not in declared.values()]
+    known = [each.signature for each in _signals_of(sender) if each.name not in declared.values()]
     if normalised in known:
         return normalised
     names = sorted({*declared, *known})

@@ -6,6 +6,7 @@ the log at most. Here unknown classes, properties, signals, slots and malformed 
 
 from __future__ import annotations
 
+import functools
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
@@ -17,16 +18,28 @@ from . import pythonqt, signals
 #: Dynamic properties that a .ui file may set (``stdset="0"``).
 KNOWN_DYNAMIC_PROPERTIES = frozenset({"SlicerParameterName"})
 
+#: What was made of the files that were loaded before, and those whose properties all exist: a panel is built anew for
+#: every test, and its file says the same.
+_prepared: dict[bytes, tuple[ElementTree.Element, bytes, list[dict[str, str]]]] = {}
+_sound: set[bytes] = set()
+
 
 class UiFileError(RuntimeError):
     """The .ui file asks for something that does not exist."""
 
 
+@functools.cache
 def _registered_widgets() -> dict[str, type]:
     """Widget classes that are not Qt's own, by class name."""
     from .widget_registry import widget_classes
 
     return widget_classes()
+
+
+@functools.cache
+def _classes_of_qt() -> frozenset[str]:
+    """Widget classes that Qt's loader makes by itself."""
+    return frozenset(QtUiTools.QUiLoader().availableWidgets())
 
 
 def _meta_property_names(widget: QObject) -> set[str]:
@@ -46,7 +59,7 @@ class _PlainLoader(QtUiTools.QUiLoader):
             widget.setObjectName(name)
             self._made.append(widget)
             return widget
-        if class_name not in self.availableWidgets():
+        if class_name not in _classes_of_qt():
             raise UiFileError(f"unknown widget class {class_name!r} (widget {name!r})")
         return super().createWidget(class_name, parent, name)
 
@@ -64,22 +77,32 @@ class UiLoader(QObject):
         UiFileError
             If the file names anything that does not exist.
         """
+        content = bytes(device.readAll().data())
+        if content not in _prepared:
+            _prepared[content] = self._prepare(content)
+        tree, plain, connections = _prepared[content]
+        root = self._load_plain(plain, parent)
+        if content not in _sound:
+            self._check_properties(tree, root)
+            _sound.add(content)
+        for connection in connections:
+            self._connect(root, connection)
+        return root
+
+    def _prepare(self, content: bytes) -> tuple[ElementTree.Element, bytes, list[dict[str, str]]]:
+        """The file's elements, what Qt's loader reads of them, and the connections."""
         try:
-            tree = ElementTree.fromstring(bytes(device.readAll().data()))
+            tree = ElementTree.fromstring(content)
         except ElementTree.ParseError as error:
             raise UiFileError(f"not a .ui file: {error}") from error
         self._check_classes(tree)
         self._translate_enums(tree)
         connections = self._remove_connections(tree)
-        root = self._load_plain(tree, parent)
-        self._check_properties(tree, root)
-        for connection in connections:
-            self._connect(root, connection)
-        return root
+        return tree, ElementTree.tostring(tree), connections
 
     def _check_classes(self, tree: ElementTree.Element) -> None:
         """Fail before Qt's loader does: an exception inside its callback would only be printed."""
-        known = {*_registered_widgets(), *QtUiTools.QUiLoader().availableWidgets(), "Line", "QMainWindow", "QDialog"}
+        known = {*_registered_widgets(), *_classes_of_qt(), "Line", "QMainWindow", "QDialog"}
         for element in tree.iter("widget"):
             if element.get("class") not in known:
                 raise UiFileError(f"unknown widget class {element.get('class')!r} (widget {element.get('name')!r})")
@@ -108,9 +131,9 @@ class UiLoader(QObject):
             tree.remove(parent)
         return [{child.tag: child.text or "" for child in element} for element in elements]
 
-    def _load_plain(self, tree: ElementTree.Element, parent: QtWidgets.QWidget | None) -> QtWidgets.QWidget:
+    def _load_plain(self, plain: bytes, parent: QtWidgets.QWidget | None) -> QtWidgets.QWidget:
         buffer = QtCore.QBuffer()
-        buffer.setData(ElementTree.tostring(tree))
+        buffer.setData(plain)
         buffer.open(QtCore.QIODevice.ReadOnly)
         loader = _PlainLoader()
         loader._made = []

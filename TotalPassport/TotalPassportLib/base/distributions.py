@@ -87,9 +87,10 @@ def installed() -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for package in filter(_may_be_one, importlib.metadata.distributions()):
-        name = canonical(package.metadata["Name"] or "")
+        metadata = package.metadata  # read and parsed at every look
+        name = canonical(metadata["Name"] or "")
         if (name.startswith(MODULE) or name == "ort-nightly") and _brings_module(package):
-            found.setdefault(name, package.version)  # the first one of a name is the one that Python imports
+            found.setdefault(name, metadata["Version"])  # the first one of a name is the one that Python imports
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Collection
 
 from slicer.i18n import tr as _
 from TotalPassportLib.base import distributions
@@ -17,12 +18,13 @@ from .import_check import why_not_importable
 from .pip_commands import InstallationError
 
 
-def faster_engine() -> Distribution | None:
+def faster_engine(installed: Collection[str] | None = None) -> Distribution | None:
     """Return the distribution that would run networks faster than the plain one that is installed; None if none would.
 
-    Whoever has installed another one, such as that for NVIDIA's cards, has chosen, and gets no proposal.
+    Whoever has installed another one, such as that for NVIDIA's cards, has chosen, and gets no proposal. ``installed``
+    has the names of those that are, where they are known already.
     """
-    wanted, present = distributions.suitable(), set(distributions.installed())
+    wanted, present = distributions.suitable(), set(distributions.installed() if installed is None else installed)
     if wanted.package == distributions.PLAIN or distributions.PLAIN not in present:
         return None
     return wanted if present <= {distributions.PLAIN, wanted.package} else None

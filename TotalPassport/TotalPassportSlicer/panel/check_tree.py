@@ -66,8 +66,10 @@ class CheckTree:
                 self._model.appendRow(qt.QStandardItem(title))
                 parent = self._model.item(self._model.rowCount() - 1, 0)
                 parent.setFlags(qt.Qt.ItemIsEnabled)
-            for row in rows:
-                self._add(parent, row)
+            parent.setRowCount(len(rows) if title else parent.rowCount() + len(rows))
+            parent.setColumnCount(len(self._titles))
+            for place, row in enumerate(rows, start=parent.rowCount() - len(rows)):
+                self._put(parent, place, row)
         self._filling = False
         self._view.expandAll()
         header = self._view.header()
@@ -94,24 +96,20 @@ class CheckTree:
         indices = {key: self._found.mapFromSource(item.index()) for key, item in self._items.items()}
         return [key for key, index in indices.items() if index.isValid()]
 
-    def _add(self, parent: Any, row: CheckRow) -> None:
-        place = parent.rowCount()
-        parent.setRowCount(place + 1)
-        parent.setColumnCount(len(self._titles))
+    def _put(self, parent: Any, place: int, row: CheckRow) -> None:
         for column, text in enumerate(row.texts):
-            item = qt.QStandardItem(text)
-            parent.setChild(place, column, item)
-            item = parent.child(place, column)
+            item = qt.QStandardItem(text)  # made whole before it is shown: a shown one tells of every change
             item.setToolTip(literally(row.tip))
             item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
             item.setData(f"{' '.join(row.texts)} {row.words}", _SEARCH_ROLE)
-        first = parent.child(place, 0)
-        first.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable | qt.Qt.ItemIsUserCheckable)
-        first.setCheckState(qt.Qt.Unchecked)
-        first.setData(row.key, _KEY_ROLE)
-        if row.color_rgb is not None:
-            first.setData(qt.QColor(*row.color_rgb), qt.Qt.DecorationRole)
-        self._items[row.key] = first
+            if column == 0:
+                item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable | qt.Qt.ItemIsUserCheckable)
+                item.setCheckState(qt.Qt.Unchecked)
+                item.setData(row.key, _KEY_ROLE)
+                if row.color_rgb is not None:
+                    item.setData(qt.QColor(*row.color_rgb), qt.Qt.DecorationRole)
+            parent.setChild(place, column, item)
+        self._items[row.key] = parent.child(place, 0)
 
     def _on_changed(self, item: Any) -> None:
         key = item.data(_KEY_ROLE)

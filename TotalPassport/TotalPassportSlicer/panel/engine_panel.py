@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import slicer
@@ -60,8 +60,9 @@ class EnginePanel:
 
     def refresh(self) -> None:
         """Look which distribution of onnxruntime is installed, and show it."""
-        faster = engine_exchange.faster_engine()
-        self._ui.engineLabel.text = _engine_text(faster)
+        installed = distributions.installed()
+        faster = engine_exchange.faster_engine(installed)
+        self._ui.engineLabel.text = _engine_text(installed, faster)
         self._ui.installEngineButton.visible = faster is not None
         self.update()
 
@@ -105,8 +106,7 @@ def _fill(box: Any, titles: dict[str, str]) -> None:
         box.addItem(title, name)
 
 
-def _engine_text(faster: Distribution | None) -> str:
-    present = distributions.installed()
+def _engine_text(present: Mapping[str, str], faster: Distribution | None) -> str:
     if not present:
         return str(_("Apply offers to install what runs networks."))
     installed = ", ".join(f"{name} {version}" for name, version in present.items())

@@ -8,7 +8,13 @@ from urllib.parse import urlsplit
 from slicer.i18n import tr as _
 from TotalPassportLib.base.errors import ModelError
 from TotalPassportLib.base.paths import official_folders
-from TotalPassportLib.models.catalogue import CATALOGUE_VARIABLE, list_models, list_models_of_ours, with_companions
+from TotalPassportLib.models.catalogue import (
+    CATALOGUE_VARIABLE,
+    bundled_catalogue,
+    list_models,
+    list_models_of_ours,
+    with_companions,
+)
 from TotalPassportLib.models.catalogue_entry import CatalogueEntry
 from TotalPassportLib.models.nnunet.layout import find_datasets
 from TotalPassportLib.models.transfer.weights import dataset_numbers
@@ -21,28 +27,37 @@ class ModelList:
 
     def __init__(self) -> None:
         self.entries: tuple[CatalogueEntry, ...] = ()
+        """The very same tuple for as long as no model comes, goes or changes."""
         self.problem = ""
         """Why the catalogue that the environment names cannot be used, in a sentence; empty if all is well."""
         self.totalsegmentators: list[CatalogueEntry] = []
         """The models for which TotalSegmentator keeps the weights on this machine."""
+        self._sizes: dict[str, int | None] = {}
         self.refresh()
 
     def refresh(self) -> None:
         """Look again."""
         try:
-            self.entries, self.problem = list_models(), ""
+            entries, self.problem = list_models(), ""
         except ModelError as error:
             problem = _("The catalogue that {variable} names cannot be used. {reason}")
-            self.entries = list_models_of_ours()
+            entries = list_models_of_ours()
             self.problem = problem.format(variable=CATALOGUE_VARIABLE, reason=error_in_the_window(error))
         except ImportError:  # the package that checks a catalogue is yet to be installed; whoever clicks is asked
-            self.entries, self.problem = list_models_of_ours(), ""
+            entries, self.problem = list_models_of_ours(), ""
+        sizes = {entry.name: entry.installed_bytes if entry.installed else None for entry in entries}
+        if (entries, sizes) != (self.entries, self._sizes):
+            self.entries, self._sizes = entries, sizes
         found = _numbers_of_totalsegmentator()
         self.totalsegmentators = [entry for entry in self.entries if entry.datasets and dataset_numbers(entry) <= found]
 
     def find(self, name: str) -> CatalogueEntry | None:
         """Return the model of a name, or None."""
         return next((entry for entry in self.entries if entry.name == name), None)
+
+    def is_installed(self, name: str) -> bool:
+        """Whether there is a model of a name that could be run when last looked."""
+        return self._sizes.get(name) is not None
 
 
 def _numbers_of_totalsegmentator() -> set[int]:
@@ -83,8 +98,8 @@ def size_text(entry: CatalogueEntry) -> str:
 
 def missing_bytes(*entries: CatalogueEntry) -> int:
     """Return about how much has to be downloaded before models can run: their own, and those that their tasks need."""
-    # Of our own catalogue, whatever has become of another one.
-    known = {each.name: each for each in list_models_of_ours()} | {entry.name: entry for entry in entries}
+    # What a task needs is of our own catalogue, whatever has become of another one.
+    known = {each.name: each for each in (*bundled_catalogue(), *entries)}
     needed = {each.name: each for entry in entries for each in with_companions(entry.name, known.__getitem__)}
     return sum(each.approximate_bytes for each in needed.values() if not each.installed)
 

@@ -43,6 +43,7 @@ class ModelTable:
         self._view = view
         self._on_chosen = on_chosen
         self._names: list[str] = []
+        self._entries: Sequence[CatalogueEntry] | None = None
         self.chosen = ""
         """Name of the model whose row is chosen; empty if none is."""
         self._model = qt.QStandardItemModel(view)
@@ -57,6 +58,9 @@ class ModelTable:
 
     def fill(self, entries: Sequence[CatalogueEntry]) -> None:
         """Show these models; the one that was chosen stays so, if it is among them."""
+        if entries is self._entries:  # a list that is the same says that nothing of it has changed
+            return
+        self._entries = entries
         chosen = self.chosen
         self._names = []  # rows that come and go choose nothing
         self._model.setRowCount(len(entries))

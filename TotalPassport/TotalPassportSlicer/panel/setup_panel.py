@@ -68,7 +68,7 @@ class SetupPanel:
         ui.repairButton.connect("clicked(bool)", lambda _checked=False: self._on_repair())
         ui.offlineButton.connect("clicked(bool)", lambda _checked=False: self._on_offline())
         ui.setupCollapsibleButton.connect("contentsCollapsed(bool)", self._on_collapsed)
-        self.refresh()
+        self.update()
 
     def refresh(self) -> None:
         """Look which parts there are, and show them."""

@@ -41,7 +41,9 @@ class TaskPanel:
         self._models = models
         self._parameters: Any = None
         self._following = False
-        self._listed: tuple[CatalogueEntry, ...] = ()
+        self._toggling = False
+        self._listed: tuple[Any, str] | None = None
+        """The models that there were, and the quality that was chosen, when the tree was filled."""
         self._tree = CheckTree(ui.taskTreeView, (_("Task"), _("Weights")), self._on_toggled)
         for title, modality in ((_("CT and MR"), ""), (_("CT"), CT), (_("MR"), MR)):
             ui.taskModalityComboBox.addItem(title, modality)
@@ -49,7 +51,6 @@ class TaskPanel:
         ui.qualityComboBox.connect("currentIndexChanged(int)", self._on_quality)
         ui.taskSearchLineEdit.connect("textChanged(QString)", self._tree.search)
         ui.taskModalityComboBox.connect("currentIndexChanged(int)", self._fill_tree)
-        self._fill_tree()
 
     @property
     def selection(self) -> TaskSelection:
@@ -68,16 +69,20 @@ class TaskPanel:
         self._parameters = parameters
         if parameters is None:
             return
+        selection = self.selection  # what nobody has set is set when it is read, and then heard of in between
         self._following = True
-        selection = self.selection
-        if self._models.entries is not self._listed:
-            self._fill_tree()  # others are installed now
+        if self._to_list != self._listed and not self._toggling:
+            self._fill_tree()
         self._fill_list(selection)
         self._fill_qualities(selection)
         self._tree.check([task.name for task in selection.tasks])
         self._following = False
 
     # -- what is shown --------------------------------------------------------------------------------------------
+
+    @property
+    def _to_list(self) -> tuple[Any, str]:
+        return self._models.entries, self.selection.options.mode_asked
 
     def _fill_list(self, selection: TaskSelection) -> None:
         box = self._ui.taskComboBox
@@ -111,7 +116,7 @@ class TaskPanel:
             widget.visible = box.count > 1
 
     def _fill_tree(self, _index: int = 0) -> None:
-        self._listed = self._models.entries
+        self._listed = self._to_list
         box = self._ui.taskModalityComboBox
         modality = box.itemData(box.currentIndex)
         tasks = [task for task in list_tasks() if modality in ("", task.modality)]
@@ -140,8 +145,7 @@ class TaskPanel:
         return model_list.size_text(entry) if entry is not None else ""
 
     def _is_installed(self, task: Task) -> bool:
-        entries = [self._models.find(mode.model) for mode in task.modes.values()]
-        return any(entry is not None and entry.installed for entry in entries)
+        return any(self._models.is_installed(mode.model) for mode in task.modes.values())
 
     # -- what the user does ---------------------------------------------------------------------------------------
 
@@ -172,7 +176,9 @@ class TaskPanel:
         if chosen and not before.tasks:
             selection = replace(selection, quality=self._quality_for(task))
         if selection.tasks:
+            self._toggling = True  # no row may go while it tells of itself
             select(self._parameters, selection)
+            self._toggling = False
         else:  # something has to be found
             self._tree.check([task.name for task in before.tasks])
 

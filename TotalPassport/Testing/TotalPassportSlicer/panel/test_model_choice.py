@@ -71,3 +71,17 @@ def test_a_scene_keeps_the_model_that_it_was_saved_with(ready: Any, tmp_path: An
     assert ready.parameters.model == "fast"
     slicer.util.loadScene(path)
     assert ready.parameters.model == "fastest"
+
+
+def test_closing_the_scene_chooses_no_other_model_on_the_way(ready: Any) -> None:
+    import slicer
+    import vtk
+
+    ready.choose_model("fast")
+    node, chosen = ready.parameters.parameterNode, []
+    tag = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: chosen.append(node.GetParameter("model")))
+    slicer.mrmlScene.Clear()
+    node.RemoveObserver(tag)
+    assert chosen
+    assert set(chosen) <= {"", "fast"}
+    assert ready.parameters.model == "fast"
