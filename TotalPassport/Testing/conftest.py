@@ -98,17 +98,28 @@ SLOW = (
 )
 """What the quick tests leave out; all of it exists (repository/test_suite.py)."""
 LONGEST = (
-    "parity/test_parity.py",
-    "TotalPassportLib/cli/test_benchmark.py",
-    "TotalPassportLib/cli/test_main.py",
-    "TotalPassportSlicer/nodes/test_alignment_nodes.py",
-    "TotalPassportSlicer/panel/test_download_offer.py",
-    "TotalPassportSlicer/install/test_engine_exchange.py",
-    "TotalPassportSlicer/panel/test_passport_from_segmentation.py",
-    "TotalPassportLib/cli/test_streams.py",
     "parity/test_tasks.py",
+    "parity/test_parity.py",
+    "TotalPassportSlicer/panel/test_passport_from_segmentation.py",
+    "TotalPassportLib/cli/test_main.py",
+    "TotalPassportSlicer/panel/test_setup_panel.py",
+    "TotalPassportLib/cli/test_streams.py",
+    "TotalPassportLib/cli/test_benchmark.py",
+    "TotalPassportSlicer/nodes/test_alignment_nodes.py",
+    "TotalPassportLib/comparison/test_comparison.py",
+    "TotalPassportSlicer/test_demo_model.py",
+    "TotalPassportSlicer/panel/test_download_offer.py",
+    "TotalPassportLib/alignment/test_real_anatomy.py",
+    "TotalPassportLib/image/test_rectangular.py",
+    "TotalPassportSlicer/panel/test_scans_panel.py",
+    "TotalPassportLib/alignment/test_registration.py",
+    "TotalPassportLib/cli/test_study.py",
+    "TotalPassportLib/batches/test_batch_run.py",
     "TotalPassportSlicer/nodes/test_results.py",
+    "TotalPassportSlicer/install/test_engine_exchange.py",
     "TotalPassportSlicer/panel/test_models_panel.py",
+    "TotalPassportLib/test_job.py",
+    "repository/test_style.py",
 )
 """What begins, the longest file first, so that no process still has one of them when the others have ended."""
 _SLOW_PATHS = frozenset(TESTING / place for place in SLOW)

@@ -93,7 +93,11 @@ class Blender(ABC):
 
     def _each(self, shape: tuple[int, ...], work: Callable[[slice], None]) -> None:
         """Do some work on all planes of a cell, some at a time, on all cores."""
-        for _ in self._threads.map(work, _planes(shape)):
+        places = list(_planes(shape))
+        if len(places) == 1:  # to hand it to a thread would take longer than the work of a small cell
+            work(places[0])
+            return
+        for _ in self._threads.map(work, places):
             pass
 
 

@@ -72,14 +72,23 @@ class Cells:
     def waiting(self) -> tuple[tuple[int, int], ...]:
         """After each window, how many voxels have been seen by one window and wait for others, and how many by more."""
         seen: dict[Cell, int] = {}
-        counts = []
+        counts: list[tuple[int, int]] = []
+        once = more = 0
         for start in self.starts:
             for cell in self.of_window(start):
-                seen[cell] = seen.get(cell, 0) + 1
-                if seen[cell] == cell.windows:
-                    del seen[cell]
-            once = sum(cell.voxels for cell, number in seen.items() if number == 1)
-            counts.append((once, sum(cell.voxels for cell in seen) - once))
+                before, voxels = seen.pop(cell, 0), cell.voxels
+                if before == 1:
+                    once -= voxels
+                elif before:
+                    more -= voxels
+                if before + 1 == cell.windows:
+                    continue
+                seen[cell] = before + 1
+                if before:
+                    more += voxels
+                else:
+                    once += voxels
+            counts.append((once, more))
         return tuple(counts)
 
 
