@@ -149,14 +149,16 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def initializeParameterNode(self) -> None:
         """Show the parameters of the present scene, with its first CT as the default input."""
-        self.setParameterNode(self.logic.getParameterNode())
-        if self._parameterNode.inputVolume is None:
-            self.modelChoice.restore(self._parameterNode)
-            volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-            scans = [node for node in volumes if node.GetClassName() == "vtkMRMLScalarVolumeNode"]
-            self._parameterNode.inputVolume = scans[0] if scans else None
-        if self._parameterNode.passport is None:  # one may have been opened before the panel was there
-            self._parameterNode.passport = latest_passport()
+        parameters = self.logic.getParameterNode()
+        with slicer.util.NodeModify(parameters):  # each that is read for the first time is set, and would be heard of
+            self.setParameterNode(parameters)
+            if parameters.inputVolume is None:
+                self.modelChoice.restore(parameters)
+                volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+                scans = [node for node in volumes if node.GetClassName() == "vtkMRMLScalarVolumeNode"]
+                parameters.inputVolume = scans[0] if scans else None
+            if parameters.passport is None:  # one may have been opened before the panel was there
+                parameters.passport = latest_passport()
 
     def setParameterNode(self, parameterNode: Any | None) -> None:
         """Connect the panel to a parameter node, or to none."""
