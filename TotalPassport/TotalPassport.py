@@ -146,6 +146,7 @@ class TotalPassportWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.passport.look_at_scene()
             self.scans.look_at_scene()
             self.followUp.look_at_scene()
+            self.compare.update()
 
     def initializeParameterNode(self) -> None:
         """Show the parameters of the present scene, with its first CT as the default input."""

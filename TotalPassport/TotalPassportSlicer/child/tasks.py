@@ -103,9 +103,13 @@ def describe_segmentation_job(segmentation_node: Any, numbers: Numbers, log: Log
         segments are named by its table.
     """
 
+    at_start: list[Any] = []
+    changed: list[str] = []
+
     def prepare(folder: Path) -> dict[str, Any]:
         _log_transform(segmentation_node, log)
         exported = segmentations.export_segmentation(segmentation_node, folder, numbers)
+        at_start.append(segmentations.content_of(segmentation_node))
         if exported.note:
             log(exported.note)
         return {
@@ -118,12 +122,18 @@ def describe_segmentation_job(segmentation_node: Any, numbers: Numbers, log: Log
 
     def load(result: Event) -> ScanNodes:
         require_in_scene(segmentation_node)
+        if segmentations.content_of(segmentation_node) != at_start[0]:
+            text = _("The segments of '{name}' were changed during the run, whose result is of those before.")
+            changed.append(text.format(name=segmentation_node.GetName()))
         nodes = ScanNodes.for_source(segmentation_node)
         nodes.segmentation = segmentation_node
         nodes.segments_know_numbers = False
         return _present(nodes, Path(result["passport"]), numbered=segmentation_node)
 
-    return Job(prepare=prepare, load=load, subject=segmentation_node.GetName())
+    def summary() -> tuple[str, bool]:
+        return " ".join(changed), bool(changed)
+
+    return Job(prepare=prepare, load=load, summary=summary, subject=segmentation_node.GetName())
 
 
 def download_models_job(models: Sequence[str]) -> Job:

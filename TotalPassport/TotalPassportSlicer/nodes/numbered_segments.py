@@ -15,7 +15,7 @@ import vtk
 from TotalPassportLib.base.labels import Label, LabelTable, load_label_table
 
 from .nearby_segmentation import labels_of_organs
-from .segmentations import dress, numbers_of, undress
+from .segmentations import color_of, dress, numbers_of, tagged_number, undress
 
 if TYPE_CHECKING:
     from TotalPassportLib.passport import Passport
@@ -56,14 +56,21 @@ def name_numbered(node: Any, passport: Passport) -> None:
 
 
 def restore_numbers(node: Any) -> None:
-    """Give segments that were named by their numbers back what they were called and looked like."""
+    """Give segments that were named by their numbers back what they were called and looked like.
+
+    Names and colours that the user has given them since are kept.
+    """
+    total = load_label_table("total")
     with slicer.util.NodeModify(node):
         for segment in _segments(node):
             before = _BEFORE_FORM.fullmatch(_before(segment))
             if before is not None:
+                given = total.get(tagged_number(segment))
                 undress(segment)
-                segment.SetColor(*(min(float(channel), 1.0) for channel in before.groups()[:3]))
-                segment.SetName(before[4])
+                if given is None or color_of(segment) == given.color_rgb:
+                    segment.SetColor(*(min(float(channel), 1.0) for channel in before.groups()[:3]))
+                if given is None or segment.GetName() == given.display_name:
+                    segment.SetName(before[4])
             segment.RemoveTag(_BEFORE)
 
 

@@ -313,6 +313,18 @@ def _merged(node: Any, ids: list[str], values: list[int], grid: Any | None = Non
     return image
 
 
+def content_of(node: Any) -> list[tuple[Any, ...]]:
+    """Return what tells whether a segmentation's segments have changed: their names, and when their voxels were."""
+    segmentation = node.GetSegmentation()
+    kind = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+    segments = [(identifier, segmentation.GetSegment(identifier)) for identifier in segmentation.GetSegmentIDs()]
+    images = [segment.GetRepresentation(kind) for _identifier, segment in segments]
+    return [
+        (identifier, segment.GetName(), segment.GetLabelValue(), image.GetMTime() if image is not None else 0)
+        for (identifier, segment), image in zip(segments, images, strict=True)
+    ]
+
+
 def _ensure_labelmap(node: Any) -> None:
     name = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
     segmentation = node.GetSegmentation()

@@ -45,6 +45,7 @@ class RunPanel(RunListener):
         ui.logText.maximumBlockCount = _MAX_LOG_LINES
         self._show_progress(False)
         self.show_found(None)
+        self.say("")
 
     def state_changed(self, state: State) -> None:
         """Show where the run stands."""

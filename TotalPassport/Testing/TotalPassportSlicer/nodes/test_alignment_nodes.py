@@ -209,6 +209,16 @@ class TestRefusals:
         assert apart_mm(*pair).min() > 30
         assert ready.ui.statusLabel.text == f"✖ {sentence}"
 
+    def test_a_transform_that_was_deleted_is_no_alignment(self, ready: Any, pair: tuple[Any, Any]) -> None:
+        import slicer
+
+        ready.choose_pair(*pair)
+        ready.ui.alignButton.click()
+        assert ready.ui.undoAlignmentButton.enabled
+        slicer.mrmlScene.RemoveNode(scan(pair[1]).alignment)
+        assert not ready.ui.undoAlignmentButton.enabled
+        assert ready.ui.alignmentLabel.text == ""
+
     def test_the_buttons_say_what_is_missing(self, ready: Any, pair: tuple[Any, Any]) -> None:
         ready.choose_pair(pair[0], None)
         for button in (ready.ui.compareButton, ready.ui.alignButton):

@@ -138,6 +138,16 @@ class TestNumberedSegments:
     def numbers(self, node: Any) -> list[str]:
         return [name.removeprefix("Segment_") for name in node.GetSegmentation().GetSegmentIDs()]
 
+    def test_names_and_colours_of_the_users_own_are_kept_when_the_others_are_taken_back(self, panel: Any) -> None:
+        node = panel.add_boxes({"Segment_1": 1, "Segment_5": 2, "Segment_7": 3})
+        describe(panel, node, numbered=True)
+        segmentation = node.GetSegmentation()
+        segmentation.GetNthSegment(0).SetName("Mine")
+        segmentation.GetNthSegment(1).SetColor(0.0, 1.0, 0.0)
+        describe(panel, node, numbered=True)
+        assert panel.segment_names(node) == ["Mine", "Segment_5", "Segment_7"]
+        assert segmentation.GetNthSegment(1).GetColor() == (0.0, 1.0, 0.0)
+
     def test_who_declines_what_has_to_be_installed_keeps_the_names(
         self, panel: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -208,6 +218,24 @@ def test_two_segments_of_one_name_are_kept_apart(panel: Any) -> None:
     passport = describe(panel, node)
     assert len(passport.organs) == 2
     assert len({organ.name for organ in passport.organs.values()}) == 2
+
+
+@pytest.mark.parametrize("change", ["a name", "voxels", "nothing"])
+def test_segments_that_are_changed_while_they_are_measured_are_told(panel: Any, change: str) -> None:
+    node = panel.add_boxes({"liver": 1, "spleen": 2})
+    panel.parameters.segmentationToDescribe = node
+    panel.ui.describeButton.click()
+    segment = node.GetSegmentation().GetNthSegment(0)
+    if change == "a name":
+        segment.SetName("Other")
+    elif change == "voxels":
+        segment.GetRepresentation("Binary labelmap").GetPointData().GetScalars().Fill(0)
+        segment.GetRepresentation("Binary labelmap").Modified()
+    assert panel.wait().status.value == "done"
+    told = "▲ The segments of 'Boxes' were changed during the run, whose result is of those before." in (
+        panel.ui.statusLabel.text
+    )
+    assert told == (change != "nothing")
 
 
 def test_an_empty_segment_is_left_out(panel: Any) -> None:

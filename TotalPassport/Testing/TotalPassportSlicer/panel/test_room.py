@@ -23,6 +23,11 @@ def height_px(panel: Any) -> int:
     return max(widget.mapTo(parent, widget.rect.bottomLeft()).y() for widget in shown)
 
 
+def test_lines_that_say_nothing_take_no_room(panel: Any) -> None:
+    for name in ("statusLabel", "foundLabel", "concernsLabel", "catalogueLabel", "findingsLabel"):
+        assert getattr(panel.ui, name).isHidden(), name
+
+
 @pytest.mark.parametrize("scan", [False, True], ids=["an empty scene", "a scan"])
 def test_the_panel_of_a_fresh_start_fits_a_small_screen(panel: Any, scan: bool) -> None:
     if scan:
