@@ -27,7 +27,7 @@ def export_volume(volume_node: Any, path: Path) -> None:
     Raises
     ------
     BadInput
-        The volume has no voxels, or several values a voxel.
+        The volume has no voxels, several values a voxel, or axes that are none.
     """
     image = volume_node.GetImageData()
     if image is None or image.GetNumberOfPoints() == 0:
@@ -42,7 +42,15 @@ def export_volume(volume_node: Any, path: Path) -> None:
             ),
             _("Choose a CT."),
         )
-    write_nifti(path, slicer.util.arrayFromVolume(volume_node).transpose(2, 1, 0), affine_of(volume_node))
+    affine = affine_of(volume_node)
+    if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine[:3, :3]) < 3:
+        raise BadInput(
+            _("The axes of the volume '{name}' do not span a space: two are the same, or one has no length.").format(
+                name=volume_node.GetName()
+            ),
+            _("Load it again or choose another one."),
+        )
+    write_nifti(path, slicer.util.arrayFromVolume(volume_node).transpose(2, 1, 0), affine)
 
 
 def affine_of(volume_node: Any) -> np.ndarray:

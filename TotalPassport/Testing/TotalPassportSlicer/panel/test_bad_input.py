@@ -65,3 +65,14 @@ def test_an_mr_like_scan_is_run_with_a_warning(ready: Any, demo_model: None) -> 
     ready.apply()
     ready.wait()
     assert "Hounsfield" in ready.ui.logText.toPlainText()
+
+
+@pytest.mark.parametrize("direction", [(0, 0, 0), (0, 1, 0), (float("nan"), 0, 0)], ids=["none", "twice", "NaN"])
+def test_a_volume_whose_axes_are_none_is_a_sentence(ready: Any, direction: tuple[float, float, float]) -> None:
+    i, j, k = direction
+    ready.phantom.SetIJKToRASDirections(i, 0, 0, j, 1, 0, k, 0, 1)
+    ready.apply()
+    ready.logic.waitForFinished(60)
+    (sentence,) = ready.error_dialogs()
+    assert sentence.startswith("The axes of the volume 'Phantom' do not span a space")
+    assert "Internal error" not in sentence
