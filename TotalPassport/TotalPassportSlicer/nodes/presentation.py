@@ -34,8 +34,7 @@ def present(nodes: ScanNodes, passport: Passport) -> None:
     fill_axes(nodes.axes, organs)
     fill_ellipsoids(nodes.ellipsoids, organs, organ_colors(nodes, passport))
     fill_table_node(nodes.table, organ_columns(), organ_rows(passport))
-    for line, color in zip(nodes.selected_axes, AXIS_COLORS, strict=True):
-        _prepare_line(line, color)
+    _prepare_lines(nodes)
     nodes.follow_transform()
     nodes.gather_in_folder()
 
@@ -179,6 +178,10 @@ def show_organ(nodes: ScanNodes, organ: OrganPassport | None) -> None:
         return
     if not nodes.selected_axes:  # such as those of a frame that is gone: its passport has no nodes in space
         return
+    if len(nodes.selected_axes) < len(AXIS_COLORS):  # the user has deleted some
+        nodes.make_lines()
+        _prepare_lines(nodes)
+        nodes.follow_transform()
     titles = (_("{organ}: major axis"), _("{organ}: middle axis"), _("{organ}: least axis"))
     # One label for all three, at the far end of the longest: labels at each would cover one another.
     lengths_mm = " × ".join(f"{2 * length:.0f}" for length in organ.semi_axes_mm[::-1])
@@ -224,6 +227,11 @@ def center_slices(nodes: ScanNodes, organ: OrganPassport) -> None:
     """Move all slice views so that they show the organ's centroid in their middle."""
     position = in_the_world(nodes, organ)
     slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *position, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
+
+
+def _prepare_lines(nodes: ScanNodes) -> None:
+    for line, color in zip(nodes.selected_axes, AXIS_COLORS, strict=True):
+        _prepare_line(line, color)
 
 
 def _prepare_line(line: Any, color: tuple[float, float, float]) -> None:

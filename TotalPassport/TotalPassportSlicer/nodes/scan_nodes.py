@@ -144,6 +144,10 @@ class ScanNodes:
         self._ensure("axes", "vtkMRMLModelNode", _("{name} axes"))
         self._ensure("ellipsoids", "vtkMRMLModelNode", _("{name} ellipsoids"))
         self._ensure("table", "vtkMRMLTableNode", _("{name} organs"))
+        self.make_lines()
+
+    def make_lines(self) -> None:
+        """Create those of the three lines of the selected organ that are not there."""
         names = (_("{name} major axis"), _("{name} middle axis"), _("{name} least axis"))
         for role, name in zip(_AXIS_ROLES, names, strict=True):
             self._ensure(role, "vtkMRMLMarkupsLineNode", name)

@@ -164,6 +164,17 @@ def test_labels_of_many_organs_shine_through_them_only_while_the_camera_stands_s
     done.wait_until(lambda: display.GetOccludedVisibility())
 
 
+def test_axes_of_the_selected_organ_that_were_deleted_come_back_with_the_next_click(done: Any) -> None:
+    import slicer
+
+    slicer.mrmlScene.RemoveNode(done.nodes().selected_axes[1])
+    assert len(done.nodes().selected_axes) == 2
+    done.click_organ("Liver")
+    names = [line.GetName() for line in done.nodes().selected_axes]
+    assert names == ["Liver: major axis", "Liver: middle axis", "Liver: least axis"]
+    assert [line.GetDisplayNode().GetVisibility() for line in done.nodes().selected_axes] == [1, 1, 1]
+
+
 def boxes(panel: Any) -> list[bool]:
     """Return which of the boxes before the organs' names are checked, from top to bottom."""
     import qt
