@@ -139,7 +139,7 @@ def os_error(error: OSError) -> TotalPassportError:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return BadInput("The system allows no more open files.", Hint(HintCode.RAISE_LIMIT, limit="ulimit -n"))
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return BadInput(f"The disk is full; writing{path} failed.", "Free some space or choose another output folder.")
+        return BadInput(f"The disk is full; writing{path} failed.", Hint(HintCode.FREE_DISK))
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return BadInput(f"No permission to access{path}.", "Check the permissions or choose another folder.")
     if error.errno in (errno.ENOENT, errno.ENOTDIR):

@@ -49,6 +49,8 @@ class HintCode(enum.StrEnum):
     CHOOSE_SERIES = "choose_series"
     NAME_LABELS = "name_labels"
     GIVE_LABELS = "give_labels"
+    FREE_DISK = "free_disk"
+    FREE_DISK_OF_MODELS = "free_disk_of_models"
 
 
 NEUTRAL: Mapping[HintCode, str] = {
@@ -117,6 +119,8 @@ NEUTRAL: Mapping[HintCode, str] = {
     HintCode.OVERWRITE: "Choose another folder or name, or replace it by the option overwrite=True.",
     HintCode.OVERWRITE_BATCH: ("Choose another folder, or let the batch do them again by the option overwrite=True."),
     HintCode.RAISE_LIMIT: "Raise the limit ({limit}), close other programs, or use a machine with more memory.",
+    HintCode.FREE_DISK: "Free some space, or choose another output folder.",
+    HintCode.FREE_DISK_OF_MODELS: "Free some space, or set TOTALPASSPORT_HOME to a folder on a larger disk.",
     HintCode.CHOOSE_SERIES: "Choose one by its number: the option 'series' of RunOptions.",
     HintCode.NAME_LABELS: (
         "To state their names, give a label table to describe() as 'labels': {tables}, nnU-Net's dataset.json, or one "

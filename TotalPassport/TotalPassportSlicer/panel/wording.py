@@ -124,6 +124,11 @@ def _texts_of_measures() -> dict[HintCode, str]:
             "Close other programs. If that does not help, Slicer was started under a limit of this computer, which its "
             "administrator can raise."
         ),
+        HintCode.FREE_DISK: _(
+            "Free some space on that disk. Where it holds Slicer's temporary folder, another one can be chosen in "
+            "Slicer's Application Settings."
+        ),
+        HintCode.FREE_DISK_OF_MODELS: _("Free some space on that disk: models are kept there."),
         HintCode.MEASURE_AGAIN: _(
             "Measure the segmentation again: 'Make passport' in the section Passport from segmentation or file."
         ),

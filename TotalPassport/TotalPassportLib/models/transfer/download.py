@@ -165,7 +165,7 @@ def require_space(folder: Path, needed_bytes: int, settings: DownloadSettings) -
     if needed_bytes > free:
         raise BadInput(
             f"The download needs {needed_bytes / 1e6:.0f} MB in '{folder}', where {free / 1e6:.0f} MB are free.",
-            "Free some space, or set TOTALPASSPORT_HOME to a folder on a larger disk.",
+            Hint(HintCode.FREE_DISK_OF_MODELS),
         )
 
 

@@ -340,7 +340,7 @@ def test_too_little_space_is_told_before_anything_is_written(attempt: Attempt, u
     attempt.settings = DownloadSettings(free_bytes=lambda folder: 65 * 2**20)
     with pytest.raises(BadInput, match=r"needs 69 MB .* 68 MB are free") as caught:
         attempt.fetch(url)
-    assert "TOTALPASSPORT_HOME" in caught.value.hint
+    assert "TOTALPASSPORT_HOME" in str(caught.value)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="optional: this system has no device that is always full")
