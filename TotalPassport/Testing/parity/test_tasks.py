@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,19 @@ def assert_same_files(found: Path, case: TaskCase) -> int:
     return max(assert_same_file(found / name, case.expected / name) for name in names)
 
 
+def assert_same_statistics(found: Path, expected: Path | None, differing_voxels: int) -> None:
+    """Compare files of statistics, byte for byte unless labels differ; such a voxel is missed in one organ, and in
+    another it is one too many."""
+    if expected is None:
+        return
+    if differing_voxels == 0:
+        assert found.read_bytes() == expected.read_bytes()
+        return
+    ours, official = (json.loads(path.read_text(encoding="utf-8")) for path in (found, expected))
+    assert list(ours) == list(official)
+    assert sum(ours[name] != official[name] for name in official) <= 2 * differing_voxels
+
+
 IN_OTHER_WORDS = {
     "total_mr.fast.example_mr_sm": ("--fast", "-s", "-sa", "median", "-sii", "--ml"),
     "total_mr.roi.mr_fractions": (
@@ -120,10 +134,10 @@ def test_the_official_command_line_writes_the_official_files(name: str, tmp_path
     words = ("-i", case.scan, "-o", output, "-ta", case.task, *command_line(case))
     process = run_cli("totalsegmentator", *words, timeout=MINUTES)
     assert process.returncode == 0, process.stderr
-    record_property(AGREEMENT, (name, f"{assert_same_files(output, case)} voxels differ"))
+    differing = assert_same_files(output, case)
+    record_property(AGREEMENT, (name, f"{differing} voxels differ"))
     there = {path.name for path in output.parent.iterdir()}
-    if case.statistics is not None:
-        assert (output.parent / "statistics.json").read_bytes() == case.statistics.read_bytes()
+    assert_same_statistics(output.parent / "statistics.json", case.statistics, differing)
     assert there == {output.name} | ({"statistics.json"} if case.statistics else set())
 
 
@@ -136,9 +150,7 @@ def test_the_official_function_does_the_same(name: str, tmp_path: Path) -> None:
     if case.statistics is not None:
         options["statistics"] = tmp_path / "numbers.json"
     totalsegmentator(case.scan, output, task=case.task, **options)
-    assert_same_files(output, case)
-    if case.statistics is not None:
-        assert (tmp_path / "numbers.json").read_bytes() == case.statistics.read_bytes()
+    assert_same_statistics(tmp_path / "numbers.json", case.statistics, assert_same_files(output, case))
 
 
 def test_a_task_for_mr_says_so_when_it_gets_a_ct(shared: Path, tmp_path: Path) -> None:
