@@ -101,12 +101,12 @@ def test_a_link_to_a_result_is_followed(segmentation: Path, tmp_path: Path) -> N
 def test_what_a_killed_run_left_is_gone_after_the_next(threshold_model: Path, phantom_ct: Path, tmp_path: Path) -> None:
     program = """
 import os, signal, sys
-from TotalPassportLib import pipeline
+from TotalPassportLib import pipeline, run_files
 from TotalPassportLib.options import RunOptions
 def save_labels(path, *labels, **like):
     path.write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
-pipeline.save_labels = save_labels
+run_files.save_labels = save_labels
 pipeline.run(sys.argv[1], sys.argv[2], RunOptions(model=sys.argv[3]))
 """
     arguments = [str(phantom_ct), str(tmp_path / "out"), str(threshold_model)]
