@@ -103,13 +103,12 @@ def describe_segmentation_job(segmentation_node: Any, numbers: Numbers, log: Log
         segments are named by its table.
     """
 
-    at_start: list[Any] = []
-    changed: list[str] = []
+    at_start: list[segmentations.SegmentsAtStart] = []
 
     def prepare(folder: Path) -> dict[str, Any]:
         _log_transform(segmentation_node, log)
         exported = segmentations.export_segmentation(segmentation_node, folder, numbers)
-        at_start.append(segmentations.content_of(segmentation_node))
+        at_start.append(segmentations.SegmentsAtStart(segmentation_node))
         if exported.note:
             log(exported.note)
         return {
@@ -122,16 +121,15 @@ def describe_segmentation_job(segmentation_node: Any, numbers: Numbers, log: Log
 
     def load(result: Event) -> ScanNodes:
         require_in_scene(segmentation_node)
-        if segmentations.content_of(segmentation_node) != at_start[0]:
-            text = _("The segments of '{name}' were changed during the run, whose result is of those before.")
-            changed.append(text.format(name=segmentation_node.GetName()))
+        at_start[0].look_again()
         nodes = ScanNodes.for_source(segmentation_node)
         nodes.segmentation = segmentation_node
         nodes.segments_know_numbers = False
         return _present(nodes, Path(result["passport"]), numbered=segmentation_node)
 
     def summary() -> tuple[str, bool]:
-        return " ".join(changed), bool(changed)
+        note = at_start[0].note
+        return note, bool(note)
 
     return Job(prepare=prepare, load=load, summary=summary, subject=segmentation_node.GetName())
 

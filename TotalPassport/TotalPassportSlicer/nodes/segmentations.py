@@ -313,16 +313,42 @@ def _merged(node: Any, ids: list[str], values: list[int], grid: Any | None = Non
     return image
 
 
-def content_of(node: Any) -> list[tuple[Any, ...]]:
-    """Return what tells whether a segmentation's segments have changed: their names, and when their voxels were."""
-    segmentation = node.GetSegmentation()
-    kind = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
-    segments = [(identifier, segmentation.GetSegment(identifier)) for identifier in segmentation.GetSegmentIDs()]
-    images = [segment.GetRepresentation(kind) for _identifier, segment in segments]
-    return [
-        (identifier, segment.GetName(), segment.GetLabelValue(), image.GetMTime() if image is not None else 0)
-        for (identifier, segment), image in zip(segments, images, strict=True)
-    ]
+class SegmentsAtStart:
+    """What segments were like when they were written for a run, to tell whether its results are still those of them.
+
+    Parameters
+    ----------
+    node : vtkMRMLSegmentationNode
+        The segmentation.
+
+    Attributes
+    ----------
+    note : str
+        What is to be said if they are not; empty until `look_again` has found so.
+    """
+
+    def __init__(self, node: Any) -> None:
+        self._node = node
+        self._content = self._content_now()
+        self.note = ""
+
+    def look_again(self) -> None:
+        """Compare the segments with what they were."""
+        if self._content_now() != self._content:
+            text = _("The segments of '{name}' were changed during the run, whose result is of those before.")
+            self.note = str(text.format(name=self._node.GetName()))
+
+    def _content_now(self) -> list[tuple[Any, ...]]:
+        """Return the names of segments, and when their voxels were changed last."""
+        segmentation = self._node.GetSegmentation()
+        kind = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+        content = []
+        for identifier in segmentation.GetSegmentIDs():
+            segment = segmentation.GetSegment(identifier)
+            image = segment.GetRepresentation(kind)
+            changed = image.GetMTime() if image is not None else 0
+            content.append((identifier, segment.GetName(), segment.GetLabelValue(), changed))
+        return content
 
 
 def _ensure_labelmap(node: Any) -> None:
