@@ -3,7 +3,7 @@
 
     demo             run the main job on the bundled sample CT with the bundled demo model
     test             run the tests, as many at a time as there are cores (further arguments go to pytest)
-    test --quick     run those that are fast, of every room: a minute and a half
+    test --quick     run those that are fast, of every room: a minute
     test-slicer      run them with the packages of Slicer 5.10, then of 5.12, each in an environment of its own (--quick
                      as above)
     lint             check style and types

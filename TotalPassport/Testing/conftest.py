@@ -48,55 +48,10 @@ OPTIONAL = "optional:"
 
 _unexpected_skips: list[str] = []
 
-SLOW = (
-    # Whole runs beside the official package, the making of the demo network, and what Slicer's own test runner runs.
-    "parity",
-    "training",
-    "Python",
-    # Files that take more than some seconds, where others of the same room do not.
-    "repository/test_style.py",
-    "repository/test_suite.py",
-    "test_host/test_module_life.py",
-    "test_host/test_strictness.py",
-    "TotalPassportLib/alignment/test_real_anatomy.py",
-    "TotalPassportLib/benchmark/test_measured_process.py",
-    "TotalPassportLib/cli/test_align.py",
-    "TotalPassportLib/cli/test_benchmark.py",
-    "TotalPassportLib/cli/test_destinations.py",
-    "TotalPassportLib/cli/test_arguments.py",
-    "TotalPassportLib/cli/test_garbled_files.py",
-    "TotalPassportLib/cli/test_hostile_names.py",
-    "TotalPassportLib/cli/test_hostile_networks.py",
-    "TotalPassportLib/cli/test_main.py",
-    "TotalPassportLib/cli/test_odd_files.py",
-    "TotalPassportLib/cli/test_outputs_of_commands.py",
-    "TotalPassportLib/cli/test_report.py",
-    "TotalPassportLib/cli/test_streams.py",
-    "TotalPassportLib/cli/test_study.py",
-    "TotalPassportLib/image/test_nnunet_resampling.py",
-    "TotalPassportLib/passport/test_benchmark.py",
-    "TotalPassportLib/passport/test_contacts.py",
-    "TotalPassportLib/test_job.py",
-    "TotalPassportLib/test_job_models.py",
-    "TotalPassportLib/test_pipeline.py",
-    "TotalPassportLib/test_verification.py",
-    "TotalPassportSlicer/install/test_engine_exchange.py",
-    "TotalPassportSlicer/nodes/test_alignment_nodes.py",
-    "TotalPassportSlicer/nodes/test_ellipsoids.py",
-    "TotalPassportSlicer/nodes/test_results.py",
-    "TotalPassportSlicer/nodes/test_scene.py",
-    "TotalPassportSlicer/panel/test_bad_input.py",
-    "TotalPassportSlicer/panel/test_compare_panel.py",
-    "TotalPassportSlicer/panel/test_download_offer.py",
-    "TotalPassportSlicer/panel/test_engine_panel.py",
-    "TotalPassportSlicer/panel/test_models_panel.py",
-    "TotalPassportSlicer/panel/test_package_work.py",
-    "TotalPassportSlicer/panel/test_passport_from_segmentation.py",
-    "TotalPassportSlicer/panel/test_run_panel.py",
-    "TotalPassportSlicer/test_demo_model.py",
-    "TotalPassportSlicer/test_module.py",
+SLOW = tuple(
+    line for line in (TESTING / "slow.txt").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"
 )
-"""What the quick tests leave out; all of it exists (repository/test_suite.py)."""
+"""What the quick tests leave out: folders, and files whose tests take more than two seconds together."""
 LONGEST = (
     "parity/test_tasks.py",
     "parity/test_parity.py",
