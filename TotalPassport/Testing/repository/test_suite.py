@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import re
 import subprocess
 import sys
@@ -30,7 +31,8 @@ def clone(tmp_path: Path) -> Path:
     """A clone of the tests' own rules and of one test file, without a folder of shared files beside it."""
     tests = tmp_path / "clone" / "TotalPassport" / "Testing"
     tests.mkdir(parents=True)
-    (tests / "conftest.py").write_text((TESTING / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8")
+    for rules in ("conftest.py", "slow.txt"):
+        shutil.copyfile(TESTING / rules, tests / rules)
     (tests / "test_skips.py").write_text(SKIPS, encoding="utf-8")
     return tests
 
