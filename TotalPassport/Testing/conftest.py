@@ -51,7 +51,7 @@ _unexpected_skips: list[str] = []
 SLOW = tuple(
     line for line in (TESTING / "slow.txt").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"
 )
-"""What the quick tests leave out: folders, and files whose tests take more than two seconds together."""
+"""What the quick tests leave out: folders, and files whose tests take more than one and a half seconds together."""
 LONGEST = (
     "parity/test_tasks.py",
     "parity/test_parity.py",
