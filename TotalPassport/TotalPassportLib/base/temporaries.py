@@ -107,7 +107,10 @@ def rename_folder(folder: Path, destination: Path) -> None:
 
 
 def replace_folder(folder: Path, destination: Path) -> None:
-    """Give a finished folder inside a `folder_beside` its name; what stood there goes, but stays if that fails."""
+    """Give a finished folder its name in the place of what stands there, which stays if that fails.
+
+    ``folder`` is inside another one for work in progress, such as a `folder_beside`, with which the former one goes.
+    """
     former = folder.with_name(f"{folder.name}~")
     with signals_deferred():
         if destination.exists():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..base.errors import TotalPassportError
 from ..base.events import Event
-from ..base.hints import Hint, HintCode, hint_of_event
+from ..base.hints import NEUTRAL, Hint, HintCode, hint_of_event
 
 IN_THE_SHELL: Mapping[HintCode, str] = {
     HintCode.DOWNLOAD_MODEL: (
@@ -75,9 +75,9 @@ IN_THE_SHELL: Mapping[HintCode, str] = {
     HintCode.GIVE_WEIGHTS: "Add --weights FOLDER; then both programs run the same ones.",
     HintCode.OVERWRITE: "Choose another folder or name with -o, or replace it with --overwrite.",
     HintCode.OVERWRITE_BATCH: "Choose another folder with -o, or do them again with --overwrite.",
-    HintCode.RAISE_LIMIT: "Raise the limit ({limit}), close other programs, or use a machine with more memory.",
-    HintCode.FREE_DISK: "Free some space, or choose another output folder.",
-    HintCode.FREE_DISK_OF_MODELS: "Free some space, or set TOTALPASSPORT_HOME to a folder on a larger disk.",
+    HintCode.RAISE_LIMIT: NEUTRAL[HintCode.RAISE_LIMIT],
+    HintCode.FREE_DISK: NEUTRAL[HintCode.FREE_DISK],
+    HintCode.FREE_DISK_OF_MODELS: NEUTRAL[HintCode.FREE_DISK_OF_MODELS],
     HintCode.CHOOSE_SERIES: "Choose one by its number: --series 1.",
     HintCode.NAME_LABELS: (
         "To state their names, give a label table with --labels: {tables}, nnU-Net's dataset.json, or one of your own."

@@ -15,13 +15,13 @@ from typing import Any
 
 from .. import __version__
 from ..base.errors import BadInput, ModelError, as_user_error
-from ..base.events import Progress, signals_deferred
+from ..base.events import Progress
 from ..base.files import make_folder, read_json, validate
 from ..base.hints import Hint, HintCode
 from ..base.locking import exclusive
 from ..base.outputs import atomic_write
 from ..base.paths import cache_folder, home_folder, models_folder
-from ..base.temporaries import rename_folder
+from ..base.temporaries import replace_folder
 from .catalogue import MODEL_NAME, find_entry, list_models
 from .catalogue_entry import CatalogueEntry
 from .description import verify_network
@@ -67,13 +67,13 @@ def check_name(name: str) -> str:
     return name
 
 
-def put_into_store(model: Path, name: str, *, origin: str, weights: list[Weights], work: Path) -> Path:
+def put_into_store(model: Path, name: str, *, origin: str, weights: list[Weights]) -> Path:
     """Put a finished model folder into the store under ``name``, in place of what is there, and record its origin.
 
     Parameters
     ----------
     model : Path
-        The folder, inside the workspace ``work``.
+        The folder, inside a `workspace`.
     origin : str
         ``download``, ``import`` or ``totalsegmentator``.
     weights : list[Weights]
@@ -82,16 +82,8 @@ def put_into_store(model: Path, name: str, *, origin: str, weights: list[Weights
     read_model(model)  # what cannot be read must not look installed
     _write_record(model, name, origin, weights)
     make_folder(models_folder())
-    target, former = models_folder() / name, work / f"{name}.replaced"
-    with signals_deferred():
-        if target.exists():
-            target.rename(former)
-        try:
-            rename_folder(model, target)
-        except BaseException:
-            if former.exists():
-                former.rename(target)
-            raise
+    target = models_folder() / name
+    replace_folder(model, target)
     return target
 
 

@@ -76,18 +76,14 @@ class Cells:
         once = more = 0
         for start in self.starts:
             for cell in self.of_window(start):
-                before, voxels = seen.pop(cell, 0), cell.voxels
-                if before == 1:
-                    once -= voxels
-                elif before:
-                    more -= voxels
-                if before + 1 == cell.windows:
-                    continue
-                seen[cell] = before + 1
-                if before:
-                    more += voxels
-                else:
-                    once += voxels
+                number = seen[cell] = seen.get(cell, 0) + 1
+                waiting = cell.voxels if number < cell.windows else 0
+                if number == 1:
+                    once += waiting
+                elif number == 2:
+                    once, more = once - cell.voxels, more + waiting
+                elif not waiting:
+                    more -= cell.voxels
             counts.append((once, more))
         return tuple(counts)
 

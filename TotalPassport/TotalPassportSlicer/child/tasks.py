@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,7 @@ def segment_volume_job(volume_node: Any, options: RunOptions, segmentation_node:
             store_confidence(nodes, volumes.read_labels(Path(result["confidence"])), volume_node)
         return nodes
 
-    def summary() -> tuple[str, bool]:
-        note = at_start[0].note
-        return note, bool(note)
-
-    return Job(prepare=prepare, load=load, summary=summary, subject=volume_node.GetName())
+    return Job(prepare=prepare, load=load, summary=partial(_said_at_the_end, at_start), subject=volume_node.GetName())
 
 
 def run_document(volume_node: Any, options: RunOptions, folder: Path) -> dict[str, Any]:
@@ -127,11 +124,15 @@ def describe_segmentation_job(segmentation_node: Any, numbers: Numbers, log: Log
         nodes.segments_know_numbers = False
         return _present(nodes, Path(result["passport"]), numbered=segmentation_node)
 
-    def summary() -> tuple[str, bool]:
-        note = at_start[0].note
-        return note, bool(note)
+    return Job(
+        prepare=prepare, load=load, summary=partial(_said_at_the_end, at_start), subject=segmentation_node.GetName()
+    )
 
-    return Job(prepare=prepare, load=load, summary=summary, subject=segmentation_node.GetName())
+
+def _said_at_the_end(at_start: Sequence[volumes.VolumeAtStart | segmentations.SegmentsAtStart]) -> tuple[str, bool]:
+    """Return what a job says in the end of its node, and whether that has changed during the run."""
+    note = at_start[0].note
+    return note, bool(note)
 
 
 def download_models_job(models: Sequence[str]) -> Job:

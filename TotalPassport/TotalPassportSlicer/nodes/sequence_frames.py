@@ -192,11 +192,13 @@ class FrameNodes:
 def show_frame(document: Any) -> None:
     """Show the frame of a passport's text node, with its organs; does nothing for what is no frame, or has gone."""
     sequence = sequence_of_frame(document)
-    frames = FrameNodes(sequence).all if sequence is not None else []
-    for frame in frames:
+    if sequence is None:
+        return
+    nodes = FrameNodes(sequence)
+    for frame in nodes.all:
         if frame.value == document.GetAttribute(FRAME_ATTRIBUTE):
-            FrameNodes(sequence).show(frame.number)
-            FrameNodes(sequence).lend_nodes(document)
+            nodes.show(frame.number)
+            nodes.lend_nodes(document)
 
 
 def sequence_of_frame(document: Any) -> Any | None:

@@ -105,15 +105,17 @@ class PassportPanel:
 
     def look_at_scene(self) -> None:
         """Bring boxes and export in line with the segmentation, which may have gone."""
-        there = self._passport is not None and has_segments(self._node)
-        if there != self._has_segments:
+        if self._segments_are_there() != self._has_segments:
             self._show_segments()
             self._table.update_shown()
 
     def _show_segments(self) -> None:
         self._look_at_segments()
-        self._has_segments = self._passport is not None and has_segments(self._node)
+        self._has_segments = self._segments_are_there()
         self._segments.update(self._has_segments)
+
+    def _segments_are_there(self) -> bool:
+        return self._passport is not None and has_segments(self._node)
 
     def _fill(self) -> None:
         self._show_segments()

@@ -73,7 +73,7 @@ def import_bundle(path: Path, name: str | None, progress: Progress) -> list[Path
                 called = check_name(entry.name if name is None else _name_beside(name, entry, entries))
                 folder = work / called
                 convert_checkpoint(bundle, entry, folder, called, progress)
-                folders.append(put_into_store(folder, called, origin="import", weights=[source], work=work))
+                folders.append(put_into_store(folder, called, origin="import", weights=[source]))
                 share_of(progress.step, index, len(entries))(1, 1)
         return folders
 
@@ -139,7 +139,7 @@ def download_bundle(entry: CatalogueEntry, work: Path, progress: Progress, setti
     with progress.stage("convert"):
         convert_checkpoint(bundle, entry, work / entry.name, entry.name, progress)
         source_files = fingerprint_bundle(bundle, entry, published.url)
-        model = put_into_store(work / entry.name, entry.name, origin="download", weights=[source_files], work=work)
+        model = put_into_store(work / entry.name, entry.name, origin="download", weights=[source_files])
     target.unlink()
     return model
 

@@ -352,7 +352,7 @@ def _import_converted(path: Path, name: str | None, progress: Progress) -> Path:
     with workspace("import", progress) as work:
         with progress.stage("convert"):
             name = check_name(copy_model(path, work / "model", name))
-        return put_into_store(work / "model", name, origin="import", weights=[], work=work)
+        return put_into_store(work / "model", name, origin="import", weights=[])
 
 
 def _plan_conversions(trainers: Mapping[int, Path], name: str | None) -> list[Conversion]:
@@ -400,7 +400,7 @@ def _convert_and_install(
 ) -> Path:
     folder = work / conversion.name
     convert(conversion.name, conversion.trainers, folder, step)
-    model = put_into_store(folder, conversion.name, origin=origin, weights=weights, work=work)
+    model = put_into_store(folder, conversion.name, origin=origin, weights=weights)
     if conversion.entry is not None:
         remember_first_seen(conversion.entry, weights)
     return model
