@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,19 @@ pytest.register_assert_rewrite("support.processes")
 
 TESTING = Path(__file__).resolve().parent
 REPOSITORY = TESTING.parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _environment_as_before() -> Iterator[None]:
+    """Take back what a test, or a library that it loads, has put into the environment: OpenCV and Dask do so.
+
+    Commands of later tests would else see it, and be started in full, see `support.forks`.
+    """
+    before = dict(os.environ)
+    yield
+    if before != os.environ:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

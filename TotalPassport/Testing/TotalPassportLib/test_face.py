@@ -37,5 +37,18 @@ def test_importing_the_package_loads_nothing_that_takes_time_or_may_be_missing()
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("module", ["pipeline", "description_run", "alignment", "comparison", "job"])
+def test_what_only_some_work_needs_is_loaded_by_that_work(module: str) -> None:
+    """scipy's parts take longer to load than most scans, and every run waits for what its module loads."""
+    code = (
+        f"import sys, TotalPassportLib.{module}\n"
+        "names = {'ndimage', 'interpolate', 'linalg', 'spatial', 'special', 'stats'}\n"
+        "needed_by_some = {f'scipy.{name}' for name in names} | {'SimpleITK', 'highdicom', 'onnx', 'zarr', 'dask'}\n"
+        "print(sorted(needed_by_some & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_type_checkers_are_told_that_the_package_is_typed() -> None:
     assert (PACKAGES / "TotalPassportLib" / "py.typed").is_file()

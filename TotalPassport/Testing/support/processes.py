@@ -23,7 +23,8 @@ PACKAGES = Path(__file__).resolve().parents[2]
 """The folder that holds the package TotalPassportLib."""
 JOB_SCRIPT = PACKAGES / "TotalPassportLib" / "job.py"
 LOADED = (
-    *("numpy", "nibabel", "scipy.ndimage", "fastjsonschema"),
+    *("numpy", "nibabel", "fastjsonschema"),
+    *("scipy.ndimage", "scipy.interpolate", "scipy.linalg", "scipy.spatial"),
     *("TotalPassportLib.pipeline", "TotalPassportLib.alignment", "TotalPassportLib.comparison"),
     *(f"TotalPassportLib.cli.{path.stem}" for path in sorted((PACKAGES / "TotalPassportLib/cli").glob("[!_]*.py"))),
     *(f"TotalPassportLib.base.files:_validator={schema}" for schema in ("catalogue", "labels", "model", "passport")),
@@ -201,6 +202,12 @@ def eventually(condition: Any) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def processor_seconds(pid: int) -> float:
+    """Return how much of the processor a process has used, all its threads together; where Linux tells."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def files_below(folder: Path) -> list[str]:

@@ -10,9 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import RegularGridInterpolator
-from scipy.linalg import solve
-from scipy.spatial.distance import cdist
 
 from ..base.content_equality import EqualByContent
 from ..base.errors import BadInput
@@ -61,6 +58,8 @@ class DisplacementField(EqualByContent):
 
     def at(self, points_ras_mm: np.ndarray) -> np.ndarray:
         """Return the displacement at points ``[n, 3]``, in mm."""
+        from scipy.interpolate import RegularGridInterpolator  # lazily: see the package's note
+
         axes = [
             origin + self.spacing_mm * np.arange(size)
             for origin, size in zip(self.origin_ras_mm, self.vectors_ras_mm.shape[:3], strict=True)
@@ -151,6 +150,8 @@ def _regression(
     points: np.ndarray, directions: np.ndarray, displacements_mm: np.ndarray, errors_mm: np.ndarray
 ) -> _Regression:
     """Regress a vector field from what is known of it along single directions: a surface says nothing of sliding."""
+    from scipy.linalg import solve
+
     covariance = _kernel(points, points) * (directions @ directions.T)
     covariance[np.diag_indices_from(covariance)] += errors_mm**2
     return _Regression(
@@ -159,6 +160,8 @@ def _regression(
 
 
 def _kernel(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    from scipy.spatial.distance import cdist
+
     squares = cdist(points, others, "sqeuclidean")
     return np.asarray(AMPLITUDE_MM**2 * np.exp(squares / (-2 * CORRELATION_MM**2)))
 

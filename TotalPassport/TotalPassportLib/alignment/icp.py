@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import expm
-from scipy.spatial import cKDTree
 
 from ..base.errors import BadInput
 from ..passport.organ import OrganPassport, Passport
 from .closed_form import apply
 from .robust import geman_mcclure, weighted_median
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 COARSE_POINTS = 30
 FINE_POINTS = 100
@@ -74,6 +76,8 @@ class Surfaces:
 
 def surfaces(passport: Passport, organs: Sequence[OrganPassport]) -> Surfaces:
     """Gather the boundary points of the organs of one passport."""
+    from scipy.spatial import cKDTree  # lazily: see the package's note
+
     parts = [organ.boundary_points_ras_mm[:TARGET_POINTS] for organ in organs]
     points = np.concatenate(parts)
     sizes = [len(part) for part in parts]
@@ -215,6 +219,8 @@ def _partners(matrix: np.ndarray, source: Surfaces, target: Surfaces, count: int
 
 def _step(kind: str, pairs: _Pairs) -> np.ndarray:
     """Return the 4 x 4 motion that closes the gaps best, by linearised least squares about the points' mean."""
+    from scipy.linalg import expm
+
     centre = pairs.points.mean(axis=0)
     generators = _generators()[: DEGREES_OF_FREEDOM[kind]]
     homogeneous = np.column_stack([pairs.points - centre, np.ones(len(pairs.points))])

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from scipy import ndimage
 
 from ..base.errors import BadInput
 from ..base.memory import require_memory
@@ -69,6 +68,8 @@ def resampled_onto(
 
 def _look_up(voxels: np.ndarray, place: np.ndarray, order: int, target: np.ndarray) -> None:
     """Write what an image has at places ``[3, n]`` (voxel indices) into a target, where they are inside of voxels."""
+    from scipy import ndimage  # lazily: few alignments resample anything
+
     highest = np.array(voxels.shape)[:, None] - 0.5
     inside = ((place >= -0.5) & (place < highest)).all(axis=0)
     # As ITK does: within half a voxel of the edge the outermost value holds.

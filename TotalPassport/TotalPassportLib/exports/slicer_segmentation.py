@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from ..base.labels import ANATOMY, Code, Label, Terminology
 from ..image.itk_writer import itk_image, write_itk
@@ -39,6 +38,8 @@ def write_slicer_segmentation(path: Path, layers: Sequence[LabelLayer], affine: 
     BadInput
         It cannot be written, or SimpleITK is missing.
     """
+    from scipy import ndimage  # lazily, for every run loads this module: it takes longer to import than most scans
+
     fields = {
         "Segmentation_ContainedRepresentationNames": f"{REPRESENTATION}|",
         "Segmentation_SourceRepresentation": REPRESENTATION,

@@ -17,7 +17,15 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from support.networks import IR_VERSION, OPSET, model_document, part_document
-from support.processes import command_line, environment, eventually, files_below, run_cli, sentences
+from support.processes import (
+    command_line,
+    environment,
+    eventually,
+    files_below,
+    processor_seconds,
+    run_cli,
+    sentences,
+)
 from TotalPassportLib.base.memory import data_bytes
 from TotalPassportLib.base.memory_limit import MemoryLimit
 from TotalPassportLib.models.catalogue import is_foreign
@@ -117,7 +125,8 @@ def test_a_network_that_does_not_end_is_ended_within_a_second(
     (child,) = children.read_text().split()
     maps = Path(f"/proc/{child}/maps")
     assert eventually(lambda: "onnxruntime" in maps.read_text()), "the library is loaded"
-    time.sleep(4)  # and at work; what it does would take for ever
+    loaded_s = processor_seconds(int(child))
+    assert eventually(lambda: processor_seconds(int(child)) > loaded_s + 1), "at work, which would take for ever"
     assert process.poll() is None
     asked = time.monotonic()
     process.send_signal(number)
@@ -187,7 +196,7 @@ def test_the_work_ends_with_the_process_that_waits_for_it(slow_model: Path, phan
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     assert eventually(lambda: bool(children.read_text().split()))
     (child,) = children.read_text().split()
-    time.sleep(1)
+    assert eventually(lambda: processor_seconds(int(child)) > 1), "at work"
     process.kill()
     process.wait()
     assert eventually(lambda: not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text())
