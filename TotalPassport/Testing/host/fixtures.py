@@ -7,12 +7,16 @@ slicer_host_process, slicer_host, rendering = fixtures.slicer_host_process, fixt
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from .environment import host_unavailable_reason, in_ci, rendering_unavailable_reason
+
+MANY_OBJECTS = 50_000
+"""A library that another test has loaded brings some hundred thousand, and looking through them takes a second."""
 
 
 def skip_or_fail(reason: str | None) -> None:
@@ -36,6 +40,9 @@ def slicer_host_process() -> Any:
 def slicer_host(slicer_host_process: Any) -> Iterator[Any]:
     """A host with an empty scene; afterwards whatever went wrong behind the test's back fails it."""
     host = slicer_host_process
+    if len(gc.get_objects()) > MANY_OBJECTS:  # the reset looks for cycles among what the test itself has made
+        gc.collect()
+        gc.freeze()
     yield host
     host.reset()
 
