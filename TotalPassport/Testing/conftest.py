@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from support.forks import read_at_the_start
 
 # Our processes keep their compiled modules, also where this one was told not to: hundreds of them are started.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -34,19 +35,6 @@ pytest.register_assert_rewrite("support.processes")
 
 TESTING = Path(__file__).resolve().parent
 REPOSITORY = TESTING.parents[1]
-
-
-@pytest.fixture(autouse=True)
-def _environment_as_before() -> Iterator[None]:
-    """Take back what a test, or a library that it loads, has put into the environment: OpenCV and Dask do so.
-
-    Commands of later tests would else see it, and be started in full, see `support.forks`.
-    """
-    before = dict(os.environ)
-    yield
-    if before != os.environ:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
@@ -125,6 +113,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {TESTING / place: rank for rank, place in enumerate(LONGEST)}
     slow_files = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: ranks.get(item.path, len(LONGEST) + (item.path not in slow_files)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Take back what libraries put into the environment when they are loaded, as OpenCV and Dask do.
+
+    Commands of later tests would else see it, and be started in full, see `support.forks`.
+    """
+    before = read_at_the_start(os.environ)
+    done = yield
+    for name in read_at_the_start(os.environ).keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+    return done
 
 
 def pytest_collection_finish() -> None:

@@ -58,7 +58,7 @@ class PreparedProcess:
 
     def suits(self, environment: Mapping[str, str]) -> bool:
         """Tell whether a process of this environment would have started as this one has."""
-        return _at_the_start(environment) == _at_the_start(self._environment)
+        return read_at_the_start(environment) == read_at_the_start(self._environment)
 
     @property
     def is_over(self) -> bool:
@@ -107,7 +107,8 @@ def set_limits(limits: Mapping[int | str, int]) -> None:
         resource.setrlimit(int(number), (limit, limit))
 
 
-def _at_the_start(environment: Mapping[str, str]) -> dict[str, str]:
+def read_at_the_start(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of an environment that a process reads once, when it starts."""
     return {name: value for name, value in environment.items() if name.startswith(AT_THE_START)}
 
 
