@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Generator
@@ -127,12 +126,6 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
         del os.environ[name]
     os.environ.update(before)
     return done
-
-
-def pytest_collection_finish() -> None:
-    """Let the collector of cycles pass over what lives as long as the run: the host collects after every test."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -27,27 +27,24 @@ def test_an_unknown_name_is_an_ordinary_attribute_error() -> None:
         tp.runn  # noqa: B018
 
 
-def test_importing_the_package_loads_nothing_that_takes_time_or_may_be_missing() -> None:
-    code = (
-        "import sys, TotalPassportLib as tp\n"
-        "assert callable(tp.TotalPassportError)\n"
-        "print(sorted({'numpy', 'scipy', 'nibabel', 'onnxruntime', 'fastjsonschema'} & set(sys.modules)))\n"
-    )
+def loaded(program: str, modules: set[str]) -> list[str]:
+    """Return which of some modules a program has loaded at its end."""
+    code = f"{program}\nimport sys; print(*({modules!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return sorted(done.stdout.split())
+
+
+def test_importing_the_package_loads_nothing_that_takes_time_or_may_be_missing() -> None:
+    program = "import TotalPassportLib as tp; assert callable(tp.TotalPassportError)"
+    assert loaded(program, {"numpy", "scipy", "nibabel", "onnxruntime", "fastjsonschema"}) == []
 
 
 @pytest.mark.parametrize("module", ["pipeline", "description_run", "alignment", "comparison", "job"])
 def test_what_only_some_work_needs_is_loaded_by_that_work(module: str) -> None:
     """scipy's parts take longer to load than most scans, and every run waits for what its module loads."""
-    code = (
-        f"import sys, TotalPassportLib.{module}\n"
-        "names = {'ndimage', 'interpolate', 'linalg', 'spatial', 'special', 'stats'}\n"
-        "needed_by_some = {f'scipy.{name}' for name in names} | {'SimpleITK', 'highdicom', 'onnx', 'zarr', 'dask'}\n"
-        "print(sorted(needed_by_some & set(sys.modules)))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    parts = {f"scipy.{name}" for name in ("ndimage", "interpolate", "linalg", "spatial", "special", "stats")}
+    others = {"SimpleITK", "highdicom", "onnx", "zarr", "dask"}
+    assert loaded(f"import TotalPassportLib.{module}", parts | others) == []
 
 
 def test_type_checkers_are_told_that_the_package_is_typed() -> None:

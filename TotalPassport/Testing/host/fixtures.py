@@ -41,8 +41,7 @@ def slicer_host(slicer_host_process: Any) -> Iterator[Any]:
     """A host with an empty scene; afterwards whatever went wrong behind the test's back fails it."""
     host = slicer_host_process
     if len(gc.get_objects()) > MANY_OBJECTS:  # the reset looks for cycles among what the test itself has made
-        gc.collect()
-        gc.freeze()
+        host.let_collector_pass_over_what_is_there()
     yield host
     host.reset()
 

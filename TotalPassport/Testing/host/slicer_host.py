@@ -76,7 +76,7 @@ class SlicerHost:
         self._views: dict[str, Any] = {}
         self._start_application()
         self._lasting_observers = scene_observer_count(self._bundle.scene)
-        _let_collector_pass_over_what_is_there()
+        self.let_collector_pass_over_what_is_there()
 
     # Starting ---------------------------------------------------------------------------------------------------
 
@@ -174,7 +174,6 @@ class SlicerHost:
             sys.modules[path.stem] = file
             spec.loader.exec_module(file)
             self._module_files[path] = file
-            _let_collector_pass_over_what_is_there()
         return self._module_files[path]
 
     def enter(self, widget: Any) -> None:
@@ -315,6 +314,12 @@ class SlicerHost:
         """Whether ``slicer.app.testingEnabled()``, as with the command line option ``--testing``."""
         self.app.host_set_testing(enabled)
 
+    @staticmethod
+    def let_collector_pass_over_what_is_there() -> None:
+        """Spare the collection after every test what lives as long as the process: libraries, the host, the module."""
+        gc.collect()
+        gc.freeze()
+
     def reset(self) -> None:
         """End a test: close modules, clear the scene, and fail for whatever was left behind.
 
@@ -390,12 +395,6 @@ class SlicerHost:
         """The process ends."""
         self.close_views()
         shutil.rmtree(self.home, ignore_errors=True)
-
-
-def _let_collector_pass_over_what_is_there() -> None:
-    """Spare the collection after every test what lives as long as the process: the libraries, the host, the module."""
-    gc.collect()
-    gc.freeze()
 
 
 def _call_if_there(widget: Any, name: str) -> None:

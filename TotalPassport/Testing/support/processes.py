@@ -204,7 +204,15 @@ def eventually(condition: Any) -> bool:
     return False
 
 
-def processor_seconds(pid: int) -> float:
+def child_of(process: subprocess.Popen[Any]) -> int:
+    """Wait for the only child of a process, and return its number; where Linux tells."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    assert eventually(lambda: bool(children.read_text(encoding="ascii").split()))
+    (child,) = children.read_text(encoding="ascii").split()
+    return int(child)
+
+
+def processor_seconds_of(pid: int) -> float:
     """Return how much of the processor a process has used, all its threads together; where Linux tells."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

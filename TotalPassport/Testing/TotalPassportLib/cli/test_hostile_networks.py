@@ -18,11 +18,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from support.networks import IR_VERSION, OPSET, model_document, part_document
 from support.processes import (
+    child_of,
     command_line,
     environment,
     eventually,
     files_below,
-    processor_seconds,
+    processor_seconds_of,
     run_cli,
     sentences,
 )
@@ -120,13 +121,11 @@ def test_a_network_that_does_not_end_is_ended_within_a_second(
         env=environment(),
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    assert eventually(lambda: bool(children.read_text().split()))
-    (child,) = children.read_text().split()
+    child = child_of(process)
     maps = Path(f"/proc/{child}/maps")
     assert eventually(lambda: "onnxruntime" in maps.read_text()), "the library is loaded"
-    loaded_s = processor_seconds(int(child))
-    assert eventually(lambda: processor_seconds(int(child)) > loaded_s + 1), "at work, which would take for ever"
+    loaded_s = processor_seconds_of(child)
+    assert eventually(lambda: processor_seconds_of(child) > loaded_s + 1), "at work, which would take for ever"
     assert process.poll() is None
     asked = time.monotonic()
     process.send_signal(number)
@@ -193,10 +192,8 @@ def test_the_work_ends_with_the_process_that_waits_for_it(slow_model: Path, phan
         stderr=subprocess.DEVNULL,
         env=environment(),
     )
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    assert eventually(lambda: bool(children.read_text().split()))
-    (child,) = children.read_text().split()
-    assert eventually(lambda: processor_seconds(int(child)) > 1), "at work"
+    child = child_of(process)
+    assert eventually(lambda: processor_seconds_of(child) > 1), "at work"
     process.kill()
     process.wait()
     assert eventually(lambda: not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text())
